@@ -1,0 +1,65 @@
+//! Everything that has to change, decided in full: whoever carries it out makes no choice of their own.
+
+use serde::Serialize;
+
+use crate::change::{Action, MnoChange, OperatorChange};
+use crate::hash::Digest;
+
+/// The difference between a catalog and the stores.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Plan {
+    /// Identifies the guarded changes: a `Bindery-Allow` trailer names it. Neither commit, time nor password enters it.
+    pub hash: Digest,
+    /// Why the plan may not be applied without a release; empty when it may.
+    pub holds: Vec<Hold>,
+    /// Carriers, by id.
+    pub mnos: Vec<MnoChange>,
+    /// Operators, by id.
+    pub operators: Vec<OperatorChange>,
+}
+
+/// A guardrail a plan runs into.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Hold {
+    /// The guardrail as the policy names it, such as `guardrails.maxDeletes.count`.
+    pub guardrail: String,
+    /// What the plan does and what the policy allows.
+    pub message: String,
+}
+
+/// How many objects a plan touches, by action.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct Counts {
+    pub created: usize,
+    pub updated: usize,
+    pub deleted: usize,
+    pub restored: usize,
+    pub renamed: usize,
+    pub routes: usize,
+}
+
+impl Plan {
+    /// Whether nothing has to change.
+    pub fn is_empty(&self) -> bool {
+        self.mnos.is_empty() && self.operators.is_empty()
+    }
+
+    /// Operators by action, and rules in all.
+    pub fn counts(&self) -> Counts {
+        self.operators.iter().fold(Counts::default(), |mut counts, change| {
+            match change.action {
+                Action::Create => counts.created += 1,
+                Action::Update => counts.updated += 1,
+                Action::Delete => counts.deleted += 1,
+                Action::Restore => counts.restored += 1,
+                Action::Rename { .. } => counts.renamed += 1,
+            }
+            counts.routes += change.routes.len();
+            counts
+        })
+    }
+}

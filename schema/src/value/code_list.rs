@@ -1,0 +1,78 @@
+//! Codes from lists that others maintain.
+
+use std::str::FromStr;
+
+use super::macros::text_schema;
+use super::{ValueError, ValueProblem, shown};
+
+/// Letters of a code from a fixed list, inline.
+macro_rules! letter_code {
+    ($(#[$meta:meta])* $name:ident, $len:literal, $known:expr, $what:literal, $help:literal, $schema:tt) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+        #[serde(into = "String", try_from = "String")]
+        pub struct $name([u8; $len]);
+
+        impl $name {
+            /// The code's letters.
+            pub fn as_str(&self) -> &str {
+                std::str::from_utf8(&self.0).unwrap_or_default()
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = ValueError;
+
+            fn from_str(text: &str) -> Result<Self, ValueError> {
+                let known: fn(&str) -> bool = $known;
+                match <[u8; $len]>::try_from(text.as_bytes()) {
+                    Ok(letters) if letters.iter().all(u8::is_ascii_uppercase) && known(text) => Ok(Self(letters)),
+                    _ => Err(ValueError::new(ValueProblem::NotInList, format!("{} is no {}", shown(text), $what))
+                        .help(if known(&text.to_ascii_uppercase()) {
+                            format!("write {}", text.to_ascii_uppercase())
+                        } else {
+                            $help.to_owned()
+                        })),
+                }
+            }
+        }
+
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        text_schema!($name, $schema);
+    };
+}
+
+letter_code!(
+    /// Country, ISO 3166-1 alpha-2.
+    Country, 2, |code| celes::Country::from_alpha2(code).is_ok(), "ISO 3166-1 country",
+    "use the two capital letters of ISO 3166-1 alpha-2, such as AF", {
+        "type": "string", "pattern": "^[A-Z]{2}$", "description": "Country, ISO 3166-1 alpha-2."
+    }
+);
+letter_code!(
+    /// Currency, ISO 4217.
+    Currency, 3, |code| iso_currency::Currency::from_code(code).is_some(), "ISO 4217 currency",
+    "use the three capital letters of ISO 4217, such as EUR", {
+        "type": "string", "pattern": "^[A-Z]{3}$", "description": "Currency, ISO 4217."
+    }
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_members_of_their_list_in_capitals() {
+        assert_eq!("NO".parse::<Country>().unwrap().to_string(), "NO");
+        assert_eq!("EUR".parse::<Currency>().unwrap().to_string(), "EUR");
+        for text in ["ZZ", "no", "", "NOR", "ÄÄ"] {
+            assert_eq!(text.parse::<Country>().unwrap_err().problem, ValueProblem::NotInList, "{text}");
+        }
+        assert_eq!("usd".parse::<Currency>().unwrap_err().help.unwrap(), "write USD");
+    }
+}

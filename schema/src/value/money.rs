@@ -1,0 +1,78 @@
+//! Amounts of money. Never a float: a cost per message has up to six places and is compared exactly.
+
+use std::fmt;
+use std::str::FromStr;
+
+use rust_decimal::Decimal;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::macros::string_conversions;
+use super::{Currency, ValueError, ValueProblem, shown};
+
+/// Most digits before the point; keeps every amount inside the stores' `numeric(18,6)`.
+const WHOLE_DIGITS: usize = 12;
+/// Most decimal places.
+const PLACES: usize = 6;
+
+/// An amount of money ≥ 0 with at most six decimal places. `0.0110` and `0.011` are the same amount.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct Amount(Decimal);
+
+impl Amount {
+    /// The amount as an exact decimal.
+    pub fn decimal(self) -> Decimal {
+        self.0
+    }
+}
+
+impl FromStr for Amount {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        let (whole, places) = text.split_once('.').map_or((text, None), |(whole, places)| (whole, Some(places)));
+        let digits = |text: &str, longest: usize| {
+            !text.is_empty() && text.len() <= longest && text.bytes().all(|b| b.is_ascii_digit())
+        };
+        let well_formed = digits(whole, WHOLE_DIGITS) && places.is_none_or(|places| digits(places, PLACES));
+        match text.parse::<Decimal>() {
+            Ok(amount) if well_formed => Ok(Self(amount.normalize())),
+            _ => Err(ValueError::new(ValueProblem::OutOfRange, format!("{} is not an amount of money", shown(text)))
+                .help("an amount is a quoted decimal of at least 0 with at most six places, such as \"0.0110\"")),
+        }
+    }
+}
+
+impl fmt::Display for Amount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl fmt::Debug for Amount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+string_conversions!(Amount, {
+    "type": "string", "pattern": "^[0-9]{1,12}(\\.[0-9]{1,6})?$",
+    "description": "A decimal of at least 0 with at most six places, quoted."
+});
+
+/// A price in a currency, such as the cost of one message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Cost {
+    /// How much.
+    pub amount: Amount,
+    /// In which currency.
+    pub currency: Currency,
+}
+
+impl fmt::Display for Cost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.amount, self.currency)
+    }
+}

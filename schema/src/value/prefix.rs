@@ -1,0 +1,134 @@
+//! E.164 destination prefixes as one machine word.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::macros::string_conversions;
+use super::{ValueError, ValueProblem, shown};
+
+/// Longest prefix in digits: a whole E.164 number with its country code (ITU-T E.164, 6.2.1).
+const LONGEST: usize = 15;
+
+/// A destination prefix: `+` and 1 to 15 digits, the first not 0.
+///
+/// The digits are packed as binary coded decimals from the most significant nibble down, with their count in the
+/// lowest nibble. Comparing two words therefore orders prefixes as text, each directly before its extensions: sorting
+/// a routing table and one sweep over it find every nesting.
+///
+/// ```
+/// # use bindery_schema::value::E164Prefix;
+/// let kabul: E164Prefix = "+9320".parse()?;
+/// let afghanistan: E164Prefix = "+93".parse()?;
+/// assert!(afghanistan.contains(kabul) && afghanistan < kabul);
+/// assert_eq!(kabul.digits(), "9320");
+/// # Ok::<(), bindery_schema::value::ValueError>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct E164Prefix(u64);
+
+impl E164Prefix {
+    /// Reads digits without the leading `+`, as the stores keep them.
+    pub fn from_digits(digits: &str) -> Option<Self> {
+        let bytes = digits.as_bytes();
+        if bytes.is_empty() || bytes.len() > LONGEST || bytes[0] == b'0' || !bytes.iter().all(u8::is_ascii_digit) {
+            return None;
+        }
+        let packed = bytes.iter().enumerate().fold(0, |word, (i, byte)| word | u64::from(byte - b'0') << (60 - 4 * i));
+        Some(Self(packed | bytes.len() as u64))
+    }
+
+    /// How many digits the prefix has, 1 to 15.
+    #[expect(clippy::len_without_is_empty, reason = "a prefix has at least one digit")]
+    pub fn len(self) -> usize {
+        (self.0 & 0xf) as usize
+    }
+
+    /// Whether every number under `other` is also under `self`. A prefix contains itself.
+    pub fn contains(self, other: Self) -> bool {
+        self.len() <= other.len() && (self.0 ^ other.0) >> (64 - 4 * self.len()) == 0
+    }
+
+    /// The digits without `+`.
+    pub fn digits(self) -> String {
+        (0..self.len()).map(|i| char::from(b'0' + (self.0 >> (60 - 4 * i) & 0xf) as u8)).collect()
+    }
+
+    /// The packed word; equal words are equal prefixes.
+    pub fn word(self) -> u64 {
+        self.0
+    }
+}
+
+impl FromStr for E164Prefix {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        if let Some(prefix) = text.strip_prefix('+').and_then(Self::from_digits) {
+            return Ok(prefix);
+        }
+        let error = ValueError::new(ValueProblem::BadPrefix, format!("{} is not an E.164 prefix", shown(text)));
+        Err(error.help(hint(text)))
+    }
+}
+
+/// What to write instead; concrete where the intent is certain.
+fn hint(text: &str) -> String {
+    let plain: String = text.chars().filter(|c| !matches!(c, ' ' | '-' | '(' | ')' | '.' | '/')).collect();
+    let digits = plain.strip_prefix('+').or_else(|| plain.strip_prefix("00")).unwrap_or(&plain);
+    if let Some(prefix) = E164Prefix::from_digits(digits) {
+        return format!("write \"{prefix}\"");
+    }
+    "a prefix is `+` and 1 to 15 digits with the country code, the first not 0, such as \"+9379\"".to_owned()
+}
+
+impl fmt::Display for E164Prefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&format!("+{}", self.digits()))
+    }
+}
+
+impl fmt::Debug for E164Prefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+string_conversions!(E164Prefix, {
+    "type": "string", "pattern": "^\\+[1-9][0-9]{0,14}$",
+    "description": "E.164 destination prefix, quoted: \"+\" and 1 to 15 digits with the country code. The longest matching prefix wins."
+});
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn packing_keeps_text_order_and_containment(a in "[1-9][0-9]{0,14}", b in "[1-9][0-9]{0,14}") {
+            let (x, y) = (E164Prefix::from_digits(&a).unwrap(), E164Prefix::from_digits(&b).unwrap());
+            prop_assert_eq!(x.cmp(&y), a.cmp(&b));
+            prop_assert_eq!(x.contains(y), b.starts_with(&a));
+            prop_assert_eq!(x.digits(), a);
+        }
+
+        #[test]
+        fn any_text_is_read_or_refused(text in ".{0,24}") {
+            if let Ok(prefix) = text.parse::<E164Prefix>() {
+                prop_assert_eq!(prefix.to_string(), text);
+            }
+        }
+    }
+
+    #[test]
+    fn refuses_what_is_no_prefix_and_says_what_to_write() {
+        for (text, help) in [("9379", "\"+9379\""), ("0093 79", "\"+9379\""), ("+0123", "country code"), ("+", "1 to 15"),
+            ("+1234567890123456", "1 to 15"), ("", "1 to 15"), ("+93x", "1 to 15")] {
+            let error = text.parse::<E164Prefix>().unwrap_err();
+            assert_eq!(error.problem, ValueProblem::BadPrefix);
+            assert!(error.help.unwrap().contains(help), "{text}");
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Free texts with limits.
+
+use super::macros::text_value;
+use super::{ValueError, ValueProblem, shown};
+
+/// Longest name, in characters.
+const LONGEST_NAME: usize = 120;
+
+fn name(text: &str) -> Result<String, ValueError> {
+    let count = text.chars().count();
+    let problem = if text.trim().is_empty() {
+        "a name must not be empty".to_owned()
+    } else if count > LONGEST_NAME {
+        format!("a name has at most {LONGEST_NAME} characters, this one {count}")
+    } else if text.chars().any(char::is_control) {
+        "a name must not hold control characters".to_owned()
+    } else {
+        return Ok(text.to_owned());
+    };
+    Err(ValueError::new(ValueProblem::OutOfRange, problem))
+}
+
+/// SMPP C-octet strings are ASCII with a fixed limit (SMPP 3.4, 5.2): the limits here leave out the closing NUL.
+fn octets(what: &str, text: &str, shortest: usize, longest: usize) -> Result<String, ValueError> {
+    if text.len() >= shortest && text.len() <= longest && text.bytes().all(|b| (b' '..=b'~').contains(&b)) {
+        return Ok(text.to_owned());
+    }
+    let message = format!("{} is no {what}: {} octets", shown(text), text.len());
+    Err(ValueError::new(ValueProblem::OutOfRange, message)
+        .help(format!("SMPP 3.4 allows {shortest} to {longest} printable ASCII characters")))
+}
+
+fn system_id(text: &str) -> Result<String, ValueError> {
+    octets("systemId", text, 1, 15)
+}
+
+fn system_type(text: &str) -> Result<String, ValueError> {
+    octets("systemType", text, 0, 12)
+}
+
+fn address_range(text: &str) -> Result<String, ValueError> {
+    octets("addressRange", text, 0, 40)
+}
+
+fn document_uri(text: &str) -> Result<String, ValueError> {
+    let well_formed = text.strip_prefix("s3://").and_then(|rest| rest.split_once('/')).is_some_and(|(bucket, key)| {
+        !bucket.is_empty() && !key.is_empty() && text.len() <= 1024 && !text.contains(char::is_whitespace)
+    });
+    if well_formed {
+        return Ok(text.to_owned());
+    }
+    Err(ValueError::new(ValueProblem::OutOfRange, format!("{} is not a document reference", shown(text)))
+        .help("name the contract document as s3://BUCKET/KEY"))
+}
+
+fn mcc_mnc(text: &str) -> Result<String, ValueError> {
+    if matches!(text.len(), 5 | 6) && text.bytes().all(|b| b.is_ascii_digit()) {
+        return Ok(text.to_owned());
+    }
+    Err(ValueError::new(ValueProblem::OutOfRange, format!("{} is no MCC and MNC", shown(text)))
+        .help("write the 5 or 6 digits of mobile country and network code together, quoted: \"41220\""))
+}
+
+text_value!(
+    /// A name or other line of text for people: 1 to 120 characters, no control characters.
+    Name, name, { "type": "string", "minLength": 1, "maxLength": 120, "pattern": "\\S" }
+);
+text_value!(
+    /// A contract's reference: 1 to 120 characters.
+    ContractRef, name, {
+        "type": "string", "minLength": 1, "maxLength": 120, "pattern": "\\S",
+        "description": "The contract's reference, unique for a carrier and direction."
+    }
+);
+text_value!(
+    /// SMPP `system_id`: 1 to 15 octets of ASCII (SMPP 3.4, 5.2.1).
+    SystemId, system_id, {
+        "type": "string", "minLength": 1, "maxLength": 15, "pattern": "^[ -~]*$",
+        "description": "SMPP system_id: 1 to 15 ASCII characters."
+    }
+);
+text_value!(
+    /// SMPP `system_type`: at most 12 octets of ASCII (SMPP 3.4, 5.2.3).
+    SystemType, system_type, {
+        "type": "string", "maxLength": 12, "pattern": "^[ -~]*$",
+        "description": "SMPP system_type: at most 12 ASCII characters."
+    }
+);
+text_value!(
+    /// SMPP `address_range`: at most 40 octets of ASCII (SMPP 3.4, 5.2.7).
+    AddressRange, address_range, {
+        "type": "string", "maxLength": 40, "pattern": "^[ -~]*$",
+        "description": "SMPP address_range: at most 40 ASCII characters."
+    }
+);
+text_value!(
+    /// Where the signed contract lies: `s3://bucket/key`.
+    DocumentUri, document_uri, {
+        "type": "string", "maxLength": 1024, "pattern": "^s3://[^/\\s]+/\\S+$",
+        "description": "The signed contract document, s3://bucket/key."
+    }
+);
+text_value!(
+    /// Mobile country code and network code, 5 or 6 digits (ITU-T E.212).
+    MccMnc, mcc_mnc, {
+        "type": "string", "pattern": "^[0-9]{5,6}$",
+        "description": "Mobile country code and network code, 5 or 6 digits, quoted."
+    }
+);

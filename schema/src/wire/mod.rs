@@ -1,0 +1,9 @@
+//! The JSON that leaves or enters the process: API answers, events, signals and cached projections.
+//!
+//! Field names are camelCase, instants are RFC 3339 in UTC with milliseconds. These types are a contract with other
+//! services; nothing else is ever serialised outward.
+
+pub mod api;
+pub mod event;
+pub mod health;
+pub mod projection;
