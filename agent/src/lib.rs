@@ -1,1 +1,8 @@
-//! wip
+//! The bindery agent: follows a branch, keeps Postgres, Vault, NATS and Redis equal to it, serves the APIs.
+//!
+//! Data flows one way: [`sync`] fetches a commit, compiles it, observes the stores, lets the compiler's planner decide
+//! and carries the plan out through [`store`]; [`outbox`] publishes what was written. [`health`] turns signals into
+//! states. [`http`] serves what the stores hold. [`runtime`] wires all of it and shuts it down in order.
+
+pub mod config;
+pub mod dev;

@@ -1,0 +1,216 @@
+//! What an agent is told: a TOML file, each key also an environment variable.
+//!
+//! `postgres.url` in the file is `BINDERY_AGENT_POSTGRES__URL` in the environment, which wins.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bindery_schema::secret::Secret;
+use figment::Figment;
+use figment::providers::{Env, Format, Toml};
+use serde::{Deserialize, Deserializer};
+
+/// Everything an agent needs to know before it starts.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Name of the environment: selects overlays of that name and stands in the source of every event.
+    #[serde(default = "defaults::environment")]
+    pub environment: String,
+    /// Where the agent keeps its bare clone.
+    pub data_dir: PathBuf,
+    /// The configuration repository.
+    pub repository: Repository,
+    /// Postgres.
+    pub postgres: Postgres,
+    /// The Vault API.
+    pub vault: Vault,
+    /// NATS.
+    pub nats: Nats,
+    /// Redis.
+    pub redis: Redis,
+    /// How sealed passwords are opened.
+    #[serde(default)]
+    pub secrets: Secrets,
+    /// Admin listener: bearer tokens.
+    pub admin: Admin,
+    /// Internal listener: mutual TLS.
+    pub internal: Internal,
+    /// Ops listener: health and metrics.
+    pub ops: Ops,
+}
+
+/// The configuration repository.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Repository {
+    /// A path or a URL git can fetch from.
+    pub url: String,
+    /// The branch to follow.
+    #[serde(default = "defaults::branch")]
+    pub branch: String,
+    /// Seconds between two fetches when nothing else triggers one.
+    #[serde(default = "defaults::poll_seconds")]
+    pub poll_seconds: f64,
+}
+
+impl Repository {
+    /// Time between two fetches, at least 50 ms.
+    pub fn poll(&self) -> Duration {
+        Duration::try_from_secs_f64(self.poll_seconds).unwrap_or_default().max(Duration::from_millis(50))
+    }
+}
+
+/// Postgres.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Postgres {
+    /// `postgres://user:password@host:port/database`.
+    #[serde(deserialize_with = "secret")]
+    pub url: Secret,
+    /// Most connections at a time.
+    #[serde(default = "defaults::max_connections")]
+    pub max_connections: u32,
+}
+
+/// The Vault API.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Vault {
+    /// Base URL, such as `https://vault.example:8200`.
+    pub addr: String,
+    /// A token that may write below the mount's `ops/`.
+    #[serde(deserialize_with = "secret")]
+    pub token: Secret,
+    /// Mount of the key-value engine; version 1 and 2 are told apart by asking.
+    #[serde(default = "defaults::mount")]
+    pub mount: String,
+}
+
+/// NATS.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Nats {
+    /// `nats://user:password@host:port`.
+    #[serde(deserialize_with = "secret")]
+    pub url: Secret,
+    /// Name of the JetStream stream; created when missing.
+    #[serde(default = "defaults::stream")]
+    pub stream: String,
+    /// Put before every subject, with its trailing dot: for several installations on one account.
+    #[serde(default)]
+    pub subject_prefix: String,
+}
+
+/// Redis.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Redis {
+    /// `redis://:password@host:port/database`.
+    #[serde(deserialize_with = "secret")]
+    pub url: Secret,
+    /// Put before every key.
+    #[serde(default)]
+    pub key_prefix: String,
+}
+
+/// How sealed passwords are opened.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Secrets {
+    /// File with age identities. Without one, a commit with sealed passwords cannot be applied.
+    pub identity_file: Option<PathBuf>,
+}
+
+/// Admin listener.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Admin {
+    /// Address to listen on; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// File or URL of the JSON Web Key Set that signs tokens.
+    pub jwks: String,
+    /// The `iss` a token must have.
+    pub issuer: String,
+    /// The `aud` a token must have.
+    pub audience: String,
+    /// Claim that lists the caller's roles.
+    #[serde(default = "defaults::roles_claim")]
+    pub roles_claim: String,
+}
+
+/// Internal listener.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Internal {
+    /// Address to listen on; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Server certificate chain, PEM.
+    pub cert: PathBuf,
+    /// Its key, PEM.
+    pub key: PathBuf,
+    /// Certificates that sign client certificates, PEM.
+    pub client_ca: PathBuf,
+    /// Revocation lists, PEM.
+    #[serde(default)]
+    pub client_crl: Option<PathBuf>,
+    /// DNS or URI names (SAN) of clients that may read credentials.
+    pub allow_credentials: Vec<String>,
+    /// Names of further clients that may read everything but credentials.
+    #[serde(default)]
+    pub allow_read: Vec<String>,
+}
+
+/// Ops listener.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ops {
+    /// Address to listen on; port 0 takes a free one.
+    pub listen: SocketAddr,
+}
+
+impl Config {
+    /// Reads a file, where one is named, and the environment over it.
+    pub fn load(file: Option<&Path>) -> Result<Self, Box<figment::Error>> {
+        let base = file.map_or_else(Figment::new, |file| Figment::from(Toml::file_exact(file)));
+        base.merge(Env::prefixed("BINDERY_AGENT_").split("__")).extract().map_err(Box::new)
+    }
+}
+
+fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
+    String::deserialize(deserializer).map(Secret::new)
+}
+
+mod defaults {
+    //! Values most installations keep.
+
+    pub(super) fn environment() -> String {
+        "production".to_owned()
+    }
+
+    pub(super) fn branch() -> String {
+        "main".to_owned()
+    }
+
+    /// Short, since a fetch of an unchanged branch is one small round trip and a lost webhook must not matter.
+    pub(super) fn poll_seconds() -> f64 {
+        5.0
+    }
+
+    pub(super) fn max_connections() -> u32 {
+        10
+    }
+
+    pub(super) fn mount() -> String {
+        "secret".to_owned()
+    }
+
+    pub(super) fn stream() -> String {
+        "OPS".to_owned()
+    }
+
+    pub(super) fn roles_claim() -> String {
+        "roles".to_owned()
+    }
+}
