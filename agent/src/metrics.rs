@@ -1,0 +1,169 @@
+//! Every metric family the agent exposes, in one place.
+//!
+//! Names follow OpenMetrics: base units, `_total` for counters (added by the encoder). A label never holds a secret or
+//! an unbounded value; operator ids are bounded by the repository.
+
+use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry, Unit};
+
+/// One label, `outcome`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Outcome {
+    /// How it ended, such as `applied` or `error`.
+    pub outcome: &'static str,
+}
+
+/// Labels `operation` and `outcome`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Operation {
+    /// What was asked for, such as `read` or `write`.
+    pub operation: &'static str,
+    /// How it ended: `ok` or `error`.
+    pub outcome: &'static str,
+}
+
+/// Labels of a published event.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Publication {
+    /// The event's type.
+    pub event: String,
+    /// How it ended: `ok` or `error`.
+    pub outcome: &'static str,
+}
+
+/// Labels of a health transition.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Transition {
+    /// The state before.
+    pub from: &'static str,
+    /// The state after.
+    pub to: &'static str,
+}
+
+/// One label, `action`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Action {
+    /// What happened to an operator, such as `create`.
+    pub action: &'static str,
+}
+
+/// Labels of an HTTP answer.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Request {
+    /// Which listener: `admin`, `internal` or `ops`.
+    pub listener: &'static str,
+    /// The route's template.
+    pub route: String,
+    /// The status code.
+    pub status: u16,
+}
+
+/// The families, and the registry that encodes them.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    /// Sync runs by outcome: `applied`, `unchanged`, `rejected`, `held`, `failed`.
+    pub sync_runs: Family<Outcome, Counter>,
+    /// Time from the start of a run to its end, in seconds.
+    pub sync_duration: Histogram,
+    /// The step the stores are equal to.
+    pub generation: Gauge,
+    /// 1 while the branch's tip is rejected, else 0.
+    pub commit_rejected: Gauge,
+    /// 1 while a guardrail holds the tip's plan, else 0.
+    pub plan_held: Gauge,
+    /// When the branch was last fetched successfully, in seconds since the epoch.
+    pub last_fetch: Gauge,
+    /// Operators changed, by action.
+    pub operator_changes: Family<Action, Counter>,
+    /// Operators in the applied catalog.
+    pub operators: Gauge,
+    /// Rules in the applied catalog.
+    pub routing_rules: Gauge,
+    /// Events owed and not yet published.
+    pub outbox_pending: Gauge,
+    /// Events by type and outcome.
+    pub events_published: Family<Publication, Counter>,
+    /// Requests to Vault by operation and outcome.
+    pub vault_requests: Family<Operation, Counter>,
+    /// Time a request to Vault takes, in seconds.
+    pub vault_duration: Histogram,
+    /// 1 while Redis does not show the applied step, else 0.
+    pub redis_degraded: Gauge,
+    /// Answers of the credentials endpoint: `ok`, `not_found`, `not_set`, `forbidden`, `unavailable`.
+    pub credentials_requests: Family<Outcome, Counter>,
+    /// Health signals by outcome: `accepted`, `stale`, `invalid`, `unknown_operator`.
+    pub health_signals: Family<Outcome, Counter>,
+    /// Health transitions by states.
+    pub health_transitions: Family<Transition, Counter>,
+    /// HTTP answers by listener, route and status.
+    pub http_requests: Family<Request, Counter>,
+}
+
+/// From a millisecond to about half a minute: a cached read to a sync of a million rules.
+fn seconds() -> Histogram {
+    Histogram::new(exponential_buckets(0.001, 2.0, 16))
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut metrics = Self {
+            registry: Registry::with_prefix("bindery"),
+            sync_runs: Family::default(),
+            sync_duration: seconds(),
+            generation: Gauge::default(),
+            commit_rejected: Gauge::default(),
+            plan_held: Gauge::default(),
+            last_fetch: Gauge::default(),
+            operator_changes: Family::default(),
+            operators: Gauge::default(),
+            routing_rules: Gauge::default(),
+            outbox_pending: Gauge::default(),
+            events_published: Family::default(),
+            vault_requests: Family::default(),
+            vault_duration: seconds(),
+            redis_degraded: Gauge::default(),
+            credentials_requests: Family::default(),
+            health_signals: Family::default(),
+            health_transitions: Family::default(),
+            http_requests: Family::default(),
+        };
+        metrics.register();
+        metrics
+    }
+}
+
+impl Metrics {
+    fn register(&mut self) {
+        let r = &mut self.registry;
+        r.register("sync_runs", "Sync runs by outcome", self.sync_runs.clone());
+        r.register_with_unit("sync_duration", "Duration of a sync run", Unit::Seconds, self.sync_duration.clone());
+        r.register("generation", "The step the stores are equal to", self.generation.clone());
+        r.register("commit_rejected", "1 while the branch's tip does not compile", self.commit_rejected.clone());
+        r.register("plan_held", "1 while a guardrail holds the tip's plan", self.plan_held.clone());
+        r.register("last_fetch_timestamp_seconds", "When the branch was last fetched", self.last_fetch.clone());
+        r.register("operator_changes", "Operators changed by action", self.operator_changes.clone());
+        r.register("operators", "Operators in the applied catalog", self.operators.clone());
+        r.register("routing_rules", "Rules in the applied catalog", self.routing_rules.clone());
+        r.register("outbox_pending", "Events owed and not yet published", self.outbox_pending.clone());
+        r.register("events_published", "Events by type and outcome", self.events_published.clone());
+        r.register("vault_requests", "Requests to Vault by operation and outcome", self.vault_requests.clone());
+        r.register_with_unit("vault_duration", "Duration of a request to Vault", Unit::Seconds, self.vault_duration.clone());
+        r.register("redis_degraded", "1 while Redis does not show the applied step", self.redis_degraded.clone());
+        r.register("credentials_requests", "Credentials answers by outcome", self.credentials_requests.clone());
+        r.register("health_signals", "Health signals by outcome", self.health_signals.clone());
+        r.register("health_transitions", "Health transitions by states", self.health_transitions.clone());
+        r.register("http_requests", "HTTP answers by listener, route and status", self.http_requests.clone());
+    }
+
+    /// The OpenMetrics text of every family.
+    pub fn encode(&self) -> Result<String, std::fmt::Error> {
+        let mut out = String::new();
+        text::encode(&mut out, &self.registry)?;
+        Ok(out)
+    }
+}
