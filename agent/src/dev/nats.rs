@@ -10,6 +10,11 @@ use super::{Error, Tools};
 const SERVER: &str = "nats";
 const USER: &str = "bindery";
 
+/// Limits of JetStream's stores, in bytes. Nothing is reserved; the server's own defaults would be three
+/// quarters of the machine's memory and disk.
+const MEMORY_STORE: u64 = 256 << 20;
+const FILE_STORE: u64 = 8 << 30;
+
 /// A NATS server with JetStream on disk.
 pub struct Nats {
     process: Process,
@@ -29,7 +34,7 @@ impl Nats {
             "server_name": "bindery-dev",
             "listen": format!("127.0.0.1:{}", ports.nats),
             "http": format!("127.0.0.1:{}", ports.nats_monitor),
-            "jetstream": { "store_dir": dir.join("jetstream"), "max_memory_store": "256MB", "max_file_store": "8GB" },
+            "jetstream": { "store_dir": dir.join("jetstream"), "max_memory_store": MEMORY_STORE, "max_file_store": FILE_STORE },
             "authorization": { "user": USER, "password": password },
         });
         files::write_private(&config, settings.to_string())?;
@@ -47,9 +52,20 @@ impl Nats {
         Ok(Self { process, port: ports.nats, monitor_port: ports.nats_monitor, password })
     }
 
-    /// `nats://user:password@127.0.0.1:port`.
+    /// `nats://user:password@127.0.0.1:port`. The crate `async-nats` ignores user and password in a URL: give
+    /// it [`Nats::user`] and [`Nats::password`] as well.
     pub fn url(&self) -> String {
         format!("nats://{USER}:{}@{}", self.password, self.addr())
+    }
+
+    /// The only user.
+    pub fn user(&self) -> &str {
+        USER
+    }
+
+    /// That user's password.
+    pub fn password(&self) -> &str {
+        &self.password
     }
 
     /// `127.0.0.1:port` of the client protocol.

@@ -43,8 +43,13 @@ async fn vault(stack: &Stack, token: &str, path: &str, body: Option<serde_json::
     (answer.status().as_u16(), answer.json().await.unwrap_or_default())
 }
 
+async fn connect_nats(stack: &Stack) -> Result<async_nats::Client, async_nats::ConnectError> {
+    let (user, password) = (stack.nats.user().to_owned(), stack.nats.password().to_owned());
+    async_nats::ConnectOptions::with_user_and_password(user, password).connect(stack.nats.addr()).await
+}
+
 async fn jetstream(stack: &Stack) -> async_nats::jetstream::Context {
-    async_nats::jetstream::new(async_nats::connect(stack.nats.url()).await.unwrap())
+    async_nats::jetstream::new(connect_nats(stack).await.unwrap())
 }
 
 async fn redis_get(stack: &Stack, key: &str) -> Option<String> {
@@ -101,8 +106,9 @@ async fn servers_survive_kills_and_reopening() {
     assert!(PgConnection::connect(&stack.postgres.url()).await.is_err());
     stack.postgres.start().await.unwrap();
     stack.nats.kill().await;
-    assert!(async_nats::connect(stack.nats.url()).await.is_err());
+    assert!(connect_nats(&stack).await.is_err());
     stack.nats.start().await.unwrap();
+    assert!(async_nats::connect(stack.nats.addr()).await.is_err(), "a password is needed");
     stack.redis.kill().await;
     stack.redis.start().await.unwrap();
     assert_eq!(redis_get(&stack, "cached").await, None, "a cache restarts empty");
@@ -190,8 +196,8 @@ async fn keys_serve_their_purpose() {
 
     // What is sealed for the recipient is opened by the identity.
     let recipient: age::x25519::Recipient = pki.age_recipient.parse().unwrap();
-    let identity = age::IdentityFile::from_file(pki.age_identity.to_str().unwrap().to_owned()).unwrap();
-    let identity = identity.into_identities().unwrap().remove(0);
+    let identity = std::fs::read_to_string(&pki.age_identity).unwrap();
+    let identity: age::x25519::Identity = identity.lines().last().unwrap().parse().unwrap();
     let sealed = age::encrypt(&recipient, b"hello").unwrap();
     assert_eq!(age::decrypt(&identity, &sealed).unwrap(), b"hello");
 
