@@ -29,12 +29,12 @@ mod spawn;
 mod stack;
 mod tools;
 
+pub use self::redis::Redis;
 pub use error::Error;
 pub use nats::Nats;
 pub use openbao::{KvVersion, OpenBao};
 pub use pki::{KeyPairFiles, Pki};
 pub use postgres::Postgres;
-pub use self::redis::Redis;
 pub use stack::{Stack, StackOptions};
 pub use tools::Tools;
 

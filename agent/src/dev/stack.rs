@@ -50,7 +50,13 @@ impl Stack {
         let layout = Layout::create(&options.data_dir)?;
         let lock = Lock::take(&layout.root)?;
         let stack = Self::prepare(&layout, lock, &options).await?;
-        tokio::try_join!(stack.postgres.start(), stack.nats.start(), stack.redis.start(), stack.vault.start())?;
+        // Boxed: their futures are large, and so would be every future that awaits this one.
+        tokio::try_join!(
+            Box::pin(stack.postgres.start()),
+            Box::pin(stack.nats.start()),
+            Box::pin(stack.redis.start()),
+            Box::pin(stack.vault.start())
+        )?;
         tracing::info!("the stack is ready in {}", seconds(begun.elapsed()));
         Ok(stack)
     }
@@ -78,7 +84,15 @@ impl Stack {
             );
         }
         let (postgres, nats, redis, vault) = build(Ports::choose(&ports_file)?)?;
-        Ok(Self { postgres, nats, redis, vault, pki, data_dir: layout.root.clone(), _lock: lock })
+        Ok(Self {
+            postgres,
+            nats,
+            redis,
+            vault,
+            pki,
+            data_dir: layout.root.clone(),
+            _lock: lock,
+        })
     }
 
     /// The data folder, absolute.
@@ -88,7 +102,12 @@ impl Stack {
 
     /// Stops all servers in order, at once, and gives the data folder back.
     pub async fn stop(self) {
-        tokio::join!(self.postgres.stop(), self.nats.stop(), self.redis.stop(), self.vault.stop());
+        tokio::join!(
+            self.postgres.stop(),
+            self.nats.stop(),
+            self.redis.stop(),
+            self.vault.stop()
+        );
         tracing::info!("the stack has stopped");
     }
 
@@ -99,7 +118,11 @@ impl Stack {
         }
         let layout = Layout::create(data_dir)?;
         let lock = Lock::take(&layout.root)?;
-        let options = StackOptions { data_dir: layout.root.clone(), tools: tools.clone(), durable: false };
+        let options = StackOptions {
+            data_dir: layout.root.clone(),
+            tools: tools.clone(),
+            durable: false,
+        };
         // Preparing ends what was left behind by a run that was killed.
         let stack = Self::prepare(&layout, lock, &options).await?;
         if let Some(outside) = Postgres::outside_home(&layout)? {
@@ -119,7 +142,10 @@ pub(super) async fn timed_start(
 ) -> Result<(), Error> {
     let begun = Instant::now();
     start.await?;
-    tracing::info!("{server} ready in {} on port {port}", seconds(begun.elapsed()));
+    tracing::info!(
+        "{server} ready in {} on port {port}",
+        seconds(begun.elapsed())
+    );
     Ok(())
 }
 
@@ -135,5 +161,5 @@ pub(super) fn http_client(server: &'static str) -> Result<reqwest::Client, Error
         .pool_max_idle_per_host(0)
         .timeout(Duration::from_secs(30))
         .build()
-        .map_err(|error| Error::refused(server, "be reached", error))
+        .map_err(|error| Error::refused(server, "be reached", &error))
 }

