@@ -10,6 +10,8 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 repository=$(cd "$here/../.." && pwd)
 tools=${BINDERY_TOOLS:-$repository/.bindery/tools}
 requirements=$here/requirements.txt
+# Debian asks this program, where there is one, before it starts the service of a new package.
+guard=/usr/sbin/policy-rc.d
 
 packages=(
     build-essential pkg-config libssl-dev git curl ca-certificates openssl
@@ -34,7 +36,7 @@ as_root() {
 install_packages() {
     command -v dpkg-query >/dev/null && command -v apt-get >/dev/null ||
         fail "this is neither Debian nor Ubuntu; install the counterparts of: ${packages[*]}"
-    local missing=() log guard=/usr/sbin/policy-rc.d guarded=
+    local missing=() log guarded=
     mapfile -t missing < <(missing_packages)
     [[ ${#missing[@]} -eq 0 ]] && return
     [[ $EUID -eq 0 ]] || command -v sudo >/dev/null ||

@@ -37,6 +37,12 @@ struct Running {
     death_signal: &'static str,
 }
 
+impl Running {
+    fn lives(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+}
+
 impl Process {
     pub(super) fn new(
         launch: Launch,
@@ -53,11 +59,9 @@ impl Process {
 
     /// The process id while the server runs.
     pub(super) async fn pid(&self) -> Option<u32> {
-        self.running
-            .lock()
-            .await
-            .as_ref()
-            .map(|running| running.child.id())
+        let mut slot = self.running.lock().await;
+        let running = slot.as_mut()?;
+        running.lives().then(|| running.child.id())
     }
 
     /// Starts the server unless it runs, and waits until `ready` says so. `ready` answers with what is missing
@@ -67,9 +71,7 @@ impl Process {
         ready: impl AsyncFn() -> Result<(), String>,
     ) -> Result<(), Error> {
         let mut slot = self.running.lock().await;
-        if let Some(running) = slot.as_mut()
-            && running.child.try_wait().ok().flatten().is_none()
-        {
+        if slot.as_mut().is_some_and(Running::lives) {
             return Ok(());
         }
         *slot = None;
@@ -129,10 +131,10 @@ impl Process {
         if let Some(mut running) = slot.take() {
             signal(running.child.id(), self.stop_signal);
             let deadline = Instant::now() + STOP_TIMEOUT;
-            while running.child.try_wait().ok().flatten().is_none() && Instant::now() < deadline {
+            while running.lives() && Instant::now() < deadline {
                 tokio::time::sleep(POLL).await;
             }
-            if running.child.try_wait().ok().flatten().is_none() {
+            if running.lives() {
                 tracing::warn!(
                     server = self.launch.server,
                     "did not stop in time and is killed"
@@ -188,12 +190,12 @@ impl Process {
 impl Drop for Running {
     /// A stack that is dropped without being stopped leaves no server behind either.
     fn drop(&mut self) {
-        if self.child.try_wait().ok().flatten().is_some() {
+        if !self.lives() {
             return;
         }
         signal(self.child.id(), self.death_signal);
         let deadline = Instant::now() + Duration::from_secs(3);
-        while self.child.try_wait().ok().flatten().is_none() {
+        while self.lives() {
             if Instant::now() > deadline {
                 let _ = self.child.kill();
                 let _ = self.child.wait();

@@ -40,6 +40,15 @@ pub struct Stack {
     _lock: Lock,
 }
 
+impl std::fmt::Debug for Stack {
+    /// Names the folder only: the servers hold passwords.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Stack")
+            .field("data_dir", &self.data_dir)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Stack {
     /// Starts all servers at once and waits until each answers. On an error none stays behind.
     pub async fn start(options: StackOptions) -> Result<Self, Error> {
@@ -98,6 +107,29 @@ impl Stack {
     /// The data folder, absolute.
     pub fn data_dir(&self) -> &Path {
         &self.data_dir
+    }
+
+    /// Starts each server that has ended by itself or by a signal from elsewhere, and names those. A server that
+    /// runs is left alone: OpenBao is not unsealed, for example.
+    pub async fn ensure_running(&self) -> Result<Vec<&'static str>, Error> {
+        let mut started = Vec::new();
+        if self.postgres.pid().await.is_none() {
+            Box::pin(self.postgres.start()).await?;
+            started.push("postgres");
+        }
+        if self.nats.pid().await.is_none() {
+            Box::pin(self.nats.start()).await?;
+            started.push("nats");
+        }
+        if self.redis.pid().await.is_none() {
+            Box::pin(self.redis.start()).await?;
+            started.push("redis");
+        }
+        if self.vault.pid().await.is_none() {
+            Box::pin(self.vault.start()).await?;
+            started.push("openbao");
+        }
+        Ok(started)
     }
 
     /// Stops all servers in order, at once, and gives the data folder back.

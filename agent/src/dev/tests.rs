@@ -39,6 +39,16 @@ fn processes_in(data_dir: &Path, also: &[u32]) -> Vec<String> {
     found
 }
 
+/// Stops a stack and leaves nothing of it, wherever Postgres kept its data.
+async fn finish(stack: Stack) {
+    let data_dir = stack.data_dir().to_path_buf();
+    stack.stop().await;
+    Stack::remove(&data_dir, &options(&data_dir).tools)
+        .await
+        .unwrap();
+    assert!(!data_dir.exists());
+}
+
 async fn pids(stack: &Stack) -> Vec<u32> {
     let pids = [
         stack.postgres.pid().await,
@@ -208,6 +218,16 @@ async fn servers_survive_kills_and_reopening() {
     );
     check_kept(&stack).await;
 
+    let killed_from_elsewhere = stack.postgres.pid().await.unwrap();
+    super::spawn::signal(killed_from_elsewhere, "KILL");
+    while stack.postgres.pid().await.is_some() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(stack.ensure_running().await.unwrap(), ["postgres"]);
+    assert_eq!(stack.ensure_running().await.unwrap(), [""; 0]);
+    check_kept(&stack).await;
+    let after = pids(&stack).await;
+
     let token = stack.vault.agent_token();
     let recipient = stack.pki.age_recipient.clone();
     stack.stop().await;
@@ -309,7 +329,7 @@ async fn vault_and_databases_for_each_test() {
         "a password is needed"
     );
 
-    stack.stop().await;
+    finish(stack).await;
 }
 
 #[tokio::test]
@@ -421,5 +441,5 @@ async fn a_killed_owner_leaves_no_server() {
     }
     let stack = Stack::start(options(&data_dir)).await.unwrap();
     check_kept(&stack).await;
-    stack.stop().await;
+    finish(stack).await;
 }
