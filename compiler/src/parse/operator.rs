@@ -20,8 +20,8 @@ const BIND_MODES: &[(&str, BindMode)] = &[
     ("RECEIVER", BindMode::Receiver),
 ];
 const VERSIONS: &[(&str, InterfaceVersion)] = &[("3.4", InterfaceVersion::V3_4), ("5.0", InterfaceVersion::V5_0)];
-/// A second's worth of messages no carrier grants; keeps sums of any number of operators far from overflow.
-pub(super) const MOST_TPS: u32 = 1_000_000;
+/// Largest rate a field holds; sums are taken in 64 bits.
+pub(super) const MOST_TPS: u32 = u32::MAX;
 
 pub(super) fn decode(fields: &mut Fields<'_, '_>, report: &mut Report) -> Body {
     let mut id = None;
