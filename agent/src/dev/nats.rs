@@ -95,16 +95,15 @@ impl Nats {
         timed_start(
             SERVER,
             self.port,
-            self.process.start(async || {
-                let answer = client
-                    .get(&url)
-                    .send()
-                    .await
-                    .map_err(|error| error.to_string())?;
-                if answer.status().is_success() {
-                    Ok(())
-                } else {
-                    Err(format!("/healthz says {}", answer.status()))
+            self.process.start(|| {
+                let request = client.get(&url);
+                async move {
+                    let answer = request.send().await.map_err(|error| error.to_string())?;
+                    if answer.status().is_success() {
+                        Ok(())
+                    } else {
+                        Err(format!("/healthz says {}", answer.status()))
+                    }
                 }
             }),
         )

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
+use futures::TryFutureExt as _;
 use reqwest::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -115,19 +116,13 @@ impl OpenBao {
     /// The first time it initialises the server, mounts KV v2 at `secret/` and makes the agent's token.
     pub async fn start(&self) -> Result<(), Error> {
         timed_start(SERVER, self.port, async {
-            match files::read_text(&self.keys_file)?
-                .and_then(|text| serde_json::from_str::<Keys>(&text).ok())
-            {
-                Some(keys) => self.keys.store(Arc::new(keys)),
-                // Initialised but never opened again: a run ended before it kept the keys, or lost them.
-                None => files::remove(&self.raft)?,
+            if self.pid().await.is_none() {
+                self.load_keys()?;
             }
-            files::make_dir(&self.raft, 0o700)?;
             self.process
-                .start(async || {
+                .start(|| {
                     self.health()
-                        .await
-                        .map(|_| ())
+                        .map_ok(|_| ())
                         .map_err(|error| error.to_string())
                 })
                 .await?;
@@ -202,6 +197,19 @@ impl OpenBao {
         answer
             .map(|answer| answer.status())
             .map_err(|error| Error::refused(SERVER, "answer", &error))
+    }
+
+    /// Reads the keys that open the data. Data without them can never be opened: a run ended between the
+    /// initialisation and keeping its keys, and the server begins anew.
+    fn load_keys(&self) -> Result<(), Error> {
+        if let Some(text) = files::read_text(&self.keys_file)? {
+            let keys = serde_json::from_str(&text)
+                .map_err(|error| Error::file("understand", &self.keys_file)(error.into()))?;
+            self.keys.store(Arc::new(keys));
+        } else {
+            files::remove(&self.raft)?;
+        }
+        files::make_dir(&self.raft, 0o700)
     }
 
     async fn ensure_initialised(&self) -> Result<(), Error> {

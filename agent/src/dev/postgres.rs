@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
+use futures::TryFutureExt as _;
 use sha2::{Digest as _, Sha256};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection};
 
@@ -194,9 +195,12 @@ impl Postgres {
         timed_start(
             SERVER,
             self.port,
-            self.process.start(async || {
-                let mut connection = self.connect().await.map_err(|error| error.to_string())?;
-                connection.ping().await.map_err(|error| error.to_string())
+            self.process.start(|| {
+                async {
+                    let mut connection = self.connect().await?;
+                    connection.ping().await
+                }
+                .map_err(|error: sqlx::Error| error.to_string())
             }),
         )
         .await

@@ -66,10 +66,10 @@ impl Process {
 
     /// Starts the server unless it runs, and waits until `ready` says so. `ready` answers with what is missing
     /// yet; it must be repeatable.
-    pub(super) async fn start(
-        &self,
-        ready: impl AsyncFn() -> Result<(), String>,
-    ) -> Result<(), Error> {
+    pub(super) async fn start<F>(&self, ready: impl Fn() -> F) -> Result<(), Error>
+    where
+        F: Future<Output = Result<(), String>>,
+    {
         let mut slot = self.running.lock().await;
         if slot.as_mut().is_some_and(Running::lives) {
             return Ok(());
@@ -88,11 +88,10 @@ impl Process {
         Ok(())
     }
 
-    async fn wait_ready(
-        &self,
-        child: &mut Child,
-        ready: impl AsyncFn() -> Result<(), String>,
-    ) -> Result<(), Error> {
+    async fn wait_ready<F>(&self, child: &mut Child, ready: impl Fn() -> F) -> Result<(), Error>
+    where
+        F: Future<Output = Result<(), String>>,
+    {
         let server = self.launch.server;
         let begun = Instant::now();
         loop {

@@ -1,5 +1,7 @@
 //! Redis, as a cache: nothing survives a restart.
 
+use futures::TryFutureExt as _;
+
 use super::files::{self, Layout};
 use super::ports::Ports;
 use super::process::Process;
@@ -69,15 +71,13 @@ impl Redis {
         timed_start(
             SERVER,
             self.port,
-            self.process.start(async || {
-                let mut connection = client
-                    .get_multiplexed_async_connection()
-                    .await
-                    .map_err(|error| error.to_string())?;
-                redis::cmd("PING")
-                    .exec_async(&mut connection)
-                    .await
-                    .map_err(|error| error.to_string())
+            self.process.start(|| {
+                let client = client.clone();
+                async move {
+                    let mut connection = client.get_multiplexed_async_connection().await?;
+                    redis::cmd("PING").exec_async(&mut connection).await
+                }
+                .map_err(|error: redis::RedisError| error.to_string())
             }),
         )
         .await

@@ -443,3 +443,16 @@ async fn a_killed_owner_leaves_no_server() {
     check_kept(&stack).await;
     finish(stack).await;
 }
+
+/// Callers spawn these on a runtime of several threads; that they can is settled when this compiles.
+#[test]
+fn futures_move_between_threads() {
+    fn is_send<T: Send>(_: impl FnOnce(&'static Stack) -> T) {}
+    fn is_sync<T: Send + Sync>() {}
+    is_send(Stack::ensure_running);
+    is_send(|stack| stack.vault.restart());
+    is_send(|stack| stack.vault.mount_kv("x", KvVersion::V2));
+    is_send(|stack| stack.postgres.create_database("x"));
+    is_send(|_| Stack::start(options(Path::new("/nowhere"))));
+    is_sync::<Stack>();
+}
