@@ -7,3 +7,6 @@
 pub mod config;
 pub mod dev;
 pub mod metrics;
+//! wip
+
+pub mod dev;

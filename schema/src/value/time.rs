@@ -31,6 +31,12 @@ impl Day {
         Self(TimeZone::UTC.to_datetime(instant).date())
     }
 
+    /// The day before.
+    #[must_use]
+    pub fn before(self) -> Self {
+        Self(self.0.yesterday().unwrap_or(self.0))
+    }
+
     /// The day's beginning.
     pub fn midnight(self) -> Timestamp {
         // Every date a `Day` can hold has a midnight in UTC.
