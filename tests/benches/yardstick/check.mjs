@@ -8,9 +8,14 @@
 // Exit code 0 when clean, 1 with findings.
 import fs from 'node:fs';
 import path from 'node:path';
+import { createRequire } from 'node:module';
 import { parseArgs } from 'node:util';
-import { CORE_SCHEMA, loadAll } from 'js-yaml';
-import Ajv2020 from 'ajv/dist/2020.js';
+
+// js-yaml's CommonJS build parses in little more than half the time of its ES module; a yardstick
+// takes the faster one.
+const require = createRequire(import.meta.url);
+const { CORE_SCHEMA, loadAll } = require('js-yaml');
+const { Ajv2020 } = require('ajv/dist/2020');
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
