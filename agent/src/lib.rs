@@ -7,6 +7,3 @@
 pub mod config;
 pub mod dev;
 pub mod metrics;
-//! wip
-
-pub mod dev;

@@ -99,11 +99,6 @@ impl Draft {
         Self { code, message, primary, related: Vec::new(), help: None, fix: None, object: None }
     }
 
-    /// A finding about a file whose place is known.
-    pub(crate) fn known(code: Code, file: FileId, span: Span, message: impl Into<String>) -> Self {
-        Self::new(code, Place::Known(Location { file, span }), message)
-    }
-
     #[must_use]
     pub(crate) fn related(mut self, place: impl Into<Place>, message: impl Into<String>) -> Self {
         self.related.push((place.into(), message.into()));

@@ -16,13 +16,11 @@ pub(super) struct Report {
     pub(super) faults: Vec<FileFault>,
     /// Something of the current document was left out.
     pub(super) partial: bool,
-    document: u32,
 }
 
 impl Report {
     /// Starts the next document.
-    pub(super) fn begin(&mut self, document: u32) {
-        self.document = document;
+    pub(super) fn begin(&mut self) {
         self.partial = false;
     }
 
@@ -32,7 +30,7 @@ impl Report {
 
     fn fixable(&mut self, code: Code, span: Span, message: String, help: Option<String>, fix: Option<Fix>) {
         self.partial = true;
-        self.faults.push(FileFault { code, span, message, related: None, help, fix, document: self.document });
+        self.faults.push(FileFault { code, span, message, related: None, help, fix });
     }
 
     pub(super) fn duplicate_key(&mut self, duplicate: &DuplicateKey) {
@@ -43,7 +41,6 @@ impl Report {
             related: Some((duplicate.first, "first here".to_owned())),
             help: Some("keep one of the two".to_owned()),
             fix: None,
-            document: self.document,
         });
     }
 
