@@ -10,10 +10,10 @@ use jiff::Timestamp;
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 
 use crate::diagnostic::{Draft, Finding, Location, Place, Severity, Sink};
+use crate::lower;
 use crate::parse::{FileFault, ParsedFile, parse_file};
 use crate::source::{self, Content, FileId, Loaded, SourceMap};
 use crate::validate::{self, Objects};
-use crate::lower;
 
 /// What a compile depends on beside the files.
 #[derive(Debug, Clone)]
@@ -54,7 +54,12 @@ impl Compiled {
 
 impl Compiler {
     /// Compiles the tree of a commit; no checkout is needed.
-    pub fn compile_revision(&mut self, repository: &Repository, commit: Oid, options: &Options) -> Result<Compiled, source::Error> {
+    pub fn compile_revision(
+        &mut self,
+        repository: &Repository,
+        commit: Oid,
+        options: &Options,
+    ) -> Result<Compiled, source::Error> {
         let loaded = source::load_revision(repository, commit, |blob| self.parsed.contains_key(&blob))?;
         Ok(self.compile(loaded, options))
     }
@@ -69,14 +74,16 @@ impl Compiler {
         let files: Vec<(Arc<str>, Option<Oid>, Arc<ParsedFile>)> = loaded
             .into_par_iter()
             .map(|file| {
-                let before = file.blob.and_then(|blob| known.get(&blob)).filter(|_| matches!(file.content, Content::Known));
+                let before =
+                    file.blob.and_then(|blob| known.get(&blob)).filter(|_| matches!(file.content, Content::Known));
                 let parsed = before.cloned().unwrap_or_else(|| Arc::new(parse_file(file.content)));
                 (file.path, file.blob, parsed)
             })
             .collect();
         // Only what the present tree holds is kept: memory follows the tree, not its history.
         self.parsed = files.iter().filter_map(|(_, blob, parsed)| Some(((*blob)?, parsed.clone()))).collect();
-        let sources = SourceMap::new(files.iter().map(|(path, _, parsed)| (path.clone(), parsed.text.clone())).collect());
+        let sources =
+            SourceMap::new(files.iter().map(|(path, _, parsed)| (path.clone(), parsed.text.clone())).collect());
         let numbered = || (0..).map(FileId).zip(files.iter().map(|(_, _, parsed)| &**parsed));
 
         let mut sink = Sink::default();

@@ -13,7 +13,12 @@ use crate::source::SourceMap;
 use crate::validate::{MnoObject, Objects, OperatorObject};
 
 /// Resolves every object that could be understood in full.
-pub(crate) fn lower(objects: &Objects<'_>, policy: PolicySpec, environment: Option<&str>, sources: &SourceMap) -> Catalog {
+pub(crate) fn lower(
+    objects: &Objects<'_>,
+    policy: PolicySpec,
+    environment: Option<&str>,
+    sources: &SourceMap,
+) -> Catalog {
     let mnos = objects.mnos.iter().filter_map(|(id, object)| Some(((*id).clone(), mno(id, object, objects, sources)?)));
     let operators = objects.operators.iter().filter_map(|(id, object)| {
         let operator = operator(id, object, objects, environment, sources)?;
@@ -38,14 +43,17 @@ fn mno(id: &MnoId, object: &MnoObject<'_>, objects: &Objects<'_>, sources: &Sour
 fn contracts(mno: &MnoId, objects: &Objects<'_>) -> TpsContractSpec {
     let Some(object) = objects.contracts.get(mno) else { return TpsContractSpec::default() };
     let mut contracts = object.contracts.items.clone();
-    contracts.sort_by(|a, b| (a.direction, a.effective_from, &a.reference).cmp(&(b.direction, b.effective_from, &b.reference)));
+    contracts.sort_by(|a, b| {
+        (a.direction, a.effective_from, &a.reference).cmp(&(b.direction, b.effective_from, &b.reference))
+    });
     let first = |direction| contracts.iter().find(|contract| contract.direction == direction).map(|c| c.effective_from);
     let resolve = |item: &Reservation| {
         let effective_from = item.effective_from.or_else(|| first(item.direction));
         Reservation { effective_from, ..item.clone() }
     };
     let mut reservations: Vec<Reservation> = object.reservations.items.iter().map(resolve).collect();
-    reservations.sort_by(|a, b| (&a.tenant, a.direction, a.effective_from).cmp(&(&b.tenant, b.direction, b.effective_from)));
+    reservations
+        .sort_by(|a, b| (&a.tenant, a.direction, a.effective_from).cmp(&(&b.tenant, b.direction, b.effective_from)));
     TpsContractSpec { contracts, reservations }
 }
 

@@ -69,8 +69,9 @@ pub fn seal(operator: &OperatorId, password: &Secret, recipients: &[String]) -> 
         .iter()
         .map(|text| Recipient::from_str(text).map_err(|_| Error::BadRecipient(text.clone())))
         .collect::<Result<_, _>>()?;
-    let encryptor = age::Encryptor::with_recipients(recipients.iter().map(|recipient| recipient as &dyn age::Recipient))
-        .map_err(|_| Error::NoRecipients)?;
+    let encryptor =
+        age::Encryptor::with_recipients(recipients.iter().map(|recipient| recipient as &dyn age::Recipient))
+            .map_err(|_| Error::NoRecipients)?;
     let plaintext = Plaintext { operator: operator.as_str(), password: password.expose().into() };
     let plaintext = Zeroizing::new(serde_json::to_vec(&plaintext).map_err(|error| Error::Seal(error.into()))?);
     let write = || {
@@ -104,7 +105,12 @@ impl Identities {
 }
 
 /// Decrypts an operator's password. One sealed under the operator's former id is accepted.
-pub fn open(sealed: &str, operator: &OperatorId, former: Option<&OperatorId>, identities: &Identities) -> Result<Secret, Error> {
+pub fn open(
+    sealed: &str,
+    operator: &OperatorId,
+    former: Option<&OperatorId>,
+    identities: &Identities,
+) -> Result<Secret, Error> {
     let unopenable = || Error::Unopenable { operator: operator.clone() };
     let decryptor = age::Decryptor::new_buffered(ArmoredReader::new(sealed.as_bytes())).map_err(|_| unopenable())?;
     let identities = identities.0.iter().map(|identity| identity as &dyn age::Identity);

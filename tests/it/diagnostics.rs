@@ -50,7 +50,8 @@ fn every_case_finds_exactly_what_it_should() {
             && expected.iter().zip(&found).all(|(want, have)| want.0 == have.0 && want.1.is_subset(&have.1));
         if !agrees {
             let name = case.file_name().unwrap_or_default().to_string_lossy();
-            writeln!(failures, "{name}\n  expected {expected:#?}\n  found {found:#?}").expect("a string takes any text");
+            writeln!(failures, "{name}\n  expected {expected:#?}\n  found {found:#?}")
+                .expect("a string takes any text");
         }
     }
     assert!(failures.is_empty(), "{failures}");
@@ -75,6 +76,7 @@ fn the_real_configuration_is_clean() {
     assert!(found.is_empty(), "{found:#?}");
     let catalog = compiled.catalog().expect("a catalog");
     assert_eq!((catalog.mnos.len(), catalog.operators.len()), (116, 155));
-    let prefixes: BTreeSet<_> = catalog.operators.values().flat_map(|operator| operator.rules.iter()).map(|r| r.prefix).collect();
+    let prefixes: BTreeSet<_> =
+        catalog.operators.values().flat_map(|operator| operator.rules.iter()).map(|r| r.prefix).collect();
     assert_eq!(prefixes.len(), 579);
 }

@@ -88,13 +88,7 @@ pub struct Shape {
 impl Shape {
     /// A corpus with five operators a carrier, flow style and the default seed.
     pub fn new(operators: usize, routes: usize) -> Self {
-        Self {
-            operators,
-            routes,
-            mnos: (operators / 5).max(1),
-            seed: DEFAULT_SEED,
-            style: Style::Flow,
-        }
+        Self { operators, routes, mnos: (operators / 5).max(1), seed: DEFAULT_SEED, style: Style::Flow }
     }
 }
 
@@ -132,52 +126,31 @@ pub struct Summary {
 /// configuration yet: stale files would be part of it.
 pub fn generate(dir: &Path, shape: &Shape) -> Result<Summary> {
     ensure!(shape.mnos > 0, "a corpus needs a carrier");
-    ensure!(
-        shape.operators > 0 || shape.routes == 0,
-        "routes need an operator"
-    );
+    ensure!(shape.operators > 0 || shape.routes == 0, "routes need an operator");
     for taken in ["operators", "contracts", "policy.yaml"] {
-        ensure!(
-            !dir.join(taken).exists(),
-            "{} already holds a configuration",
-            dir.display()
-        );
+        ensure!(!dir.join(taken).exists(), "{} already holds a configuration", dir.display());
     }
     let network = Network::draw(shape);
     let mut tree = Tree::new(dir);
     tree.write("policy.yaml", documents::POLICY)?;
     for carrier in &network.carriers {
         let id = &carrier.id;
-        tree.write(
-            &format!("operators/{id}/mno.yaml"),
-            &documents::mno(carrier),
-        )?;
-        tree.write(
-            &format!("contracts/{id}.yaml"),
-            &documents::contract(carrier),
-        )?;
+        tree.write(&format!("operators/{id}/mno.yaml"), &documents::mno(carrier))?;
+        tree.write(&format!("contracts/{id}.yaml"), &documents::contract(carrier))?;
     }
     for bind in &network.binds {
         let mno = &network.carriers[bind.carrier].id;
         let path = format!("operators/{mno}/{}", bind.id);
         tree.write(&format!("{path}.yaml"), &documents::operator(bind, mno))?;
         if !bind.rules.is_empty() {
-            tree.write(
-                &format!("{path}.routes.yaml"),
-                &documents::routes(bind, shape.style),
-            )?;
+            tree.write(&format!("{path}.routes.yaml"), &documents::routes(bind, shape.style))?;
         }
     }
     Ok(Summary {
         operators: network.binds.len(),
         mnos: network.carriers.len(),
         routes: network.binds.iter().map(|bind| bind.rules.len()).sum(),
-        most_routes: network
-            .binds
-            .iter()
-            .map(|bind| bind.rules.len())
-            .max()
-            .unwrap_or(0),
+        most_routes: network.binds.iter().map(|bind| bind.rules.len()).max().unwrap_or(0),
         files: tree.files,
         bytes: tree.bytes,
         seed: shape.seed,
@@ -193,18 +166,13 @@ struct Tree<'a> {
 
 impl<'a> Tree<'a> {
     fn new(root: &'a Path) -> Self {
-        Self {
-            root,
-            files: 0,
-            bytes: 0,
-        }
+        Self { root, files: 0, bytes: 0 }
     }
 
     fn write(&mut self, path: &str, text: &str) -> Result<()> {
         let path = self.root.join(path);
         if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder)
-                .with_context(|| format!("cannot create {}", folder.display()))?;
+            fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
         }
         fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
         self.files += 1;

@@ -158,16 +158,18 @@ impl Sink {
         }
         let locate = |place: &Place| match place {
             Place::Known(location) => *location,
-            Place::Path(anchor) => Location { file: anchor.file, span: spans.get(anchor).copied().unwrap_or(Span::FILE) },
+            Place::Path(anchor) => {
+                Location { file: anchor.file, span: spans.get(anchor).copied().unwrap_or(Span::FILE) }
+            }
         };
         let mut findings: Vec<Finding> = self
             .drafts
             .iter()
             .map(|draft| {
-                let related = draft.related.iter().map(|(place, message)| Related {
-                    location: locate(place),
-                    message: message.clone(),
-                });
+                let related = draft
+                    .related
+                    .iter()
+                    .map(|(place, message)| Related { location: locate(place), message: message.clone() });
                 Finding {
                     code: draft.code,
                     message: draft.message.clone(),

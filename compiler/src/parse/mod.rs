@@ -170,7 +170,12 @@ fn document(root: &yaml::Node<'_>, report: &mut Report) -> Option<Body> {
     let version = fields.required("apiVersion", report, |node, report| {
         let text = decode::text_of(node, report)?;
         if text != API_VERSION {
-            report.fault(Code::UnknownKind, node.span, format!("`{text}` is not a known apiVersion"), Some(format!("write {API_VERSION}")));
+            report.fault(
+                Code::UnknownKind,
+                node.span,
+                format!("`{text}` is not a known apiVersion"),
+                Some(format!("write {API_VERSION}")),
+            );
             return None;
         }
         Some(())
@@ -179,7 +184,8 @@ fn document(root: &yaml::Node<'_>, report: &mut Report) -> Option<Body> {
         let text = decode::text_of(node, report)?;
         let known = KINDS.iter().find(|kind| **kind == text).copied();
         if known.is_none() {
-            let help = decode::did_you_mean(text, KINDS).unwrap_or_else(|| format!("a kind is one of {}", KINDS.join(", ")));
+            let help =
+                decode::did_you_mean(text, KINDS).unwrap_or_else(|| format!("a kind is one of {}", KINDS.join(", ")));
             report.fault(Code::UnknownKind, node.span, format!("`{text}` is not a known kind"), Some(help));
         }
         known

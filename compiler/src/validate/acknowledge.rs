@@ -10,9 +10,13 @@ pub(super) fn check(objects: &Objects<'_>, today: Day, sink: &mut Sink) {
     let Some((root, policy)) = &objects.policy else { return };
     for (index, entry) in (0..).zip(&policy.acknowledge) {
         if expired(entry, today) {
-            let message = format!("the acknowledgement of {} for `{}` expired on {}", entry.code, entry.object, entry.expires);
-            let draft = Draft::new(Code::AcknowledgementExpired, root.clone().at("spec.acknowledge").index(index), message);
-            sink.push(draft.help("look at the warning again, then renew the date or remove the entry").about(&*entry.object));
+            let message =
+                format!("the acknowledgement of {} for `{}` expired on {}", entry.code, entry.object, entry.expires);
+            let draft =
+                Draft::new(Code::AcknowledgementExpired, root.clone().at("spec.acknowledge").index(index), message);
+            sink.push(
+                draft.help("look at the warning again, then renew the date or remove the entry").about(&*entry.object),
+            );
         }
     }
 }

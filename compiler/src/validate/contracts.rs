@@ -44,11 +44,14 @@ fn binds_by_mno<'o, 'a>(objects: &'o Objects<'a>) -> BTreeMap<&'a MnoId, Vec<Bin
 fn in_force(objects: &Objects<'_>, mno: &MnoId, binds: &[Bind<'_, '_>], today: Day, sink: &mut Sink) {
     let Some(carrier) = objects.mnos.get(mno) else { return };
     let covered = match objects.contracts.get(mno) {
-        Some(object) => object.partial || object.contracts.items.iter().any(|contract| contract.period().contains(today)),
+        Some(object) => {
+            object.partial || object.contracts.items.iter().any(|contract| contract.period().contains(today))
+        }
         None => objects.may_define("contract", mno.as_str()),
     };
     if !covered {
-        let message = format!("carrier `{mno}` has {} active operators and no contract in force on {today}", binds.len());
+        let message =
+            format!("carrier `{mno}` has {} active operators and no contract in force on {today}", binds.len());
         let draft = Draft::new(Code::NoContractInForce, carrier.root.clone().at("metadata.id"), message)
             .help("add the contract that is in force, or set the operators INACTIVE")
             .about(mno.as_str());
@@ -111,7 +114,8 @@ impl File<'_, '_> {
             match reservations.get(&key) {
                 None => _ = reservations.insert(key, place),
                 Some(first) => {
-                    let message = format!("tenant `{}` reserves {} twice from the same day", item.tenant, item.direction);
+                    let message =
+                        format!("tenant `{}` reserves {} twice from the same day", item.tenant, item.direction);
                     let draft = Draft::new(Code::DuplicateObject, self.reservation(place).at("tenant"), message)
                         .related(self.reservation(*first).at("tenant"), "the first one")
                         .help("add the two up in one reservation");
@@ -158,11 +162,12 @@ impl File<'_, '_> {
                     self.push(draft, sink);
                 }
             }
-            let ends_later = |before: &Placed<'_, Contract>| match (before.item.effective_to, contract.item.effective_to) {
-                (Some(before), Some(end)) => end > before,
-                (Some(_), None) => true,
-                (None, _) => false,
-            };
+            let ends_later =
+                |before: &Placed<'_, Contract>| match (before.item.effective_to, contract.item.effective_to) {
+                    (Some(before), Some(end)) => end > before,
+                    (Some(_), None) => true,
+                    (None, _) => false,
+                };
             if latest.is_none_or(ends_later) {
                 latest = Some(contract);
             }
@@ -173,7 +178,11 @@ impl File<'_, '_> {
         let (first, later) = if one.place < two.place { (one, two) } else { (two, one) };
         let message = format!(
             "contracts `{}` ({}) and `{}` ({}) overlap for {}",
-            first.item.reference, first.item.period(), later.item.reference, later.item.period(), later.item.direction
+            first.item.reference,
+            first.item.period(),
+            later.item.reference,
+            later.item.period(),
+            later.item.direction
         );
         let draft = Draft::new(Code::ContractOverlap, self.contract(later.place).at("effectiveFrom"), message)
             .related(self.contract(first.place).at("effectiveFrom"), format!("`{}`", first.item.reference))
@@ -200,7 +209,8 @@ impl File<'_, '_> {
                 _ => {
                     let at = period.and_then(|period| uncovered(contracts, period, explicit));
                     let when = at.map(|day| format!(" on {day}")).unwrap_or_default();
-                    let message = format!("tenant `{}` reserves {direction} and there is no contract{when}", item.tenant);
+                    let message =
+                        format!("tenant `{}` reserves {direction} and there is no contract{when}", item.tenant);
                     let draft = Draft::new(Code::ReservationWithoutContract, self.reservation(place), message)
                         .help("shorten the reservation, or add the contract it rests on");
                     self.push(draft, sink);
@@ -240,7 +250,10 @@ impl File<'_, '_> {
         }
         if let Some((day, sum)) = tightest {
             let free = contracted - sum;
-            let message = format!("{free} of {contracted} messages a second stay unreserved from {day}, less than {} %", self.minimum_percent);
+            let message = format!(
+                "{free} of {contracted} messages a second stay unreserved from {day}, less than {} %",
+                self.minimum_percent
+            );
             let draft = Draft::new(Code::PoolBelowMinimum, self.contract(contract.place).at("contractedTps"), message)
                 .help("tenants without a reservation share what is left; reserve less or contract more");
             self.push(draft, sink);
@@ -248,9 +261,13 @@ impl File<'_, '_> {
     }
 
     fn over_reserved(&self, contract: &Placed<'_, Contract>, day: Day, sum: u64, inside: &[&Claim], sink: &mut Sink) {
-        let message = format!("{sum} messages a second are reserved from {day}, the contract has {}", contract.item.contracted_tps);
-        let mut draft = Draft::new(Code::ReservedOverContract, self.contract(contract.place).at("contractedTps"), message)
-            .help("reserve less, or contract more before that day");
+        let message = format!(
+            "{sum} messages a second are reserved from {day}, the contract has {}",
+            contract.item.contracted_tps
+        );
+        let mut draft =
+            Draft::new(Code::ReservedOverContract, self.contract(contract.place).at("contractedTps"), message)
+                .help("reserve less, or contract more before that day");
         for claim in inside.iter().filter(|claim| claim.period.contains(day)) {
             let place = self.reservation(claim.place).at("reservedTps");
             draft = draft.related(place, format!("{} of them", claim.tps));
@@ -261,8 +278,11 @@ impl File<'_, '_> {
     /// Σ tps of active operators fits every contract in force from today on, in the base and in each environment.
     fn throughput(&self, direction: Direction, binds: &[Bind<'_, '_>], sink: &mut Sink) {
         let mut reported = BTreeSet::new();
-        let names: BTreeSet<&str> =
-            binds.iter().filter_map(|(_, bind)| bind.spec).flat_map(|spec| spec.environments.keys().map(String::as_str)).collect();
+        let names: BTreeSet<&str> = binds
+            .iter()
+            .filter_map(|(_, bind)| bind.spec)
+            .flat_map(|spec| spec.environments.keys().map(String::as_str))
+            .collect();
         for environment in std::iter::once(None).chain(names.into_iter().map(Some)) {
             let rates: Vec<(Bind<'_, '_>, u64)> = binds
                 .iter()
@@ -281,8 +301,9 @@ impl File<'_, '_> {
                     "active operators of `{}` may send {sum} messages a second {direction}{scope}, contract `{}` allows {}",
                     self.mno, item.reference, item.contracted_tps
                 );
-                let mut draft = Draft::new(Code::TpsOverContract, self.contract(contract.place).at("contractedTps"), message)
-                    .help("lower `tps` of an operator, or contract more before that period");
+                let mut draft =
+                    Draft::new(Code::TpsOverContract, self.contract(contract.place).at("contractedTps"), message)
+                        .help("lower `tps` of an operator, or contract more before that period");
                 for ((id, bind), rate) in &rates {
                     let field = if direction == Direction::Outbound { "tps.outbound" } else { "tps.inbound" };
                     let place = bind.place(environment, tps_set_there(bind, environment, direction), field);

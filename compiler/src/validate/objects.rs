@@ -151,10 +151,11 @@ fn insert<'a, K: Ord + std::fmt::Display, V>(
     sink: &mut Sink,
 ) {
     if let Some(first) = map.get(id) {
-        let draft = Draft::new(Code::DuplicateObject, root(&object).clone().at(field), format!("{what} `{id}` stands twice"))
-            .related(root(first).clone().at(field), "the first one")
-            .help("delete one of the two, or give it another id")
-            .about(id.to_string());
+        let draft =
+            Draft::new(Code::DuplicateObject, root(&object).clone().at(field), format!("{what} `{id}` stands twice"))
+                .related(root(first).clone().at(field), "the first one")
+                .help("delete one of the two, or give it another id")
+                .about(id.to_string());
         sink.push(draft);
         return;
     }

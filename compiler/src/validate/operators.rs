@@ -79,9 +79,8 @@ fn window(
     if u64::from(spec.smpp.window_size) >= needed || !reported.insert("window") {
         return;
     }
-    let set_there = environment
-        .and_then(|name| operator.spec?.environments.get(name)?.smpp.as_ref()?.window_size)
-        .is_some();
+    let set_there =
+        environment.and_then(|name| operator.spec?.environments.get(name)?.smpp.as_ref()?.window_size).is_some();
     let message = format!(
         "a window of {} cannot carry {} messages a second even at {ROUND_TRIP_MILLIS} ms a round trip",
         spec.smpp.window_size, spec.tps.outbound

@@ -9,7 +9,15 @@ pub(super) fn check(objects: &Objects<'_>, sink: &mut Sink) {
         if let Some(metadata) = operator.metadata
             && !objects.mnos.contains_key(&metadata.mno)
         {
-            unknown(objects, "carrier", metadata.mno.as_str(), operator.root.clone().at("metadata.mno"), id.as_str(), mnos(), sink);
+            unknown(
+                objects,
+                "carrier",
+                metadata.mno.as_str(),
+                operator.root.clone().at("metadata.mno"),
+                id.as_str(),
+                mnos(),
+                sink,
+            );
         }
     }
     for (operator, routes) in &objects.routes {
@@ -53,6 +61,7 @@ fn unknown<'k>(
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("define the {kind} or correct the id"),
     };
-    let draft = Draft::new(Code::UnknownReference, place, format!("no {kind} has the id `{id}`")).help(help).about(object);
+    let draft =
+        Draft::new(Code::UnknownReference, place, format!("no {kind} has the id `{id}`")).help(help).about(object);
     sink.push(draft);
 }

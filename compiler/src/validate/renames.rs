@@ -19,6 +19,7 @@ pub(super) fn check(objects: &Objects<'_>, now: Timestamp, sink: &mut Sink) {
         let former = &renamed.id;
         if former == id {
             let draft = Draft::new(Code::RenameCollision, place(), format!("operator `{id}` is renamed from itself"));
+            let draft = draft.related(operator.root.clone().at("metadata.id"), "the id it has");
             sink.push(draft.help("name the former id, or remove `renamedFrom`").about(id.as_str()));
         } else if let Some(other) = objects.operators.get(former) {
             let message = format!("operator `{id}` is renamed from `{former}`, which is still there");

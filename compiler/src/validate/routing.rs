@@ -35,7 +35,8 @@ pub(super) fn check(objects: &Objects<'_>, policy: &RoutingPolicy, sink: &mut Si
         .collect();
     tables.sort_by(|a, b| a.routes.root.cmp(&b.routes.root));
     let sweep = Sweep { tables, policy };
-    let mut entries: Vec<Entry> = Vec::with_capacity(sweep.tables.iter().map(|table| table.routes.rules.items.len()).sum());
+    let mut entries: Vec<Entry> =
+        Vec::with_capacity(sweep.tables.iter().map(|table| table.routes.rules.items.len()).sum());
     for (number, table) in (0..).zip(&sweep.tables) {
         let rules = &table.routes.rules.items;
         entries.extend((0..).zip(rules).map(|(rule, item)| Entry { prefix: item.prefix, table: number, rule }));
@@ -98,7 +99,8 @@ impl Sweep<'_, '_> {
                 clean = false;
                 let (one, two) = (self.operator(*first), self.operator(*later));
                 let priority = self.rule(*later).priority;
-                let message = format!("operators `{one}` and `{two}` both serve `{}` at priority {priority}", later.prefix);
+                let message =
+                    format!("operators `{one}` and `{two}` both serve `{}` at priority {priority}", later.prefix);
                 let draft = Draft::new(Code::PrefixConflictAcrossOperators, self.place(*later, "prefix"), message)
                     .related(self.place(*first, "prefix"), format!("`{one}` has the same prefix and priority"))
                     .help("give one another priority for failover, or declare a share: the same `split` name in both rules")
@@ -168,7 +170,8 @@ impl Sweep<'_, '_> {
     fn nested(&self, code: Code, entry: Entry, broader: Entry, sink: &mut Sink) {
         let (operator, holder) = (self.operator(entry), self.operator(broader));
         let (prefix, around) = (entry.prefix, broader.prefix);
-        let message = format!("prefix `{prefix}` of operator `{operator}` lies inside `{around}` of operator `{holder}`");
+        let message =
+            format!("prefix `{prefix}` of operator `{operator}` lies inside `{around}` of operator `{holder}`");
         let allowed = match code {
             Code::PrefixNestedSameOperator => self.policy.same_operator_nesting,
             _ => self.policy.cross_operator_nesting,
@@ -191,7 +194,10 @@ impl Sweep<'_, '_> {
         }
         let (message, help) = match nearest {
             Some(broader) => (
-                format!("`narrows` names `{narrows}`, and the nearest broader prefix of `{}` is `{}`", entry.prefix, broader.prefix),
+                format!(
+                    "`narrows` names `{narrows}`, and the nearest broader prefix of `{}` is `{}`",
+                    entry.prefix, broader.prefix
+                ),
                 format!("write narrows: \"{}\"", broader.prefix),
             ),
             None => (

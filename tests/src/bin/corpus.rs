@@ -43,16 +43,10 @@ fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let (said, message) = if let Some(count) = arguments.mutate {
         let mutations = corpus::mutate(&arguments.dir, count, arguments.seed)?;
-        (
-            serde_json::to_string(&mutations)?,
-            format!("Edit {count} operators"),
-        )
+        (serde_json::to_string(&mutations)?, format!("Edit {count} operators"))
     } else {
         let summary = corpus::generate(&arguments.dir, &shape(&arguments)?)?;
-        (
-            serde_json::to_string(&summary)?,
-            format!("Add {} operators", summary.operators),
-        )
+        (serde_json::to_string(&summary)?, format!("Add {} operators", summary.operators))
     };
     if arguments.git {
         corpus::commit(&arguments.dir, &message)?;

@@ -52,14 +52,8 @@ pub(super) struct Reservation {
 impl Agreement {
     /// Draws both directions for the Σ TPS of the carrier's active operators.
     pub(super) fn draw(rng: &mut Rng, mno: &str, demand: Demand) -> Self {
-        let mut agreement = Self {
-            contracts: Vec::new(),
-            reservations: Vec::new(),
-        };
-        for (direction, short, tps) in [
-            ("OUTBOUND", "out", demand.outbound),
-            ("INBOUND", "in", demand.inbound),
-        ] {
+        let mut agreement = Self { contracts: Vec::new(), reservations: Vec::new() };
+        for (direction, short, tps) in [("OUTBOUND", "out", demand.outbound), ("INBOUND", "in", demand.inbound)] {
             let contracts = contracts(rng, &format!("{mno}-{short}"), direction, tps);
             let reservations = reservations(rng, &contracts);
             agreement.contracts.extend(contracts);
@@ -78,11 +72,7 @@ fn contracts(rng: &mut Rng, name: &str, direction: &'static str, demand: u32) ->
         let to = (number < count).then(|| from.saturating_add(pick(rng, &[365, 540, 730]).days()));
         let past = to.is_some_and(|end| end <= FIRST_VALID_DAY);
         // What has ended may have been smaller than today's traffic.
-        let percent = if past {
-            rng.u32(50..=100)
-        } else {
-            rng.u32(100..=150)
-        };
+        let percent = if past { rng.u32(50..=100) } else { rng.u32(100..=150) };
         let tps = (demand.max(10) * percent).div_ceil(100);
         contracts.push(Contract {
             reference: format!("{name}-{number}"),

@@ -110,11 +110,7 @@ pub(super) fn operator(bind: &Bind, mno: &str) -> String {
 /// `operators/<mno>/<operator>.routes.yaml`.
 pub(super) fn routes(bind: &Bind, style: Style) -> String {
     Document(|f: &mut Formatter<'_>| {
-        write!(
-            f,
-            "apiVersion: bindery/v1\nkind: Routes\nmetadata:\n  operator: {}\nspec:\n  rules:\n",
-            bind.id
-        )?;
+        write!(f, "apiVersion: bindery/v1\nkind: Routes\nmetadata:\n  operator: {}\nspec:\n  rules:\n", bind.id)?;
         bind.rules.iter().try_for_each(|r| rule(f, r, style))
     })
     .to_string()
@@ -126,13 +122,7 @@ pub(super) fn rule_item(item: &Rule, style: Style) -> String {
 }
 
 fn rule(f: &mut Formatter<'_>, rule: &Rule, style: Style) -> fmt::Result {
-    let Rule {
-        prefix,
-        priority,
-        weight,
-        currency,
-        ..
-    } = rule;
+    let Rule { prefix, priority, weight, currency, .. } = rule;
     let (units, fraction) = (rule.cost / 10_000, rule.cost % 10_000);
     match style {
         Style::Flow => {
@@ -140,22 +130,14 @@ fn rule(f: &mut Formatter<'_>, rule: &Rule, style: Style) -> fmt::Result {
                 f,
                 "    - {{prefix: \"+{prefix}\", priority: {priority}, weight: {weight}, cost: {{amount: \"{units}.{fraction:04}\", currency: {currency}}}"
             )?;
-            f.write_str(if rule.active {
-                "}\n"
-            } else {
-                ", active: false}\n"
-            })
+            f.write_str(if rule.active { "}\n" } else { ", active: false}\n" })
         }
         Style::Block => {
             write!(
                 f,
                 "    - prefix: \"+{prefix}\"\n      priority: {priority}\n      weight: {weight}\n      cost:\n        amount: \"{units}.{fraction:04}\"\n        currency: {currency}\n"
             )?;
-            f.write_str(if rule.active {
-                ""
-            } else {
-                "      active: false\n"
-            })
+            f.write_str(if rule.active { "" } else { "      active: false\n" })
         }
     }
 }
@@ -164,10 +146,7 @@ fn rule(f: &mut Formatter<'_>, rule: &Rule, style: Style) -> fmt::Result {
 pub(super) fn contract(carrier: &Carrier) -> String {
     Document(|f: &mut Formatter<'_>| {
         let id = &carrier.id;
-        write!(
-            f,
-            "apiVersion: bindery/v1\nkind: TpsContract\nmetadata:\n  mno: {id}\nspec:\n  contracts:\n"
-        )?;
+        write!(f, "apiVersion: bindery/v1\nkind: TpsContract\nmetadata:\n  mno: {id}\nspec:\n  contracts:\n")?;
         for c in &carrier.agreement.contracts {
             write!(
                 f,
@@ -177,11 +156,7 @@ pub(super) fn contract(carrier: &Carrier) -> String {
             if let Some(to) = c.to {
                 writeln!(f, "      effectiveTo: \"{to}\"")?;
             }
-            write!(
-                f,
-                "      document: s3://contracts/{id}/{}.pdf\n      fineSchedule:\n",
-                c.reference
-            )?;
+            write!(f, "      document: s3://contracts/{id}/{}.pdf\n      fineSchedule:\n", c.reference)?;
             for (over, amount) in [(5, 100), (10, 500), (25, 2_500)].iter().take(c.fines) {
                 writeln!(
                     f,
@@ -193,11 +168,7 @@ pub(super) fn contract(carrier: &Carrier) -> String {
             f.write_str("  reservations:\n")?;
         }
         for r in &carrier.agreement.reservations {
-            write!(
-                f,
-                "    - {{tenant: {}, direction: {}, reservedTps: {}",
-                r.tenant, r.direction, r.tps
-            )?;
+            write!(f, "    - {{tenant: {}, direction: {}, reservedTps: {}", r.tenant, r.direction, r.tps)?;
             if let Some(from) = r.from {
                 write!(f, ", effectiveFrom: \"{from}\"")?;
             }

@@ -13,13 +13,8 @@ use super::FIRST_VALID_DAY;
 /// returns the commit's id. A folder that is no repository becomes one, with the branch `main`.
 /// Author and time are fixed: the same corpus has the same commit id everywhere.
 pub fn commit(dir: &Path, message: &str) -> Result<String> {
-    let repository = Repository::init_opts(
-        dir,
-        RepositoryInitOptions::new()
-            .mkdir(false)
-            .initial_head("main"),
-    )
-    .with_context(|| format!("cannot open a repository in {}", dir.display()))?;
+    let repository = Repository::init_opts(dir, RepositoryInitOptions::new().mkdir(false).initial_head("main"))
+        .with_context(|| format!("cannot open a repository in {}", dir.display()))?;
     let mut index = repository.index()?;
     let parts = ["policy.yaml", "operators", "contracts"];
     index.add_all(parts, IndexAddOption::DEFAULT, None)?;

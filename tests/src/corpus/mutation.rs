@@ -45,11 +45,7 @@ pub fn mutate(dir: &Path, count: usize, seed: u64) -> Result<Vec<Mutation>> {
             mutations.push(mutate_operator(&path, &text, remove)?);
         }
     }
-    ensure!(
-        mutations.len() == count,
-        "only {} operators have three rules",
-        mutations.len()
-    );
+    ensure!(mutations.len() == count, "only {} operators have three rules", mutations.len());
     Ok(mutations)
 }
 
@@ -58,8 +54,8 @@ fn mutate_operator(path: &Path, text: &str, remove: bool) -> Result<Mutation> {
         .file_name()
         .and_then(|name| name.to_str()?.strip_suffix(".routes.yaml"))
         .with_context(|| format!("{} is no file of routes", path.display()))?;
-    let (routes, added) = edit_routes(operator, text, remove)
-        .with_context(|| format!("{} has no rule with a cost", path.display()))?;
+    let (routes, added) =
+        edit_routes(operator, text, remove).with_context(|| format!("{} has no rule with a cost", path.display()))?;
     write(path, &routes)?;
 
     let bind = path.with_file_name(format!("{operator}.yaml"));
@@ -67,12 +63,7 @@ fn mutate_operator(path: &Path, text: &str, remove: bool) -> Result<Mutation> {
     if let Some(lowered) = &lowered {
         write(&bind, lowered)?;
     }
-    Ok(Mutation {
-        operator: operator.to_owned(),
-        tps_lowered: lowered.is_some(),
-        added,
-        removed: remove,
-    })
+    Ok(Mutation { operator: operator.to_owned(), tps_lowered: lowered.is_some(), added, removed: remove })
 }
 
 /// The text after its edits and the prefix that was added. `None` where it is no corpus file.
@@ -81,32 +72,15 @@ fn edit_routes(operator: &str, text: &str, remove: bool) -> Option<(String, Stri
     let end = amount + text[amount..].find('"')?;
     let (units, fraction) = text[amount..end].split_once('.')?;
     let cost = units.parse::<u32>().ok()? * 10_000 + fraction.parse::<u32>().ok()? + 1;
-    let mut edited = format!(
-        "{}{}.{:04}{}",
-        &text[..amount],
-        cost / 10_000,
-        cost % 10_000,
-        &text[end..]
-    );
+    let mut edited = format!("{}{}.{:04}{}", &text[..amount], cost / 10_000, cost % 10_000, &text[end..]);
     if remove {
         let last = edited.rfind(ITEM)? + 1;
         edited.truncate(last);
     }
-    let style = if text.contains("- {prefix") {
-        Style::Flow
-    } else {
-        Style::Block
-    };
+    let style = if text.contains("- {prefix") { Style::Flow } else { Style::Block };
     let prefix = added_prefix(operator, &edited)?;
     edited += &documents::rule_item(
-        &Rule {
-            prefix,
-            priority: 10,
-            weight: 100,
-            cost: 100,
-            currency: "USD",
-            active: true,
-        },
+        &Rule { prefix, priority: 10, weight: 100, cost: 100, currency: "USD", active: true },
         style,
     );
     Some((edited, format!("+{prefix}")))
@@ -133,11 +107,7 @@ fn lower_outbound(text: &str) -> Option<String> {
 fn routes_files(dir: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for carrier in entries(&dir.join("operators"))? {
-        found.extend(
-            entries(&carrier)?
-                .into_iter()
-                .filter(|path| path.to_string_lossy().ends_with(".routes.yaml")),
-        );
+        found.extend(entries(&carrier)?.into_iter().filter(|path| path.to_string_lossy().ends_with(".routes.yaml")));
     }
     found.sort();
     Ok(found)

@@ -84,28 +84,21 @@ impl Network {
     /// Draws a network. Operators go round the carriers, so that each has its share.
     pub(super) fn draw(shape: &Shape) -> Self {
         let mut rng = Rng::with_seed(shape.seed);
-        let mut binds: Vec<Bind> = (0..shape.operators)
-            .map(|index| bind(&mut rng, index, index % shape.mnos))
-            .collect();
+        let mut binds: Vec<Bind> =
+            (0..shape.operators).map(|index| bind(&mut rng, index, index % shape.mnos)).collect();
         let counts = rule_counts(&mut rng, &binds, shape.routes);
         let most = counts.iter().copied().max().unwrap_or(0);
         let mut dealer = Dealer::new(&mut rng, shape.routes, most);
         for (bind, count) in binds.iter_mut().zip(counts) {
             let dealt = dealer.deal(&mut rng, count);
-            bind.rules = dealt
-                .into_iter()
-                .map(|(prefix, priority)| rule(&mut rng, prefix, priority))
-                .collect();
+            bind.rules = dealt.into_iter().map(|(prefix, priority)| rule(&mut rng, prefix, priority)).collect();
         }
         let mut demands = vec![Demand::default(); shape.mnos];
         for bind in binds.iter().filter(|bind| bind.active) {
             demands[bind.carrier] += bind.tps;
         }
-        let carriers = demands
-            .into_iter()
-            .enumerate()
-            .map(|(index, demand)| carrier(&mut rng, index, demand))
-            .collect();
+        let carriers =
+            demands.into_iter().enumerate().map(|(index, demand)| carrier(&mut rng, index, demand)).collect();
         Self { carriers, binds }
     }
 }
@@ -123,18 +116,9 @@ fn bind(rng: &mut Rng, index: usize, carrier: usize) -> Bind {
     };
     let rate = pick(rng, &[10, 50, 100, 200]);
     let tps = match mode {
-        Mode::Transceiver => Demand {
-            outbound: rate,
-            inbound: rate / 2,
-        },
-        Mode::Transmitter => Demand {
-            outbound: rate,
-            inbound: 0,
-        },
-        Mode::Receiver => Demand {
-            outbound: 0,
-            inbound: rate,
-        },
+        Mode::Transceiver => Demand { outbound: rate, inbound: rate / 2 },
+        Mode::Transmitter => Demand { outbound: rate, inbound: 0 },
+        Mode::Receiver => Demand { outbound: 0, inbound: rate },
     };
     Bind {
         id: format!("op-{index:05}"),
@@ -201,16 +185,7 @@ fn carrier(rng: &mut Rng, index: usize, demand: Demand) -> Carrier {
         mnc: rng.u16(1..=99),
         extensions: std::array::from_fn(|_| rng.u16(100..=199)),
         availability: pick(rng, &["99.5", "99.9", "99.95"]),
-        timezone: pick(
-            rng,
-            &[
-                "UTC",
-                "Europe/Berlin",
-                "Asia/Kabul",
-                "Africa/Nairobi",
-                "America/Sao_Paulo",
-            ],
-        ),
+        timezone: pick(rng, &["UTC", "Europe/Berlin", "Asia/Kabul", "Africa/Nairobi", "America/Sao_Paulo"]),
         networks: std::array::from_fn(|_| {
             // The three documentation ranges of RFC 5737.
             let net = pick(rng, &["192.0.2", "198.51.100", "203.0.113"]);

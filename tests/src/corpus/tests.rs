@@ -10,10 +10,7 @@ use super::{FIRST_VALID_DAY, Shape, Style, commit, generate, mutate};
 
 /// Few prefixes for many rules, so that the pool is dealt round several times.
 fn crowded() -> Network {
-    Network::draw(&Shape {
-        mnos: 7,
-        ..Shape::new(60, 3_000)
-    })
+    Network::draw(&Shape { mnos: 7, ..Shape::new(60, 3_000) })
 }
 
 fn files(dir: &Path) -> BTreeMap<String, Vec<u8>> {
@@ -58,12 +55,7 @@ fn no_prefix_nests_in_its_operator_and_equal_ones_differ_in_priority() {
     let mut all = HashSet::new();
     for bind in &network.binds {
         let own: HashSet<u64> = bind.rules.iter().map(|rule| rule.prefix).collect();
-        assert_eq!(
-            own.len(),
-            bind.rules.len(),
-            "{} has a prefix twice",
-            bind.id
-        );
+        assert_eq!(own.len(), bind.rules.len(), "{} has a prefix twice", bind.id);
         for rule in &bind.rules {
             assert!(!ancestors(rule.prefix).any(|p| own.contains(&p)));
             let other = by_rank.insert((rule.prefix, rule.priority), &bind.id);
@@ -73,32 +65,20 @@ fn no_prefix_nests_in_its_operator_and_equal_ones_differ_in_priority() {
     }
     assert_eq!(by_rank.len(), 3_000);
     assert!(all.len() < 3_000, "no prefix is shared");
-    assert!(
-        all.iter().any(|p| ancestors(*p).any(|a| all.contains(&a))),
-        "nothing nests across operators"
-    );
+    assert!(all.iter().any(|p| ancestors(*p).any(|a| all.contains(&a))), "nothing nests across operators");
 }
 
 #[test]
 fn contracts_hold_all_active_operators_and_a_tenth_stays_unreserved() {
     let network = crowded();
     for (index, carrier) in network.carriers.iter().enumerate() {
-        let active = || {
-            network
-                .binds
-                .iter()
-                .filter(|bind| bind.carrier == index && bind.active)
-        };
+        let active = || network.binds.iter().filter(|bind| bind.carrier == index && bind.active);
         for (direction, demand) in [
             ("OUTBOUND", active().map(|b| b.tps.outbound).sum::<u32>()),
             ("INBOUND", active().map(|b| b.tps.inbound).sum()),
         ] {
             let agreement = &carrier.agreement;
-            let contracts: Vec<_> = agreement
-                .contracts
-                .iter()
-                .filter(|c| c.direction == direction)
-                .collect();
+            let contracts: Vec<_> = agreement.contracts.iter().filter(|c| c.direction == direction).collect();
             assert!(contracts[0].from < FIRST_VALID_DAY);
             assert_eq!(contracts.last().unwrap().to, None);
             for pair in contracts.windows(2) {
@@ -114,16 +94,11 @@ fn contracts_hold_all_active_operators_and_a_tenth_stays_unreserved() {
                 .filter(|r| r.direction == direction)
                 .map(|r| (r.tps, r.from.unwrap_or(contracts[0].from), r.to))
                 .collect();
-            let instants: BTreeSet<_> = contracts
-                .iter()
-                .map(|c| c.from)
-                .chain(reservations.iter().map(|r| r.1))
-                .collect();
+            let instants: BTreeSet<_> =
+                contracts.iter().map(|c| c.from).chain(reservations.iter().map(|r| r.1)).collect();
             for at in instants {
-                let contract = contracts
-                    .iter()
-                    .rfind(|c| c.from <= at)
-                    .expect("a reservation begins before the first contract");
+                let contract =
+                    contracts.iter().rfind(|c| c.from <= at).expect("a reservation begins before the first contract");
                 let reserved: u32 = reservations
                     .iter()
                     .filter(|(_, from, to)| *from <= at && to.is_none_or(|end| at < end))
@@ -145,10 +120,7 @@ fn a_lone_operator_gets_more_routes_than_fit_without_nesting() {
 
 #[test]
 fn the_same_seed_gives_the_same_bytes_and_the_same_commits() {
-    let shape = Shape {
-        style: Style::Block,
-        ..Shape::new(20, 400)
-    };
+    let shape = Shape { style: Style::Block, ..Shape::new(20, 400) };
     let write = |shape: &Shape| {
         let dir = tempfile::tempdir().unwrap();
         let summary = generate(dir.path(), shape).unwrap();
@@ -177,10 +149,7 @@ fn a_corpus_is_not_written_over_another() {
 fn mutations_touch_two_files_an_operator_and_add_a_fresh_prefix_each_time() {
     for style in [Style::Flow, Style::Block] {
         let dir = tempfile::tempdir().unwrap();
-        let shape = Shape {
-            style,
-            ..Shape::new(20, 400)
-        };
+        let shape = Shape { style, ..Shape::new(20, 400) };
         generate(dir.path(), &shape).unwrap();
         let mut added = HashSet::new();
         for seed in [1, 1, 2] {
