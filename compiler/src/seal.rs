@@ -15,6 +15,9 @@ use bindery_schema::value::OperatorId;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use crate::parse::{Body, parse_file};
+use crate::source::{Content, Loaded};
+
 /// Longest password SMPP 3.4 allows (5.2.2), in octets.
 pub const LONGEST_PASSWORD: usize = 8;
 
@@ -122,6 +125,19 @@ pub fn open(
         return Err(Error::OtherOperator { operator: operator.clone(), sealed_for: plaintext.operator.to_owned() });
     }
     Ok(Secret::new(plaintext.password))
+}
+
+/// Whom the policy among these files names, checked no further: a fault elsewhere must not keep anyone from sealing.
+pub fn recipients(files: &[Loaded]) -> Vec<String> {
+    let policies = files.iter().flat_map(|file| match &file.content {
+        Content::Text(text) if text.contains("Policy") => parse_file(Content::Text(text.clone())).documents,
+        _ => Vec::new(),
+    });
+    let mut recipients = policies.filter_map(|document| match document.body {
+        Body::Policy(policy) => Some(policy.secrets.recipients),
+        _ => None,
+    });
+    recipients.next().unwrap_or_default()
 }
 
 /// Checks without any key that a text is a whole age message.
