@@ -15,6 +15,9 @@ use bindery_schema::value::OperatorId;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use crate::parse::{Body, parse_file};
+use crate::source::{Content, Loaded};
+
 /// Longest password SMPP 3.4 allows (5.2.2), in octets.
 pub const LONGEST_PASSWORD: usize = 8;
 
@@ -69,8 +72,9 @@ pub fn seal(operator: &OperatorId, password: &Secret, recipients: &[String]) -> 
         .iter()
         .map(|text| Recipient::from_str(text).map_err(|_| Error::BadRecipient(text.clone())))
         .collect::<Result<_, _>>()?;
-    let encryptor = age::Encryptor::with_recipients(recipients.iter().map(|recipient| recipient as &dyn age::Recipient))
-        .map_err(|_| Error::NoRecipients)?;
+    let encryptor =
+        age::Encryptor::with_recipients(recipients.iter().map(|recipient| recipient as &dyn age::Recipient))
+            .map_err(|_| Error::NoRecipients)?;
     let plaintext = Plaintext { operator: operator.as_str(), password: password.expose().into() };
     let plaintext = Zeroizing::new(serde_json::to_vec(&plaintext).map_err(|error| Error::Seal(error.into()))?);
     let write = || {
@@ -104,7 +108,12 @@ impl Identities {
 }
 
 /// Decrypts an operator's password. One sealed under the operator's former id is accepted.
-pub fn open(sealed: &str, operator: &OperatorId, former: Option<&OperatorId>, identities: &Identities) -> Result<Secret, Error> {
+pub fn open(
+    sealed: &str,
+    operator: &OperatorId,
+    former: Option<&OperatorId>,
+    identities: &Identities,
+) -> Result<Secret, Error> {
     let unopenable = || Error::Unopenable { operator: operator.clone() };
     let decryptor = age::Decryptor::new_buffered(ArmoredReader::new(sealed.as_bytes())).map_err(|_| unopenable())?;
     let identities = identities.0.iter().map(|identity| identity as &dyn age::Identity);
@@ -116,6 +125,19 @@ pub fn open(sealed: &str, operator: &OperatorId, former: Option<&OperatorId>, id
         return Err(Error::OtherOperator { operator: operator.clone(), sealed_for: plaintext.operator.to_owned() });
     }
     Ok(Secret::new(plaintext.password))
+}
+
+/// Whom the policy among these files names, checked no further: a fault elsewhere must not keep anyone from sealing.
+pub fn recipients(files: &[Loaded]) -> Vec<String> {
+    let policies = files.iter().flat_map(|file| match &file.content {
+        Content::Text(text) if text.contains("Policy") => parse_file(Content::Text(text.clone())).documents,
+        _ => Vec::new(),
+    });
+    let mut recipients = policies.filter_map(|document| match document.body {
+        Body::Policy(policy) => Some(policy.secrets.recipients),
+        _ => None,
+    });
+    recipients.next().unwrap_or_default()
 }
 
 /// Checks without any key that a text is a whole age message.

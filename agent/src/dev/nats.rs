@@ -49,12 +49,7 @@ impl Nats {
             setpriv: tools.setpriv.clone(),
         };
         let process = Process::new(launch, layout.pid_file(SERVER), "TERM");
-        Ok(Self {
-            process,
-            port: ports.nats,
-            monitor_port: ports.nats_monitor,
-            password,
-        })
+        Ok(Self { process, port: ports.nats, monitor_port: ports.nats_monitor, password })
     }
 
     /// `nats://user:password@127.0.0.1:port`. The crate `async-nats` ignores user and password in a URL: give
@@ -95,16 +90,15 @@ impl Nats {
         timed_start(
             SERVER,
             self.port,
-            self.process.start(async || {
-                let answer = client
-                    .get(&url)
-                    .send()
-                    .await
-                    .map_err(|error| error.to_string())?;
-                if answer.status().is_success() {
-                    Ok(())
-                } else {
-                    Err(format!("/healthz says {}", answer.status()))
+            self.process.start(|| {
+                let request = client.get(&url);
+                async move {
+                    let answer = request.send().await.map_err(|error| error.to_string())?;
+                    if answer.status().is_success() {
+                        Ok(())
+                    } else {
+                        Err(format!("/healthz says {}", answer.status()))
+                    }
                 }
             }),
         )

@@ -1,5 +1,7 @@
 //! Redis, as a cache: nothing survives a restart.
 
+use futures::TryFutureExt as _;
+
 use super::files::{self, Layout};
 use super::ports::Ports;
 use super::process::Process;
@@ -40,11 +42,7 @@ impl Redis {
             setpriv: tools.setpriv.clone(),
         };
         let process = Process::new(launch, layout.pid_file(SERVER), "TERM");
-        Ok(Self {
-            process,
-            port: ports.redis,
-            password,
-        })
+        Ok(Self { process, port: ports.redis, password })
     }
 
     /// `redis://:password@127.0.0.1:port/0`.
@@ -64,20 +62,17 @@ impl Redis {
 
     /// Starts the server, empty, unless it runs, on the same port, until it answers PING.
     pub async fn start(&self) -> Result<(), Error> {
-        let client = redis::Client::open(self.url())
-            .map_err(|error| Error::refused(SERVER, "connect", &error))?;
+        let client = redis::Client::open(self.url()).map_err(|error| Error::refused(SERVER, "connect", &error))?;
         timed_start(
             SERVER,
             self.port,
-            self.process.start(async || {
-                let mut connection = client
-                    .get_multiplexed_async_connection()
-                    .await
-                    .map_err(|error| error.to_string())?;
-                redis::cmd("PING")
-                    .exec_async(&mut connection)
-                    .await
-                    .map_err(|error| error.to_string())
+            self.process.start(|| {
+                let client = client.clone();
+                async move {
+                    let mut connection = client.get_multiplexed_async_connection().await?;
+                    redis::cmd("PING").exec_async(&mut connection).await
+                }
+                .map_err(|error: redis::RedisError| error.to_string())
             }),
         )
         .await
