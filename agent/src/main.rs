@@ -8,13 +8,13 @@ use clap::Parser;
 #[command(name = "bindery-agent", version)]
 enum Command {
     /// Follow a branch and serve the APIs, on servers of your own
-    Run(cli::run::Run),
+    Run(cli::run::Args),
 }
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     cli::log();
     match Command::parse() {
-        Command::Run(run) => run.run().await,
+        Command::Run(args) => cli::run::run(args).await,
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable as _};
+use bindery_schema::wire::api::SyncStatus;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -75,6 +76,11 @@ impl Agent {
     /// Handles to the agent's state.
     pub fn shared(&self) -> &Shared {
         &self.shared
+    }
+
+    /// What the sync is doing.
+    pub fn status(&self) -> watch::Receiver<SyncStatus> {
+        self.shared.status.clone()
     }
 
     /// Starts a part that ends when the token is cancelled.
