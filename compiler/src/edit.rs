@@ -76,6 +76,41 @@ pub fn set_sealed(text: &str, operator: &OperatorId, sealed: &str) -> Result<Str
     Ok(edited)
 }
 
+/// Adds an age public key to `spec.secrets.recipients` of a policy; an empty text becomes a policy.
+pub fn add_recipient(text: &str, recipient: &str) -> Result<String, Error> {
+    if text.trim().is_empty() {
+        let head = "apiVersion: bindery/v1\nkind: Policy\nspec:\n";
+        return Ok(format!("{head}  secrets:\n    recipients:\n      - {recipient}\n"));
+    }
+    let stream = yaml::read(text);
+    let spec = stream.documents.first().and_then(|root| root.get("spec")).ok_or(Error::Layout)?;
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    let recipients = spec.get("secrets").and_then(|secrets| secrets.entry("recipients"));
+    let (from, to, new) = match recipients {
+        Some((name, Node { value: Value::Sequence(items), .. })) => {
+            let key = Key::of(name, &lines)?;
+            let pad = " ".repeat(key.indent);
+            let all = items.iter().filter_map(Node::as_text).chain([recipient]);
+            let list = all.fold(format!("{pad}recipients:\n"), |list, item| format!("{list}{pad}  - {item}\n"));
+            (key.line, key.end(&lines), list)
+        }
+        Some(_) => return Err(Error::Layout),
+        None if spec.get("secrets").is_some() => return Err(Error::Layout),
+        None => {
+            let last = Key::last(spec, &lines)?;
+            let (end, pad) = (last.end(&lines), " ".repeat(last.indent));
+            (end, end, format!("{pad}secrets:\n{pad}  recipients:\n{pad}    - {recipient}\n"))
+        }
+    };
+    let edited = [lines[..from].concat(), new, lines[to..].concat()].concat();
+    let added = yaml::read(&edited).documents.first().is_some_and(|root| {
+        let recipients = root.get("spec").and_then(|spec| spec.get("secrets")?.get("recipients"));
+        matches!(recipients.map(|node| &node.value), Some(Value::Sequence(items))
+            if items.iter().any(|item| item.as_text() == Some(recipient)))
+    });
+    if added { Ok(edited) } else { Err(Error::Layout) }
+}
+
 /// Spaces a level, as every shipped file has them.
 const STEP: usize = 2;
 
@@ -149,6 +184,25 @@ fn block(indent: usize, sealed: &str, ending: &str) -> String {
 
 fn with_parent(indent: usize, sealed: &str, ending: &str) -> String {
     format!("{}credentials:{ending}{}", " ".repeat(indent), block(indent + STEP, sealed, ending))
+}
+
+#[cfg(test)]
+mod recipient_tests {
+    use super::add_recipient;
+
+    #[test]
+    fn a_recipient_joins_whatever_list_there_is() {
+        let head = "apiVersion: bindery/v1\nkind: Policy\nspec:\n";
+        for (policy, expected) in [
+            (String::new(), "recipients:\n      - age1x\n"),
+            (format!("{head}  secrets:\n    recipients: []\n  tps: {{}} # kept\n"), "recipients:\n      - age1x\n  tps: {} # kept\n"),
+            (format!("{head}  secrets:\n    recipients:\n      - age1y\n"), "      - age1y\n      - age1x\n"),
+            (format!("{head}  tps:\n    minOnDemandPoolPercent: 5\n"), "5\n  secrets:\n    recipients:\n      - age1x\n"),
+        ] {
+            let edited = add_recipient(&policy, "age1x").unwrap();
+            assert!(edited.ends_with(expected), "{edited}");
+        }
+    }
 }
 
 #[cfg(test)]
