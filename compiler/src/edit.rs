@@ -177,7 +177,7 @@ fn block(indent: usize, sealed: &str, ending: &str) -> String {
     let (outer, inner) = (" ".repeat(indent), " ".repeat(indent + STEP));
     let mut text = format!("{outer}sealed: |{ending}");
     for line in sealed.trim_end().lines() {
-        text.push_str(&format!("{inner}{line}{ending}"));
+        text.extend([&*inner, line, ending]);
     }
     text
 }
@@ -230,11 +230,10 @@ mod tests {
         check("\n# tail\n---\nkind: Mno\n", &format!("{block}\n# tail\n---\nkind: Mno\n"));
         check("  credentials:\n", block);
         let rotated = "    rotatedAt: 2026-01-01T00:00:00Z # note\n";
-        check(&format!("  credentials:\n    # when\n{rotated}"), &block.replace("    sealed", "    # when\n    sealed").add(rotated));
+        let commented = block.replace("    sealed", "    # when\n    sealed");
+        check(&format!("  credentials:\n    # when\n{rotated}"), &format!("{commented}{rotated}"));
         check("  health:\n# odd comment\n    confirm: 3\n", &format!("  health:\n# odd comment\n    confirm: 3\n{block}"));
     }
-
-    use std::ops::Add as _;
 
     #[test]
     fn replaces_what_is_there() {

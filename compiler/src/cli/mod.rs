@@ -1,6 +1,7 @@
 //! The command line: arguments, output and exit codes. What the commands do is the library's.
 //!
-//! Exit codes: 0 clean or no changes, 1 findings or an error, 2 `plan` found changes (and clap's usage errors).
+//! Exit codes: 0 clean or no changes, 1 findings or an error, 2 `plan` found changes. Wrong usage is
+//! an error too: clap's own 2 would look like changes to a pipeline.
 
 mod check;
 mod completions;
@@ -62,7 +63,14 @@ enum Outcome {
 
 /// Runs the program.
 pub(crate) fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(usage) => {
+            // Help and version come as an error too. Where the output is closed there is nobody to tell.
+            let _ = usage.print();
+            return if usage.use_stderr() { ExitCode::from(1) } else { ExitCode::SUCCESS };
+        }
+    };
     let out = &mut anstream::stdout().lock();
     let done = match &cli.command {
         Command::Check(arguments) => check::run(&cli.repo, arguments, out),

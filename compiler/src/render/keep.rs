@@ -43,7 +43,7 @@ pub(super) fn merge(rendered: &str, existing: &str) -> Result<String, Error> {
 }
 
 fn push(text: &mut String, name: &str, body: &str) {
-    text.push_str(&format!("<!-- bindery:keep {name} -->\n{body}{CLOSE}\n"));
+    text.extend(["<!-- bindery:keep ", name, " -->\n", body, CLOSE, "\n"]);
 }
 
 fn parts(text: &str) -> Result<Vec<Part<'_>>, Error> {
