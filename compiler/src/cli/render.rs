@@ -54,7 +54,8 @@ pub(super) fn run(repo: &Path, arguments: &Arguments, out: &mut impl Write) -> a
     for id in catalog.mnos.keys() {
         let path = format!("{FOLDER}/{id}.md");
         let existing = read_if_there(&repo.join(&path))?;
-        let text = renderer.runbook(catalog, id, existing.as_deref()).map_err(|error| anyhow!(error).context(path.clone()))?;
+        let text =
+            renderer.runbook(catalog, id, existing.as_deref()).map_err(|error| anyhow!(error).context(path.clone()))?;
         if existing.as_ref() == Some(&text) {
             continue;
         }
@@ -74,7 +75,9 @@ pub(super) fn run(repo: &Path, arguments: &Arguments, out: &mut impl Write) -> a
     }
     // A source map finds files by path; ids sort otherwise, as `-` comes before `.`.
     stale.sort();
-    let sources = stale.iter().map(|(path, existing, _)| (Arc::from(&**path), Arc::from(existing.as_deref().unwrap_or_default())));
+    let sources = stale
+        .iter()
+        .map(|(path, existing, _)| (Arc::from(&**path), Arc::from(existing.as_deref().unwrap_or_default())));
     let sources = SourceMap::new(sources.collect());
     let findings: Vec<_> = stale
         .iter()

@@ -57,7 +57,9 @@ fn parts(text: &str) -> Result<Vec<Part<'_>>, Error> {
                 parts.extend(open.take().map(|(name, _, body)| Part::Keep { name, body }));
             }
             (Some((_, _, body)), None) => body.push_str(line),
-            (None, Some(name)) if names.contains(&name) => return Err(Error::Twice { name: name.to_owned(), line: number }),
+            (None, Some(name)) if names.contains(&name) => {
+                return Err(Error::Twice { name: name.to_owned(), line: number });
+            }
             (None, Some(name)) => {
                 names.push(name);
                 open = Some((name, number, String::new()));
