@@ -329,6 +329,14 @@ impl OperatorSpec {
 }
 
 impl SmppOverlay {
+    /// The bind with what differs laid over it.
+    #[must_use]
+    pub fn over(&self, base: &Smpp) -> Smpp {
+        let mut smpp = base.clone();
+        self.lay_over(&mut smpp);
+        smpp
+    }
+
     fn lay_over(&self, base: &mut Smpp) {
         fn lay<T: Clone>(over: Option<&T>, base: &mut T) {
             if let Some(value) = over {
@@ -350,21 +358,25 @@ impl SmppOverlay {
     }
 }
 
+/// The guideline most carriers name for the window; SMPP sets no limit.
+pub const DEFAULT_WINDOW_SIZE: u16 = 10;
+/// Below the idle time-out of a minute that carriers commonly use.
+pub const DEFAULT_ENQUIRE_LINK_SECONDS: u16 = 30;
+/// Two minutes: longer than any carrier's response time-out seen (US-OPS-09).
+pub const DEFAULT_DRAIN_SECONDS: u32 = 120;
+
 mod defaults {
     //! Defaults that are neither zero nor empty.
 
-    /// Two minutes: longer than any carrier's response time-out seen (US-OPS-09).
     pub(super) fn drain_seconds() -> u32 {
-        120
+        super::DEFAULT_DRAIN_SECONDS
     }
 
-    /// The guideline most carriers name; SMPP sets no limit.
     pub(super) fn window_size() -> u16 {
-        10
+        super::DEFAULT_WINDOW_SIZE
     }
 
-    /// Below the idle time-out of a minute that carriers commonly use.
     pub(super) fn enquire_link_seconds() -> u16 {
-        30
+        super::DEFAULT_ENQUIRE_LINK_SECONDS
     }
 }

@@ -1,1 +1,202 @@
-//! wip
+//! From text to typed documents, one file at a time.
+//!
+//! A file is parsed without knowing its path or any other file, so the result can be kept by content and used again.
+//! Everything wrong with the file itself is found here, all at once; what is wrong between files is `validate`'s.
+
+mod contract;
+mod decode;
+mod mno;
+mod operator;
+mod policy;
+mod routes;
+mod secrets;
+pub(crate) mod yaml;
+
+use std::sync::Arc;
+
+use bindery_schema::API_VERSION;
+use bindery_schema::contract::{Contract, Reservation};
+use bindery_schema::mno::MnoSpec;
+use bindery_schema::operator::{OperatorMetadata, OperatorSpec};
+use bindery_schema::policy::PolicySpec;
+use bindery_schema::routes::Rule;
+use bindery_schema::value::{MnoId, OperatorId};
+
+use crate::diagnostic::{Code, Fix};
+use crate::source::{Content, Span};
+use decode::{Fields, Report};
+
+/// What a file holds, and what is wrong with it.
+#[derive(Debug, Default)]
+pub struct ParsedFile {
+    /// The text; empty where it could not be read.
+    pub(crate) text: Arc<str>,
+    pub(crate) documents: Vec<Document>,
+    pub(crate) faults: Vec<FileFault>,
+    /// The file is no YAML: nobody knows which objects it would have defined.
+    pub(crate) broken: bool,
+}
+
+/// A fault inside one file.
+#[derive(Debug, Clone)]
+pub(crate) struct FileFault {
+    pub(crate) code: Code,
+    pub(crate) span: Span,
+    pub(crate) message: String,
+    pub(crate) related: Option<(Span, String)>,
+    pub(crate) help: Option<String>,
+    pub(crate) fix: Option<Fix>,
+    /// Number of the document it is in.
+    pub(crate) document: u32,
+}
+
+/// One document, as far as it could be understood.
+#[derive(Debug)]
+pub(crate) struct Document {
+    /// Its number in the file, from 0.
+    pub(crate) index: u32,
+    pub(crate) body: Body,
+    /// Part of it was wrong and is left out, so what is missing proves nothing.
+    pub(crate) partial: bool,
+}
+
+/// A document's content by kind. Parts that could not be understood are absent.
+#[derive(Debug)]
+pub(crate) enum Body {
+    Mno { id: Option<MnoId>, spec: Option<Arc<MnoSpec>>, missing_tiers: Vec<&'static str> },
+    Operator { id: Option<OperatorId>, metadata: Option<OperatorMetadata>, spec: Option<OperatorSpec> },
+    Routes { operator: Option<OperatorId>, rules: List<Rule> },
+    TpsContract { mno: Option<MnoId>, contracts: List<Contract>, reservations: List<Reservation> },
+    Policy(Box<PolicySpec>),
+}
+
+/// Members of a YAML list that could be understood, each with its place in the list.
+#[derive(Debug)]
+pub(crate) struct List<T> {
+    pub(crate) items: Vec<T>,
+    /// Place of each member; empty where none was left out.
+    places: Vec<u32>,
+}
+
+impl<T> Default for List<T> {
+    fn default() -> Self {
+        Self { items: Vec::new(), places: Vec::new() }
+    }
+}
+
+impl<T> List<T> {
+    /// The place in the YAML list of the n-th understood member.
+    pub(crate) fn place(&self, n: usize) -> u32 {
+        self.places.get(n).copied().unwrap_or_else(|| u32::try_from(n).unwrap_or(u32::MAX))
+    }
+
+    /// Members with their places.
+    pub(crate) fn placed(&self) -> impl Iterator<Item = (u32, &T)> {
+        self.items.iter().enumerate().map(|(n, item)| (self.place(n), item))
+    }
+}
+
+const KINDS: [&str; 5] = ["Mno", "Operator", "Routes", "TpsContract", "Policy"];
+
+/// Parses what was loaded of a file.
+pub(crate) fn parse_file(content: Content) -> ParsedFile {
+    match content {
+        Content::Text(text) => parse_text(text),
+        Content::Known => ParsedFile::default(),
+        Content::Unreadable { message, help } => unreadable(Arc::default(), message, help),
+    }
+}
+
+fn unreadable(text: Arc<str>, message: String, help: &str) -> ParsedFile {
+    let fault = FileFault {
+        code: Code::UnreadableFile,
+        span: Span::FILE,
+        message,
+        related: None,
+        help: Some(help.to_owned()),
+        fix: None,
+        document: 0,
+    };
+    ParsedFile { text, documents: Vec::new(), faults: vec![fault], broken: true }
+}
+
+fn parse_text(text: Arc<str>) -> ParsedFile {
+    let stream = yaml::read(&text);
+    match stream.fault {
+        None => {}
+        Some(yaml::Fault::AliasBomb) => {
+            let help = "write the values out, or use fewer aliases";
+            let message = "its aliases expand the file beyond what bindery reads".to_owned();
+            drop(stream);
+            return unreadable(text, message, help);
+        }
+        Some(yaml::Fault::TooDeep { at }) => return broken(&text, at, "the document is nested too deep".to_owned()),
+        Some(yaml::Fault::Syntax { at, message }) => return broken(&text, at, message),
+    }
+    let mut report = Report::default();
+    for duplicate in &stream.duplicates {
+        report.duplicate_key(duplicate);
+    }
+    let mut documents = Vec::new();
+    for (index, root) in (0..).zip(&stream.documents) {
+        report.begin(index);
+        secrets::check(root, &mut report);
+        if let Some(body) = document(root, &mut report) {
+            documents.push(Document { index, body, partial: report.partial });
+        }
+    }
+    let faults = report.faults;
+    drop(stream);
+    ParsedFile { text, documents, faults, broken: false }
+}
+
+fn broken(text: &Arc<str>, at: crate::source::Position, message: String) -> ParsedFile {
+    let fault = FileFault {
+        code: Code::YamlSyntax,
+        span: Span { start: at, end: at },
+        message: format!("not YAML: {message}"),
+        related: None,
+        help: Some("nothing else in this file is checked until it parses".to_owned()),
+        fix: None,
+        document: 0,
+    };
+    ParsedFile { text: text.clone(), documents: Vec::new(), faults: vec![fault], broken: true }
+}
+
+/// One document. An empty one is nothing.
+fn document(root: &yaml::Node<'_>, report: &mut Report) -> Option<Body> {
+    if let yaml::Value::Scalar(scalar) = &root.value
+        && scalar.resolve() == yaml::Resolved::Null
+    {
+        return None;
+    }
+    let mut fields = Fields::of(root, report)?;
+    let version = fields.required("apiVersion", report, |node, report| {
+        let text = decode::text_of(node, report)?;
+        if text != API_VERSION {
+            report.fault(Code::UnknownKind, node.span, format!("`{text}` is not a known apiVersion"), Some(format!("write {API_VERSION}")));
+            return None;
+        }
+        Some(())
+    });
+    let kind = fields.required("kind", report, |node, report| {
+        let text = decode::text_of(node, report)?;
+        let known = KINDS.iter().find(|kind| **kind == text).copied();
+        if known.is_none() {
+            let help = decode::did_you_mean(text, KINDS).unwrap_or_else(|| format!("a kind is one of {}", KINDS.join(", ")));
+            report.fault(Code::UnknownKind, node.span, format!("`{text}` is not a known kind"), Some(help));
+        }
+        known
+    });
+    // What the fields of an unknown kind or version mean is anyone's guess.
+    let (kind, ()) = (kind?, version?);
+    let body = match kind {
+        "Mno" => mno::decode(&mut fields, report),
+        "Operator" => operator::decode(&mut fields, report),
+        "Routes" => routes::decode(&mut fields, report),
+        "TpsContract" => contract::decode(&mut fields, report),
+        _ => policy::decode(&mut fields, report),
+    };
+    fields.finish(report);
+    Some(body)
+}

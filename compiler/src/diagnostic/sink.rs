@@ -1,0 +1,190 @@
+//! Where checks put what they find, and how its places are worked out.
+//!
+//! A typed value does not know where it stands: positions would cost memory for a million rules of which none is
+//! wrong. A check names a place by its path; only files with findings are read once more to turn paths into positions.
+
+use std::collections::BTreeMap;
+
+use super::{Code, Finding, Fix, Location, Related};
+use crate::parse::yaml;
+use crate::source::{FileId, SourceMap, Span};
+
+/// A place by path: a document of a file and the way down from its root.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Anchor {
+    pub(crate) file: FileId,
+    pub(crate) document: u32,
+    steps: Vec<Step>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Step {
+    Key(Box<str>),
+    Index(u32),
+}
+
+impl Anchor {
+    /// The root of a document.
+    pub(crate) fn root(file: FileId, document: u32) -> Self {
+        Self { file, document, steps: Vec::new() }
+    }
+
+    /// Goes down dotted keys, such as `spec.smpp.systemId`.
+    #[must_use]
+    pub(crate) fn at(mut self, path: &str) -> Self {
+        self.steps.extend(path.split('.').map(|key| Step::Key(key.into())));
+        self
+    }
+
+    /// Goes down one key as it is, whatever it holds.
+    #[must_use]
+    pub(crate) fn key(mut self, key: &str) -> Self {
+        self.steps.push(Step::Key(key.into()));
+        self
+    }
+
+    /// Goes to a member of a list.
+    #[must_use]
+    pub(crate) fn index(mut self, index: u32) -> Self {
+        self.steps.push(Step::Index(index));
+        self
+    }
+
+    /// The place in a parsed document. Where the path goes on and the tree does not (a default), the nearest above.
+    fn resolve(&self, root: &yaml::Node<'_>) -> Span {
+        let mut node = root;
+        for step in &self.steps {
+            let next = match (step, &node.value) {
+                (Step::Key(key), _) => node.get(key),
+                (Step::Index(index), yaml::Value::Sequence(items)) => items.get(*index as usize),
+                (Step::Index(_), _) => None,
+            };
+            match next {
+                Some(next) => node = next,
+                None => break,
+            }
+        }
+        node.head()
+    }
+}
+
+/// A place that may still have to be worked out.
+#[derive(Debug, Clone)]
+pub(crate) enum Place {
+    Known(Location),
+    Path(Anchor),
+}
+
+impl From<Anchor> for Place {
+    fn from(anchor: Anchor) -> Self {
+        Self::Path(anchor)
+    }
+}
+
+/// A finding whose places may still have to be worked out.
+#[derive(Debug, Clone)]
+pub(crate) struct Draft {
+    code: Code,
+    message: String,
+    primary: Place,
+    related: Vec<(Place, String)>,
+    help: Option<String>,
+    fix: Option<Fix>,
+    object: Option<String>,
+}
+
+impl Draft {
+    pub(crate) fn new(code: Code, primary: impl Into<Place>, message: impl Into<String>) -> Self {
+        let (primary, message) = (primary.into(), message.into());
+        Self { code, message, primary, related: Vec::new(), help: None, fix: None, object: None }
+    }
+
+    /// A finding about a file whose place is known.
+    pub(crate) fn known(code: Code, file: FileId, span: Span, message: impl Into<String>) -> Self {
+        Self::new(code, Place::Known(Location { file, span }), message)
+    }
+
+    #[must_use]
+    pub(crate) fn related(mut self, place: impl Into<Place>, message: impl Into<String>) -> Self {
+        self.related.push((place.into(), message.into()));
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn fix(mut self, fix: Option<Fix>) -> Self {
+        self.fix = fix;
+        self
+    }
+
+    /// Names the object the finding is about.
+    #[must_use]
+    pub(crate) fn about(mut self, object: impl Into<String>) -> Self {
+        self.object = Some(object.into());
+        self
+    }
+
+    fn places(&self) -> impl Iterator<Item = &Place> {
+        std::iter::once(&self.primary).chain(self.related.iter().map(|(place, _)| place))
+    }
+}
+
+/// Collects what every check finds; nothing stops at the first.
+#[derive(Debug, Default)]
+pub(crate) struct Sink {
+    drafts: Vec<Draft>,
+}
+
+impl Sink {
+    pub(crate) fn push(&mut self, draft: Draft) {
+        self.drafts.push(draft);
+    }
+
+    /// Works out every place and sorts by file, place and code.
+    pub(crate) fn finish(self, sources: &SourceMap) -> Vec<Finding> {
+        let mut wanted: BTreeMap<FileId, Vec<&Anchor>> = BTreeMap::new();
+        for place in self.drafts.iter().flat_map(Draft::places) {
+            if let Place::Path(anchor) = place {
+                wanted.entry(anchor.file).or_default().push(anchor);
+            }
+        }
+        let mut spans: BTreeMap<&Anchor, Span> = BTreeMap::new();
+        for (file, anchors) in wanted {
+            let stream = yaml::read(sources.text(file));
+            for anchor in anchors {
+                let root = stream.documents.get(anchor.document as usize);
+                spans.insert(anchor, root.map_or(Span::FILE, |root| anchor.resolve(root)));
+            }
+        }
+        let locate = |place: &Place| match place {
+            Place::Known(location) => *location,
+            Place::Path(anchor) => Location { file: anchor.file, span: spans.get(anchor).copied().unwrap_or(Span::FILE) },
+        };
+        let mut findings: Vec<Finding> = self
+            .drafts
+            .iter()
+            .map(|draft| {
+                let related = draft.related.iter().map(|(place, message)| Related {
+                    location: locate(place),
+                    message: message.clone(),
+                });
+                Finding {
+                    code: draft.code,
+                    message: draft.message.clone(),
+                    primary: locate(&draft.primary),
+                    related: related.collect(),
+                    help: draft.help.clone(),
+                    fix: draft.fix.clone(),
+                    object: draft.object.clone(),
+                }
+            })
+            .collect();
+        findings.sort_by(|a, b| (a.primary, a.code, &a.message).cmp(&(b.primary, b.code, &b.message)));
+        findings
+    }
+}

@@ -1,0 +1,46 @@
+//! Passwords and tokens in the clear. The value is never repeated: not in a message, not in a help text.
+
+use super::decode::Report;
+use super::yaml::{Node, Value};
+use crate::diagnostic::Code;
+
+/// Words in the name of a field that make its scalar a secret.
+const NAMES: [&str; 5] = ["password", "passwd", "secret", "token", "credential"];
+/// How known tokens begin.
+const TOKENS: [&str; 2] = ["hvs.", "AKIA"];
+
+/// Whether a field is a secret in the clear by its name.
+pub(super) fn is_plaintext(name: &str, value: &Node<'_>) -> bool {
+    let name = name.to_ascii_lowercase();
+    matches!(value.value, Value::Scalar(_)) && NAMES.iter().any(|word| name.contains(word))
+}
+
+/// Whether a text is a secret by its look.
+pub(super) fn is_suspicious(text: &str) -> bool {
+    let private_key = || text.starts_with("-----BEGIN ") && text.lines().next().is_some_and(|line| line.ends_with("PRIVATE KEY-----"));
+    TOKENS.iter().any(|token| text.starts_with(token)) || private_key()
+}
+
+/// Notes every secret in a document.
+pub(super) fn check(node: &Node<'_>, report: &mut Report) {
+    match &node.value {
+        Value::Scalar(scalar) if is_suspicious(&scalar.text) => plaintext(node, report, "the value looks like a token or a private key"),
+        Value::Scalar(_) => {}
+        Value::Sequence(items) => items.iter().for_each(|item| check(item, report)),
+        Value::Mapping(entries) => {
+            for (key, value) in entries {
+                match key.as_text() {
+                    Some(name) if is_plaintext(name, value) => {
+                        plaintext(value, report, &format!("`{name}` holds a secret in the clear"));
+                    }
+                    _ => check(value, report),
+                }
+            }
+        }
+    }
+}
+
+fn plaintext(node: &Node<'_>, report: &mut Report, message: &str) {
+    let help = "remove it, change the password at the carrier since git remembers, and run `bindery seal --operator ID --write`";
+    report.fault(Code::PlaintextSecret, node.span, message.to_owned(), Some(help.to_owned()));
+}

@@ -1,0 +1,327 @@
+//! A YAML document as a tree in which every node knows its place.
+//!
+//! The events come from `saphyr-parser` (YAML 1.2); this module adds what the checks need: spans, duplicate keys,
+//! resolution of plain scalars by the core schema, and a budget for aliases.
+
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+
+use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Tag};
+
+use crate::source::{Position, Span};
+
+/// A value with its place.
+#[derive(Debug, Clone)]
+pub(crate) struct Node<'a> {
+    pub(crate) span: Span,
+    pub(crate) value: Value<'a>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Value<'a> {
+    Scalar(Scalar<'a>),
+    Sequence(Vec<Node<'a>>),
+    Mapping(Vec<(Node<'a>, Node<'a>)>),
+}
+
+/// A scalar before anyone decides what it means.
+#[derive(Debug, Clone)]
+pub(crate) struct Scalar<'a> {
+    pub(crate) text: Cow<'a, str>,
+    /// Without quotes and without a `!!str` tag: the core schema decides its type.
+    pub(crate) plain: bool,
+}
+
+/// What the core schema makes of a plain scalar (YAML 1.2.2, 10.3.2).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Resolved {
+    Null,
+    Bool(bool),
+    /// A whole number; saturated where it does not fit.
+    Int(i128),
+    Float(f64),
+    Text,
+}
+
+/// Why no tree came out.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    /// Not YAML, from this place on.
+    Syntax { at: Position, message: String },
+    /// Aliases multiply the document beyond reason.
+    AliasBomb,
+    /// Nested beyond reason.
+    TooDeep { at: Position },
+}
+
+/// A key that stands twice in one mapping.
+#[derive(Debug)]
+pub(crate) struct DuplicateKey {
+    pub(crate) key: String,
+    pub(crate) first: Span,
+    pub(crate) second: Span,
+}
+
+/// Every document of a text up to the first fault.
+#[derive(Debug, Default)]
+pub(crate) struct Stream<'a> {
+    pub(crate) documents: Vec<Node<'a>>,
+    pub(crate) duplicates: Vec<DuplicateKey>,
+    pub(crate) fault: Option<Fault>,
+}
+
+/// Nodes that aliases may add to one file: far above any honest use, far below what would hurt.
+const ALIAS_BUDGET: usize = 10_000;
+/// Deepest nesting: the deepest kind has nine levels.
+const DEEPEST: usize = 64;
+
+/// Parses a text into its documents. Never fails: what came before a fault is kept.
+pub(crate) fn read(text: &str) -> Stream<'_> {
+    let mut builder = Builder { parser: Parser::new_from_str(text), anchors: HashMap::new(), spent: 0, duplicates: Vec::new() };
+    let mut documents = Vec::new();
+    let fault = loop {
+        match builder.document() {
+            Ok(Some(node)) => documents.push(node),
+            Ok(None) => break None,
+            Err(fault) => break Some(fault),
+        }
+    };
+    Stream { documents, duplicates: builder.duplicates, fault }
+}
+
+struct Builder<'a> {
+    parser: Parser<'a, saphyr_parser::StrInput<'a>>,
+    anchors: HashMap<usize, (Node<'a>, usize)>,
+    spent: usize,
+    duplicates: Vec<DuplicateKey>,
+}
+
+impl<'a> Builder<'a> {
+    fn next(&mut self) -> Result<(Event<'a>, Span), Fault> {
+        match self.parser.next_event() {
+            Some(Ok((event, span))) => Ok((event, to_span(span))),
+            Some(Err(error)) => Err(syntax(&error)),
+            None => Ok((Event::StreamEnd, Span::FILE)),
+        }
+    }
+
+    fn document(&mut self) -> Result<Option<Node<'a>>, Fault> {
+        loop {
+            match self.next()? {
+                (Event::StreamEnd, _) => return Ok(None),
+                (Event::StreamStart | Event::DocumentStart(_) | Event::DocumentEnd | Event::Nothing, _) => {}
+                (event, span) => {
+                    self.anchors.clear();
+                    return self.node(event, span, 0).map(Some);
+                }
+            }
+        }
+    }
+
+    fn node(&mut self, event: Event<'a>, span: Span, depth: usize) -> Result<Node<'a>, Fault> {
+        if depth > DEEPEST {
+            return Err(Fault::TooDeep { at: span.start });
+        }
+        let (value, anchor, end) = match event {
+            Event::Scalar(text, style, anchor, tag) => {
+                let plain = style == ScalarStyle::Plain && !tag.as_deref().is_some_and(is_string_tag);
+                (Value::Scalar(Scalar { text, plain }), anchor, span.end)
+            }
+            Event::SequenceStart(anchor, _) => {
+                let mut items = Vec::new();
+                let end = loop {
+                    match self.next()? {
+                        (Event::SequenceEnd, close) => break close.end,
+                        (event, span) => items.push(self.node(event, span, depth + 1)?),
+                    }
+                };
+                let end = items.last().map_or(end, |last| if end.line > last.span.end.line { last.span.end } else { end });
+                (Value::Sequence(items), anchor, end)
+            }
+            Event::MappingStart(anchor, _) => {
+                let mut entries: Vec<(Node<'a>, Node<'a>)> = Vec::new();
+                let end = loop {
+                    match self.next()? {
+                        (Event::MappingEnd, close) => break close.end,
+                        (event, span) => {
+                            let key = self.node(event, span, depth + 1)?;
+                            let (event, span) = self.next()?;
+                            entries.push((key, self.node(event, span, depth + 1)?));
+                        }
+                    }
+                };
+                self.note_duplicates(&entries);
+                let end = entries.last().map_or(end, |(_, last)| if end.line > last.span.end.line { last.span.end } else { end });
+                (Value::Mapping(entries), anchor, end)
+            }
+            Event::Alias(id) => return self.alias(id, span),
+            _ => return Err(Fault::Syntax { at: span.start, message: "a value is missing".to_owned() }),
+        };
+        let node = Node { span: Span { start: span.start, end }, value };
+        if anchor != 0 {
+            let size = node.size();
+            self.anchors.insert(anchor, (node.clone(), size));
+        }
+        Ok(node)
+    }
+
+    /// The anchored node once more, at the alias's place.
+    fn alias(&mut self, id: usize, span: Span) -> Result<Node<'a>, Fault> {
+        let Some((node, size)) = self.anchors.get(&id) else {
+            return Err(Fault::Syntax { at: span.start, message: "the alias stands inside its own anchor".to_owned() });
+        };
+        self.spent += size;
+        if self.spent > ALIAS_BUDGET {
+            return Err(Fault::AliasBomb);
+        }
+        Ok(Node { span, value: node.value.clone() })
+    }
+
+    fn note_duplicates(&mut self, entries: &[(Node<'a>, Node<'a>)]) {
+        let mut seen = HashSet::with_capacity(entries.len());
+        for (key, _) in entries {
+            let Some(name) = key.as_text() else { continue };
+            if !seen.insert(name) {
+                let first = entries.iter().find(|(key, _)| key.as_text() == Some(name)).map_or(key.span, |(key, _)| key.span);
+                self.duplicates.push(DuplicateKey { key: name.to_owned(), first, second: key.span });
+            }
+        }
+    }
+}
+
+impl<'a> Node<'a> {
+    /// The text of a scalar, whatever it means.
+    pub(crate) fn as_text(&self) -> Option<&str> {
+        match &self.value {
+            Value::Scalar(scalar) => Some(&scalar.text),
+            _ => None,
+        }
+    }
+
+    /// The value of a key.
+    pub(crate) fn get(&self, key: &str) -> Option<&Self> {
+        self.entry(key).map(|(_, value)| value)
+    }
+
+    /// A key with its value.
+    pub(crate) fn entry(&self, key: &str) -> Option<(&Self, &Self)> {
+        let Value::Mapping(entries) = &self.value else { return None };
+        entries.iter().find(|(name, _)| name.as_text() == Some(key)).map(|(name, value)| (name, value))
+    }
+
+    /// The place that stands for the node: a mapping's first key, anything else itself.
+    pub(crate) fn head(&self) -> Span {
+        match &self.value {
+            Value::Mapping(entries) => entries.first().map_or(self.span, |(key, _)| key.span),
+            _ => self.span,
+        }
+    }
+
+    fn size(&self) -> usize {
+        1 + match &self.value {
+            Value::Scalar(_) => 0,
+            Value::Sequence(items) => items.iter().map(Node::size).sum(),
+            Value::Mapping(entries) => entries.iter().map(|(key, value)| key.size() + value.size()).sum(),
+        }
+    }
+}
+
+impl Scalar<'_> {
+    /// What YAML's core schema makes of it.
+    pub(crate) fn resolve(&self) -> Resolved {
+        if !self.plain {
+            return Resolved::Text;
+        }
+        match &*self.text {
+            "" | "~" | "null" | "Null" | "NULL" => Resolved::Null,
+            "true" | "True" | "TRUE" => Resolved::Bool(true),
+            "false" | "False" | "FALSE" => Resolved::Bool(false),
+            text => number(text),
+        }
+    }
+}
+
+fn number(text: &str) -> Resolved {
+    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let first = unsigned.bytes().next().unwrap_or_default();
+    if !first.is_ascii_digit() && first != b'.' {
+        return Resolved::Text;
+    }
+    if let Some(digits) = text.strip_prefix("0o").filter(|digits| digits.bytes().all(|b| (b'0'..=b'7').contains(&b))) {
+        return i128::from_str_radix(digits, 8).map_or(Resolved::Text, Resolved::Int);
+    }
+    if let Some(digits) = text.strip_prefix("0x").filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit())) {
+        return i128::from_str_radix(digits, 16).map_or(Resolved::Text, Resolved::Int);
+    }
+    if unsigned.bytes().all(|b| b.is_ascii_digit()) {
+        return Resolved::Int(text.parse().unwrap_or(i128::MAX));
+    }
+    match unsigned {
+        ".inf" | ".Inf" | ".INF" => return Resolved::Float(f64::INFINITY),
+        ".nan" | ".NaN" | ".NAN" => return Resolved::Float(f64::NAN),
+        _ => {}
+    }
+    // Rust reads a superset of the core schema's floats (`inf`, `1_0` it does not): digits, point and exponent only.
+    let shape = unsigned.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'+' | b'-'));
+    if shape { text.parse().map_or(Resolved::Text, Resolved::Float) } else { Resolved::Text }
+}
+
+fn is_string_tag(tag: &Tag) -> bool {
+    tag.suffix == "str" && tag.is_yaml_core_schema()
+}
+
+fn to_position(marker: &saphyr_parser::Marker) -> Position {
+    let number = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
+    Position { line: number(marker.line()).max(1), column: number(marker.col()).saturating_add(1) }
+}
+
+fn to_span(span: saphyr_parser::Span) -> Span {
+    Span { start: to_position(&span.start), end: to_position(&span.end) }
+}
+
+fn syntax(error: &ScanError) -> Fault {
+    Fault::Syntax { at: to_position(error.marker()), message: error.info().to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scalar(text: &str) -> Resolved {
+        let Value::Scalar(scalar) = read(text).documents.remove(0).value else { panic!("no scalar: {text}") };
+        scalar.resolve()
+    }
+
+    #[test]
+    fn plain_scalars_follow_the_core_schema() {
+        for (text, resolved) in [
+            ("no", Resolved::Text), ("22:00", Resolved::Text), ("NO", Resolved::Text), ("\"93\"", Resolved::Text),
+            ("!!str 93", Resolved::Text), ("+9379", Resolved::Int(9379)), ("0093", Resolved::Int(93)), ("0o17", Resolved::Int(15)),
+            ("9.37E+04", Resolved::Float(93700.0)), ("3.4", Resolved::Float(3.4)), ("~", Resolved::Null), ("True", Resolved::Bool(true)),
+            ("1.2.3", Resolved::Text), ("1e", Resolved::Text), ("2026-01-01", Resolved::Text),
+        ] {
+            assert_eq!(scalar(text), resolved, "{text}");
+        }
+    }
+
+    #[test]
+    fn places_are_lines_and_characters() {
+        let stream = read("ä: {b: \"cd\"}\nlist:\n  - x\n");
+        let root = &stream.documents[0];
+        let b = root.get("ä").unwrap().get("b").unwrap();
+        assert_eq!((b.span.start.line, b.span.start.column, b.span.end.column), (1, 8, 12));
+        assert_eq!(root.get("list").unwrap().span.start.line, 3);
+    }
+
+    #[test]
+    fn aliases_have_a_budget_and_duplicates_are_kept() {
+        let bomb = (0..12).fold("a0: &a0 [x, x, x, x, x, x, x, x]\n".to_owned(), |text, i| {
+            let refs = vec![format!("*a{i}"); 8].join(", ");
+            format!("{text}a{}: &a{} [{refs}]\n", i + 1, i + 1)
+        });
+        assert!(matches!(read(&bomb).fault, Some(Fault::AliasBomb)));
+        let stream = read("a: 1\nb: 2\na: 3\n");
+        assert_eq!(stream.duplicates[0].second.start.line, 3);
+        assert!(matches!(read(&"[".repeat(200)).fault, Some(Fault::TooDeep { .. })));
+    }
+}

@@ -1,0 +1,122 @@
+//! Reads the configuration files of a directory or of a git revision, in path order.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use git2::{ObjectType, Oid, Repository, TreeWalkMode, TreeWalkResult};
+use walkdir::WalkDir;
+
+use super::{Content, Error, LARGEST_FILE, Loaded};
+
+/// Folders whose YAML files are configuration; below them folders carry no meaning.
+const ROOTS: [&str; 2] = ["operators", "contracts"];
+/// The one file at the root.
+const POLICY: &str = "policy.yaml";
+/// Mode of a symbolic link in a git tree.
+const GIT_LINK: i32 = 0o120_000;
+
+fn is_configuration(path: &str) -> bool {
+    let extension = Path::new(path).extension().and_then(|extension| extension.to_str());
+    let below_root = path.split_once('/').is_some_and(|(root, _)| ROOTS.contains(&root));
+    path == POLICY || below_root && matches!(extension, Some("yaml" | "yml"))
+}
+
+/// Reads the working tree below a directory.
+pub fn load_directory(root: &Path) -> Result<Vec<Loaded>, Error> {
+    let read = |path: &Path| {
+        let path = path.to_owned();
+        move |source: std::io::Error| Error::Read { path, source }
+    };
+    let real_root = root.canonicalize().map_err(read(root))?;
+    let tops: Vec<PathBuf> = ROOTS.iter().chain([&POLICY]).map(|name| root.join(name)).filter(|top| top.exists()).collect();
+    if tops.is_empty() {
+        return Err(Error::NoConfiguration { path: root.to_owned() });
+    }
+    let mut files = Vec::new();
+    for entry in tops.iter().flat_map(|top| WalkDir::new(top).follow_links(false)) {
+        let entry = entry.map_err(|error| {
+            let path = error.path().unwrap_or(root).to_owned();
+            Error::Read { path, source: error.into() }
+        })?;
+        let relative = entry.path().strip_prefix(root).unwrap_or(entry.path());
+        let Some(path) = relative.to_str().map(|path| path.replace('\\', "/")) else { continue };
+        if entry.file_type().is_dir() || !is_configuration(&path) {
+            continue;
+        }
+        let content = if entry.path_is_symlink() {
+            read_link(entry.path(), &real_root)
+        } else {
+            read_file(entry.path())
+        };
+        let content = content.map_err(read(entry.path()))?;
+        files.push(Loaded { path: path.into(), blob: None, content });
+    }
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(files)
+}
+
+fn read_file(path: &Path) -> std::io::Result<Content> {
+    let size = fs::metadata(path)?.len();
+    Ok(if size > LARGEST_FILE { Content::too_large(size) } else { Content::from_bytes(fs::read(path)?) })
+}
+
+/// Follows a link only to a file of the same tree: a pull request must not make CI read anything else.
+fn read_link(path: &Path, root: &Path) -> std::io::Result<Content> {
+    match path.canonicalize() {
+        Ok(target) if target.starts_with(root) && target.is_file() => read_file(&target),
+        _ => Ok(bad_link()),
+    }
+}
+
+fn bad_link() -> Content {
+    Content::Unreadable {
+        message: "the file is a symbolic link that leads to no file of this tree".to_owned(),
+        help: "replace the link by the file itself",
+    }
+}
+
+/// Finds the commit a revision names, such as `main`, `HEAD~2` or a hash.
+pub fn resolve_revision(repository: &Repository, revision: &str) -> Result<Oid, Error> {
+    let unknown = || Error::UnknownRevision { revision: revision.to_owned() };
+    let object = repository.revparse_single(revision).map_err(|_| unknown())?;
+    Ok(object.peel_to_commit().map_err(|_| unknown())?.id())
+}
+
+/// Reads the tree of a commit. A blob for which `known` holds is listed and not read.
+pub fn load_revision(repository: &Repository, commit: Oid, known: impl Fn(Oid) -> bool) -> Result<Vec<Loaded>, Error> {
+    let tree = repository.find_commit(commit)?.tree()?;
+    let mut entries: Vec<(String, Oid, i32)> = Vec::new();
+    tree.walk(TreeWalkMode::PreOrder, |folder, entry| {
+        let Ok(name) = entry.name() else { return TreeWalkResult::Ok };
+        let path = format!("{folder}{name}");
+        match entry.kind() {
+            // Only the two roots are entered: history of anything else costs nothing.
+            Some(ObjectType::Tree) if folder.is_empty() && !ROOTS.contains(&name) => TreeWalkResult::Skip,
+            Some(ObjectType::Blob) if is_configuration(&path) => {
+                entries.push((path, entry.id(), entry.filemode()));
+                TreeWalkResult::Ok
+            }
+            _ => TreeWalkResult::Ok,
+        }
+    })?;
+    let database = repository.odb()?;
+    let mut files = Vec::with_capacity(entries.len());
+    for (path, blob, mode) in entries {
+        let content = if mode == GIT_LINK {
+            bad_link()
+        } else if known(blob) {
+            Content::Known
+        } else {
+            let (size, _) = database.read_header(blob)?;
+            if size as u64 > LARGEST_FILE {
+                Content::too_large(size as u64)
+            } else {
+                Content::from_bytes(database.read(blob)?.data().to_vec())
+            }
+        };
+        files.push(Loaded { path: Arc::from(path), blob: Some(blob), content });
+    }
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(files)
+}

@@ -1,0 +1,74 @@
+//! Files of a compile by number, and places in them.
+
+use std::sync::Arc;
+
+/// A file of one compile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FileId(pub(crate) u32);
+
+/// A place in a file: 1-based line and character (Unicode scalar value).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// Line, from 1.
+    pub line: u32,
+    /// Character in the line, from 1.
+    pub column: u32,
+}
+
+impl Position {
+    /// The first character of a file.
+    pub const START: Self = Self { line: 1, column: 1 };
+}
+
+/// A stretch of text, end exclusive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Span {
+    /// First character.
+    pub start: Position,
+    /// The one after the last.
+    pub end: Position,
+}
+
+impl Span {
+    /// The place for what concerns a whole file.
+    pub const FILE: Self = Self { start: Position::START, end: Position::START };
+}
+
+/// Every file of a compile: its path, and its text where there is one.
+#[derive(Debug, Clone, Default)]
+pub struct SourceMap {
+    files: Vec<(Arc<str>, Arc<str>)>,
+}
+
+impl SourceMap {
+    /// A map of files in the order of their numbers, sorted by path.
+    pub(crate) fn new(files: Vec<(Arc<str>, Arc<str>)>) -> Self {
+        Self { files }
+    }
+
+    /// The path of a file.
+    pub fn path(&self, file: FileId) -> &str {
+        self.files.get(file.0 as usize).map_or("", |(path, _)| path)
+    }
+
+    /// The text of a file; empty where it could not be read.
+    pub fn text(&self, file: FileId) -> &str {
+        self.files.get(file.0 as usize).map_or("", |(_, text)| text)
+    }
+
+    /// The number of a path.
+    pub fn find(&self, path: &str) -> Option<FileId> {
+        let index = self.files.binary_search_by(|(known, _)| (**known).cmp(path)).ok()?;
+        u32::try_from(index).ok().map(FileId)
+    }
+
+    /// How many files there are.
+    pub fn len(&self) -> usize {
+        self.files.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty()
+    }
+}
