@@ -5,5 +5,6 @@
 //! states. [`http`] serves what the stores hold. [`runtime`] wires all of it and shuts it down in order.
 
 pub mod config;
-pub mod dev;
 pub mod metrics;
+pub mod shared;
+pub mod store;

@@ -1,0 +1,29 @@
+//! What every part of a running agent has at hand.
+
+use std::sync::Arc;
+
+use bindery_schema::wire::api::SyncStatus;
+use tokio::sync::{Notify, watch};
+
+use crate::config::Config;
+use crate::metrics::Metrics;
+use crate::store::Stores;
+
+/// Handles to the configuration, the stores and the state of the sync. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Shared {
+    /// What the agent was told.
+    pub config: Arc<Config>,
+    /// The four stores.
+    pub stores: Stores,
+    /// The metric families.
+    pub metrics: Arc<Metrics>,
+    /// What the sync is doing.
+    pub status: watch::Receiver<SyncStatus>,
+    /// Wakes the sync: a fetch at once instead of at the next poll.
+    pub trigger: Arc<Notify>,
+    /// Wakes the relay: an event was written to the outbox.
+    pub relay: Arc<Notify>,
+    /// The fencing number of this agent while it leads; `None` while it follows.
+    pub leading: watch::Receiver<Option<i64>>,
+}

@@ -1,0 +1,129 @@
+//! NATS: the JetStream stream of events, and the plain connection health signals arrive on.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::jetstream;
+use async_nats::jetstream::context::PublishErrorKind;
+use async_nats::jetstream::stream::{Config, StorageType};
+use bindery_schema::wire::event;
+
+use crate::config;
+
+/// Longest wait for an answer of the server.
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the stream remembers message ids: longer than a relay is ever away in a normal restart or fail-over.
+pub const DUPLICATE_WINDOW: Duration = Duration::from_secs(2 * 60 * 60);
+
+/// Why NATS did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The configured address cannot be used.
+    #[error("the configured address of NATS cannot be used")]
+    Configuration,
+    /// The stream could not be read, created or brought up to date.
+    #[error("the JetStream stream is not available")]
+    Stream(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A message was not acknowledged.
+    #[error("JetStream did not acknowledge the message")]
+    Publish(#[source] async_nats::error::Error<PublishErrorKind>),
+}
+
+/// A connection that comes back by itself. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Nats {
+    client: async_nats::Client,
+    jetstream: jetstream::Context,
+    stream: Arc<str>,
+    prefix: Arc<str>,
+}
+
+impl Nats {
+    /// Opens a connection in the background; a server that is down is tried again for ever.
+    pub async fn connect(config: &config::Nats) -> Result<Self, Error> {
+        let client = async_nats::ConnectOptions::new()
+            .name("bindery-agent")
+            .retry_on_initial_connect()
+            .connection_timeout(TIMEOUT)
+            .request_timeout(Some(TIMEOUT))
+            .reconnect_delay_callback(|attempts| Duration::from_millis(100 * attempts.min(20) as u64))
+            .connect(config.url.expose())
+            .await
+            .map_err(|_| Error::Configuration)?;
+        let mut jetstream = jetstream::new(client.clone());
+        jetstream.set_timeout(TIMEOUT);
+        let (stream, prefix) = (config.stream.as_str().into(), config.subject_prefix.as_str().into());
+        Ok(Self { client, jetstream, stream, prefix })
+    }
+
+    /// The plain connection, for subscriptions.
+    pub fn client(&self) -> &async_nats::Client {
+        &self.client
+    }
+
+    /// A subject under the installation's prefix.
+    pub fn subject(&self, subject: &str) -> String {
+        format!("{}{subject}", self.prefix)
+    }
+
+    /// Whether the connection stands.
+    pub fn is_connected(&self) -> bool {
+        self.client.connection_state() == async_nats::connection::State::Connected
+    }
+
+    /// Creates the stream, or brings its subjects and its duplicate window up to date. Subjects are listed one by one:
+    /// a wildcard would store health signals too.
+    pub async fn ensure_stream(&self) -> Result<(), Error> {
+        let wanted: Vec<String> = event::TYPES.iter().map(|name| self.subject(name)).collect();
+        let config = Config {
+            name: self.stream.to_string(),
+            subjects: wanted.clone(),
+            storage: StorageType::File,
+            duplicate_window: DUPLICATE_WINDOW,
+            ..Config::default()
+        };
+        let stream = self.jetstream.get_or_create_stream(config).await.map_err(|error| Error::Stream(error.into()))?;
+        let found = &stream.cached_info().config;
+        if wanted.iter().all(|subject| found.subjects.contains(subject)) && found.duplicate_window == DUPLICATE_WINDOW {
+            return Ok(());
+        }
+        // Retention, replicas and whatever else an administrator set stay as they are.
+        let mut config = found.clone();
+        config.subjects.extend(wanted.into_iter().filter(|subject| !found.subjects.contains(subject)));
+        config.duplicate_window = DUPLICATE_WINDOW;
+        self.jetstream.update_stream(config).await.map_err(|error| Error::Stream(error.into()))?;
+        Ok(())
+    }
+
+    /// Publishes an event and waits for the acknowledgement. The same id within the duplicate window is stored once.
+    pub async fn publish(&self, event_type: &str, id: &str, payload: Vec<u8>) -> Result<(), Error> {
+        let mut headers = async_nats::HeaderMap::new();
+        headers.insert(async_nats::header::NATS_MESSAGE_ID, id);
+        let subject = self.subject(event_type);
+        let ack = self.jetstream.publish_with_headers(subject, headers, payload.into()).await.map_err(Error::Publish)?;
+        ack.await.map_err(Error::Publish)?;
+        Ok(())
+    }
+
+    /// The ids of the last `count` messages of the stream, newest first.
+    pub async fn last_message_ids(&self, count: u64) -> Result<Vec<String>, Error> {
+        let fail = |error: Box<dyn std::error::Error + Send + Sync>| Error::Stream(error);
+        let stream = self.jetstream.get_stream(&*self.stream).await.map_err(|error| fail(error.into()))?;
+        let state = &stream.cached_info().state;
+        let mut ids = Vec::new();
+        let oldest = state.first_sequence.max(state.last_sequence.saturating_sub(count) + 1);
+        for sequence in (oldest..=state.last_sequence).rev() {
+            // A gap is a message an administrator deleted.
+            let Ok(message) = stream.get_raw_message(sequence).await else { continue };
+            ids.extend(message.headers.get(async_nats::header::NATS_MESSAGE_ID).map(ToString::to_string));
+        }
+        Ok(ids)
+    }
+
+    /// Sends what is buffered and closes the connection.
+    pub async fn close(&self) {
+        if tokio::time::timeout(TIMEOUT, self.client.drain()).await.is_err() {
+            tracing::warn!("the connection to NATS was not closed in time");
+        }
+    }
+}

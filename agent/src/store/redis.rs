@@ -1,0 +1,188 @@
+//! Redis: a cache of what other services ask for all the time. Everything in it can be derived again.
+//!
+//! Every projection carries the step that wrote it. One script writes them all and refuses a step older than the one
+//! `ops:catalog` names, so an agent that has lost the lead cannot put old numbers over new ones.
+
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use bindery_schema::contract::Direction;
+use bindery_schema::value::{MnoId, OperatorId};
+use bindery_schema::wire::projection::{CatalogProjection, OperatorProjection, TpsProjection};
+use redis::aio::{ConnectionManager, ConnectionManagerConfig};
+use redis::{AsyncCommands, Script};
+
+use crate::config;
+
+/// Longest wait for an answer: a cache that is slower is of no use.
+const TIMEOUT: Duration = Duration::from_secs(2);
+/// Keys written by one call of the script; keeps each call under a few milliseconds of the server's only thread.
+const BATCH: usize = 500;
+
+/// Why Redis did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The configured address cannot be used.
+    #[error("the configured address of Redis cannot be used")]
+    Configuration,
+    /// The server did not answer or refused.
+    #[error("Redis did not carry out {0}")]
+    Failed(&'static str, #[source] redis::RedisError),
+    /// A newer step is already shown.
+    #[error("Redis already shows a newer step")]
+    Newer,
+    /// A value could not be written as JSON.
+    #[error("a projection cannot be written as JSON")]
+    Json(#[from] serde_json::Error),
+}
+
+/// KEYS[1] is the catalog, the others are set to ARGV[2…] or deleted where that is empty. ARGV[1] is the generation.
+static WRITE: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"
+        local shown = redis.call('GET', KEYS[1])
+        if shown then
+            local ok, catalog = pcall(cjson.decode, shown)
+            if ok and type(catalog) == 'table' and tonumber(catalog.generation)
+                and tonumber(catalog.generation) > tonumber(ARGV[1]) then
+                return 0
+            end
+        end
+        for i = 2, #KEYS do
+            if ARGV[i] == '' then redis.call('DEL', KEYS[i]) else redis.call('SET', KEYS[i], ARGV[i]) end
+        end
+        return 1
+        ",
+    )
+});
+
+/// A key to write; `None` deletes it.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// The key without the installation's prefix.
+    pub key: String,
+    /// JSON.
+    pub value: Option<String>,
+}
+
+impl Entry {
+    /// `ops:operator:{operatorId}`.
+    pub fn operator(projection: &OperatorProjection) -> Result<Self, Error> {
+        Ok(Self { key: operator_key(&projection.id), value: Some(serde_json::to_string(projection)?) })
+    }
+
+    /// The removal of `ops:operator:{operatorId}`.
+    pub fn without_operator(id: &OperatorId) -> Self {
+        Self { key: operator_key(id), value: None }
+    }
+
+    /// `ops:tps:{mno}:{direction}`.
+    pub fn tps(mno: &MnoId, direction: Direction, projection: &TpsProjection) -> Result<Self, Error> {
+        Ok(Self { key: format!("ops:tps:{mno}:{direction}"), value: Some(serde_json::to_string(projection)?) })
+    }
+
+    /// The removal of a carrier's `ops:tps:*`.
+    pub fn without_tps(mno: &MnoId) -> [Self; 2] {
+        Direction::ALL.map(|direction| Self { key: format!("ops:tps:{mno}:{direction}"), value: None })
+    }
+}
+
+fn operator_key(id: &OperatorId) -> String {
+    format!("ops:operator:{id}")
+}
+
+/// A connection that comes back by itself. Cheap to clone.
+#[derive(Clone)]
+pub struct Redis {
+    connection: ConnectionManager,
+    prefix: Arc<str>,
+}
+
+impl std::fmt::Debug for Redis {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Redis").field("prefix", &self.prefix).finish_non_exhaustive()
+    }
+}
+
+impl Redis {
+    /// A connection that is opened when it is first needed.
+    pub fn new(config: &config::Redis) -> Result<Self, Error> {
+        let client = redis::Client::open(config.url.expose()).map_err(|_| Error::Configuration)?;
+        let settings = ConnectionManagerConfig::new()
+            .set_number_of_retries(1)
+            .set_connection_timeout(Some(TIMEOUT))
+            .set_response_timeout(Some(TIMEOUT));
+        let connection = ConnectionManager::new_lazy_with_config(client, settings).map_err(|_| Error::Configuration)?;
+        Ok(Self { connection, prefix: config.key_prefix.as_str().into() })
+    }
+
+    /// The connection, for commands of one's own.
+    pub fn connection(&self) -> ConnectionManager {
+        self.connection.clone()
+    }
+
+    /// A key under the installation's prefix.
+    pub fn key(&self, key: &str) -> String {
+        format!("{}{key}", self.prefix)
+    }
+
+    /// Whether the server answers.
+    pub async fn ping(&self) -> Result<(), Error> {
+        redis::cmd("PING").query_async::<()>(&mut self.connection()).await.map_err(|error| Error::Failed("PING", error))
+    }
+
+    /// The step the cache shows; `None` where it is empty or holds something else.
+    pub async fn catalog(&self) -> Result<Option<CatalogProjection>, Error> {
+        let text: Option<String> =
+            self.connection().get(self.key("ops:catalog")).await.map_err(|error| Error::Failed("GET", error))?;
+        Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
+    }
+
+    /// Keys of operators the cache holds that `keep` does not want.
+    pub async fn operator_leftovers(&self, keep: impl Fn(&str) -> bool) -> Result<Vec<Entry>, Error> {
+        let mut connection = self.connection();
+        let mut leftovers = Vec::new();
+        for pattern in ["ops:operator:", "ops:tps:"] {
+            let mut cursor = 0_u64;
+            loop {
+                let (next, keys): (u64, Vec<String>) = redis::cmd("SCAN")
+                    .arg(cursor)
+                    .arg("MATCH")
+                    .arg(format!("{}{pattern}*", self.prefix))
+                    .arg("COUNT")
+                    .arg(1_000)
+                    .query_async(&mut connection)
+                    .await
+                    .map_err(|error| Error::Failed("SCAN", error))?;
+                let found = keys.iter().filter_map(|key| key.strip_prefix(&*self.prefix)).filter(|key| !keep(key));
+                leftovers.extend(found.map(|key| Entry { key: key.to_owned(), value: None }));
+                cursor = next;
+                if cursor == 0 {
+                    break;
+                }
+            }
+        }
+        Ok(leftovers)
+    }
+
+    /// Writes a step's entries, and `ops:catalog` after all of them: whoever reads that step in it finds its entries.
+    pub async fn project(&self, catalog: &CatalogProjection, entries: &[Entry]) -> Result<(), Error> {
+        for batch in entries.chunks(BATCH) {
+            self.write(catalog.generation, batch).await?;
+        }
+        let last = Entry { key: "ops:catalog".to_owned(), value: Some(serde_json::to_string(catalog)?) };
+        self.write(catalog.generation, &[last]).await
+    }
+
+    /// Writes entries of a step that `ops:catalog` already names.
+    pub async fn write(&self, generation: i64, entries: &[Entry]) -> Result<(), Error> {
+        let mut call = WRITE.prepare_invoke();
+        call.key(self.key("ops:catalog")).arg(generation);
+        for entry in entries {
+            call.key(self.key(&entry.key)).arg(entry.value.as_deref().unwrap_or(""));
+        }
+        let written: i64 =
+            call.invoke_async(&mut self.connection()).await.map_err(|error| Error::Failed("the projection", error))?;
+        if written == 1 { Ok(()) } else { Err(Error::Newer) }
+    }
+}

@@ -1,0 +1,314 @@
+//! The Vault API: where passwords lie, and the only place they are read from.
+//!
+//! A small client of its own over HTTP: seven requests are needed, each answer's status decides what it means, and no
+//! type that could print a password stands between. Key-value engines of version 1 and 2 are told apart by asking the
+//! mount. Version 2 writes with check-and-set and deletes softly; version 1 has neither, so a deletion there moves the
+//! secret to `ops/deleted/{id}/credentials`, and two writers at once are not told apart.
+//!
+//! An outage is an error, never an absent secret.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bindery_schema::secret::Secret;
+use bindery_schema::value::OperatorId;
+use reqwest::header::{HeaderMap, HeaderValue};
+use reqwest::{Method, StatusCode};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tokio::sync::OnceCell;
+
+use crate::config;
+use crate::metrics::{Metrics, Operation};
+
+/// Longest wait for an answer; a request is one key, so a slower answer is an outage.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Why Vault did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Address or token of the configuration cannot be used.
+    #[error("the configured address or token of Vault cannot be used")]
+    Configuration,
+    /// No answer.
+    #[error("Vault does not answer")]
+    Unreachable(#[source] reqwest::Error),
+    /// An answer that is no success; 503 while sealed, 403 without permission.
+    #[error("Vault answered {status} to {operation}")]
+    Refused {
+        /// What was asked for.
+        operation: &'static str,
+        /// The status code.
+        status: u16,
+    },
+    /// Someone else wrote the secret in between.
+    #[error("the secret was written by someone else at the same time")]
+    Conflict,
+    /// An answer that is not what the API promises. The content is left out: it may be a secret.
+    #[error("Vault's answer to {0} cannot be read")]
+    Malformed(&'static str),
+}
+
+/// Which key-value engine a mount is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    /// Without versions.
+    V1,
+    /// With versions, check-and-set and soft deletion.
+    V2,
+}
+
+/// Whether Vault can serve.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Health {
+    /// It serves.
+    Ready,
+    /// It answers and passes requests on to the active server.
+    Standby,
+    /// It answers and cannot serve until someone unseals it.
+    Sealed,
+    /// It was never initialised.
+    Uninitialized,
+}
+
+/// What is stored for an operator.
+#[derive(Debug, Clone)]
+pub struct Stored {
+    /// The SMPP `system_id` the password belongs to.
+    pub system_id: String,
+    /// The password.
+    pub password: Secret,
+    /// Version of the secret; absent with a version 1 engine.
+    pub version: Option<u64>,
+}
+
+/// A client of one mount. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Vault(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    http: reqwest::Client,
+    base: String,
+    mount: String,
+    engine: OnceCell<Engine>,
+    metrics: Arc<Metrics>,
+}
+
+/// The secret as it lies in Vault.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Content<'a> {
+    system_id: std::borrow::Cow<'a, str>,
+    password: std::borrow::Cow<'a, str>,
+}
+
+impl Vault {
+    /// A client for the configured server; nothing is asked yet.
+    pub fn new(config: &config::Vault, metrics: Arc<Metrics>) -> Result<Self, Error> {
+        let mut token = HeaderValue::from_str(config.token.expose()).map_err(|_| Error::Configuration)?;
+        token.set_sensitive(true);
+        let headers = HeaderMap::from_iter([(reqwest::header::HeaderName::from_static("x-vault-token"), token)]);
+        let mut builder = reqwest::Client::builder().timeout(TIMEOUT).connect_timeout(TIMEOUT).default_headers(headers);
+        if config.addr.starts_with("http://") {
+            // Reading the system's certificates takes long and fails where there are none.
+            builder = builder.tls_certs_only(Vec::new());
+        }
+        let http = builder.build().map_err(|_| Error::Configuration)?;
+        let base = format!("{}/v1", config.addr.trim_end_matches('/'));
+        let mount = config.mount.trim_matches('/').to_owned();
+        Ok(Self(Arc::new(Inner { http, base, mount, engine: OnceCell::new(), metrics })))
+    }
+
+    /// Which engine the mount is; asked once.
+    pub async fn engine(&self) -> Result<Engine, Error> {
+        let ask = || async {
+            let path = format!("sys/internal/ui/mounts/{}", self.0.mount);
+            let answer = self.call("mount", Method::GET, &path, None).await?;
+            let answer = answer.ok_or(Error::Refused { operation: "mount", status: 404 })?;
+            let version = answer.pointer("/data/options/version").and_then(Value::as_str);
+            Ok(if version == Some("2") { Engine::V2 } else { Engine::V1 })
+        };
+        self.0.engine.get_or_try_init(ask).await.copied()
+    }
+
+    /// Whether the server can serve.
+    pub async fn ping(&self) -> Result<Health, Error> {
+        let url = format!("{}/sys/health", self.0.base);
+        let answer = self.0.http.get(url).send().await.map_err(|error| Error::Unreachable(error.without_url()))?;
+        match answer.status().as_u16() {
+            200 => Ok(Health::Ready),
+            // Performance and disaster recovery standbys have codes of their own.
+            429 | 472 | 473 => Ok(Health::Standby),
+            501 => Ok(Health::Uninitialized),
+            503 => Ok(Health::Sealed),
+            status => Err(Error::Refused { operation: "health", status }),
+        }
+    }
+
+    /// The operator's credentials; `None` where there are none or they were deleted.
+    pub async fn read_credentials(&self, operator: &OperatorId) -> Result<Option<Stored>, Error> {
+        self.read_at(&live(operator)).await
+    }
+
+    /// The number a check-and-set write has to name: that of the newest version, deleted or not; 0 where there is
+    /// none. `None` with a version 1 engine.
+    pub async fn version(&self, operator: &OperatorId) -> Result<Option<u64>, Error> {
+        if self.engine().await? == Engine::V1 {
+            return Ok(None);
+        }
+        let path = format!("{}/metadata/{}", self.0.mount, live(operator));
+        let answer = self.call("metadata", Method::GET, &path, None).await?;
+        let version = |answer: Value| answer.pointer("/data/current_version").and_then(Value::as_u64);
+        answer.map_or(Ok(Some(0)), |answer| version(answer).map(Some).ok_or(Error::Malformed("metadata")))
+    }
+
+    /// Writes credentials over version `expected` and returns the new version.
+    pub async fn write_credentials(
+        &self,
+        operator: &OperatorId,
+        system_id: &str,
+        password: &Secret,
+        expected: Option<u64>,
+    ) -> Result<Option<u64>, Error> {
+        self.write_at(&live(operator), system_id, password, expected).await
+    }
+
+    /// Deletes the credentials so that they can still be brought back. Absent ones are no error.
+    pub async fn delete_credentials(&self, operator: &OperatorId) -> Result<(), Error> {
+        match self.engine().await? {
+            Engine::V2 => self.call("delete", Method::DELETE, &self.data(&live(operator)).await?, None).await.map(drop),
+            Engine::V1 => self.relocate(&live(operator), &deleted(operator)).await.map(drop),
+        }
+    }
+
+    /// Brings deleted credentials back; `false` where there are none to bring back.
+    pub async fn undelete(&self, operator: &OperatorId) -> Result<bool, Error> {
+        match self.version(operator).await? {
+            None => self.relocate(&deleted(operator), &live(operator)).await,
+            Some(0) => Ok(false),
+            Some(version) => {
+                let path = format!("{}/undelete/{}", self.0.mount, live(operator));
+                self.call("undelete", Method::POST, &path, Some(json!({ "versions": [version] }))).await?;
+                Ok(self.read_credentials(operator).await?.is_some())
+            }
+        }
+    }
+
+    /// Renews the token where it can be renewed, and says how long it lasts; `None` for one that does not expire.
+    pub async fn renew_token(&self) -> Result<Option<Duration>, Error> {
+        let token = self.call("token", Method::GET, "auth/token/lookup-self", None).await?.unwrap_or_default();
+        let ttl = token.pointer("/data/ttl").and_then(Value::as_u64).unwrap_or_default();
+        if ttl == 0 {
+            return Ok(None);
+        }
+        if token.pointer("/data/renewable") != Some(&Value::Bool(true)) {
+            tracing::warn!(seconds = ttl, "the token for Vault expires and cannot be renewed");
+            return Ok(Some(Duration::from_secs(ttl)));
+        }
+        let renewed = self.call("token", Method::POST, "auth/token/renew-self", Some(json!({}))).await?;
+        let ttl = renewed.and_then(|answer| answer.pointer("/auth/lease_duration").and_then(Value::as_u64)).unwrap_or(ttl);
+        Ok(Some(Duration::from_secs(ttl)))
+    }
+
+    async fn read_at(&self, path: &str) -> Result<Option<Stored>, Error> {
+        let engine = self.engine().await?;
+        let Some(mut answer) = self.call("read", Method::GET, &self.data(path).await?, None).await? else {
+            return Ok(None);
+        };
+        let (pointer, version) = match engine {
+            Engine::V1 => ("/data", None),
+            Engine::V2 => ("/data/data", answer.pointer("/data/metadata/version").and_then(Value::as_u64)),
+        };
+        let content = answer.pointer_mut(pointer).map(Value::take).ok_or(Error::Malformed("read"))?;
+        let content: Content<'_> = serde_json::from_value(content).map_err(|_| Error::Malformed("read"))?;
+        let password = Secret::new(content.password.into_owned());
+        Ok(Some(Stored { system_id: content.system_id.into_owned(), password, version }))
+    }
+
+    async fn write_at(
+        &self,
+        path: &str,
+        system_id: &str,
+        password: &Secret,
+        expected: Option<u64>,
+    ) -> Result<Option<u64>, Error> {
+        let content = Content { system_id: system_id.into(), password: password.expose().into() };
+        let body = match (self.engine().await?, expected) {
+            (Engine::V1, _) => json!(content),
+            (Engine::V2, None) => json!({ "data": content }),
+            (Engine::V2, Some(version)) => json!({ "data": content, "options": { "cas": version } }),
+        };
+        let answer = self.call("write", Method::POST, &self.data(path).await?, Some(body)).await;
+        match answer {
+            // The only bad request a well-formed write can be.
+            Err(Error::Refused { status: 400, .. }) if expected.is_some() => Err(Error::Conflict),
+            answer => Ok(answer?.and_then(|answer| answer.pointer("/data/version").and_then(Value::as_u64))),
+        }
+    }
+
+    /// Moves a secret of a version 1 engine; `false` where there is none.
+    async fn relocate(&self, from: &str, to: &str) -> Result<bool, Error> {
+        let Some(stored) = self.read_at(from).await? else { return Ok(false) };
+        self.write_at(to, &stored.system_id, &stored.password, None).await?;
+        self.call("delete", Method::DELETE, &self.data(from).await?, None).await?;
+        Ok(true)
+    }
+
+    async fn data(&self, path: &str) -> Result<String, Error> {
+        Ok(match self.engine().await? {
+            Engine::V1 => format!("{}/{path}", self.0.mount),
+            Engine::V2 => format!("{}/data/{path}", self.0.mount),
+        })
+    }
+
+    /// One request; `None` for 404. An answer without a body is `null`.
+    async fn call(
+        &self,
+        operation: &'static str,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> Result<Option<Value>, Error> {
+        let started = Instant::now();
+        let result = self.exchange(operation, method, path, body).await;
+        let outcome = if result.is_ok() { "ok" } else { "error" };
+        self.0.metrics.vault_requests.get_or_create(&Operation { operation, outcome }).inc();
+        self.0.metrics.vault_duration.observe(started.elapsed().as_secs_f64());
+        result
+    }
+
+    async fn exchange(
+        &self,
+        operation: &'static str,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> Result<Option<Value>, Error> {
+        let mut request = self.0.http.request(method, format!("{}/{path}", self.0.base));
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        let unreachable = |error: reqwest::Error| Error::Unreachable(error.without_url());
+        let answer = request.send().await.map_err(unreachable)?;
+        match answer.status() {
+            StatusCode::NOT_FOUND => Ok(None),
+            status if status.is_success() => {
+                let bytes = answer.bytes().await.map_err(unreachable)?;
+                if bytes.is_empty() {
+                    return Ok(Some(Value::Null));
+                }
+                serde_json::from_slice(&bytes).map(Some).map_err(|_| Error::Malformed(operation))
+            }
+            status => Err(Error::Refused { operation, status: status.as_u16() }),
+        }
+    }
+}
+
+fn live(operator: &OperatorId) -> String {
+    format!("ops/operators/{operator}/credentials")
+}
+
+fn deleted(operator: &OperatorId) -> String {
+    format!("ops/deleted/{operator}/credentials")
+}
