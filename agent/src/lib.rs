@@ -4,7 +4,11 @@
 //! and carries the plan out through [`store`]; [`outbox`] publishes what was written. [`health`] turns signals into
 //! states. [`http`] serves what the stores hold. [`runtime`] wires all of it and shuts it down in order.
 
+pub mod cli;
 pub mod config;
+pub mod dev;
+pub mod health;
+pub mod http;
 pub mod metrics;
 pub mod shared;
 pub mod store;
