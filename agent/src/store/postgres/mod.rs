@@ -1,5 +1,8 @@
 //! Postgres: one module a table group, and SQL nowhere else.
 
+pub mod health;
+pub mod read;
+
 use std::str::FromStr;
 use std::time::Duration;
 

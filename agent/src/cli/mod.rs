@@ -1,0 +1,3 @@
+//! The commands of `bindery-agent`.
+
+pub mod token;
