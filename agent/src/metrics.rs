@@ -152,7 +152,12 @@ impl Metrics {
         r.register("outbox_pending", "Events owed and not yet published", self.outbox_pending.clone());
         r.register("events_published", "Events by type and outcome", self.events_published.clone());
         r.register("vault_requests", "Requests to Vault by operation and outcome", self.vault_requests.clone());
-        r.register_with_unit("vault_duration", "Duration of a request to Vault", Unit::Seconds, self.vault_duration.clone());
+        r.register_with_unit(
+            "vault_duration",
+            "Duration of a request to Vault",
+            Unit::Seconds,
+            self.vault_duration.clone(),
+        );
         r.register("redis_degraded", "1 while Redis does not show the applied step", self.redis_degraded.clone());
         r.register("credentials_requests", "Credentials answers by outcome", self.credentials_requests.clone());
         r.register("health_signals", "Health signals by outcome", self.health_signals.clone());

@@ -1,17 +1,114 @@
-//! wip
+//! The whole way from files to a catalog and findings.
+
+use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
+
 use bindery_schema::catalog::Catalog;
-use crate::{diagnostic::Finding, source};
+use git2::{Oid, Repository};
+use jiff::Timestamp;
+use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
+
+use crate::diagnostic::{Draft, Finding, Location, Place, Severity, Sink};
+use crate::lower;
+use crate::parse::{FileFault, ParsedFile, parse_file};
+use crate::source::{self, Content, FileId, Loaded, SourceMap};
+use crate::validate::{self, Objects};
+
+/// What a compile depends on beside the files.
 #[derive(Debug, Clone)]
-pub struct Options { pub now: jiff::Timestamp, pub environment: Option<String> }
-#[derive(Default)]
-pub struct Compiler {}
-impl Compiler {
-    pub fn compile_revision(&mut self, _r: &git2::Repository, _c: git2::Oid, _o: &Options) -> Result<Compiled, source::Error> { unimplemented!() }
-    pub fn compile_directory(&mut self, _d: &Path, _o: &Options) -> Result<Compiled, source::Error> { unimplemented!() }
+pub struct Options {
+    /// The present moment; its day in UTC is "today".
+    pub now: Timestamp,
+    /// The environment whose overlays are laid over the base. Checks look at every environment regardless.
+    pub environment: Option<String>,
 }
-pub struct Compiled { pub findings: Vec<Finding>, pub sources: source::SourceMap, catalog: Catalog }
+
+/// Compiles revisions and directories. Files that were parsed for the revision before are not read again.
+#[derive(Debug, Default)]
+pub struct Compiler {
+    parsed: HashMap<Oid, Arc<ParsedFile>>,
+}
+
+/// What came out of a compile.
+#[derive(Debug)]
+pub struct Compiled {
+    /// Everything that was found, by file, place and code; acknowledged warnings left out.
+    pub findings: Vec<Finding>,
+    /// The files the findings refer to.
+    pub sources: SourceMap,
+    catalog: Catalog,
+}
+
 impl Compiled {
-    pub fn catalog(&self) -> Option<&Catalog> { Some(&self.catalog) }
-    pub fn error_count(&self) -> usize { self.findings.len() }
+    /// The catalog; none where any finding is an error.
+    pub fn catalog(&self) -> Option<&Catalog> {
+        (self.error_count() == 0).then_some(&self.catalog)
+    }
+
+    /// How many findings are errors.
+    pub fn error_count(&self) -> usize {
+        self.findings.iter().filter(|finding| finding.severity() == Severity::Error).count()
+    }
+}
+
+impl Compiler {
+    /// Compiles the tree of a commit; no checkout is needed.
+    pub fn compile_revision(
+        &mut self,
+        repository: &Repository,
+        commit: Oid,
+        options: &Options,
+    ) -> Result<Compiled, source::Error> {
+        let loaded = source::load_revision(repository, commit, |blob| self.parsed.contains_key(&blob))?;
+        Ok(self.compile(loaded, options))
+    }
+
+    /// Compiles the working tree below a directory.
+    pub fn compile_directory(&mut self, directory: &Path, options: &Options) -> Result<Compiled, source::Error> {
+        Ok(self.compile(source::load_directory(directory)?, options))
+    }
+
+    fn compile(&mut self, loaded: Vec<Loaded>, options: &Options) -> Compiled {
+        let known = &self.parsed;
+        let files: Vec<(Arc<str>, Option<Oid>, Arc<ParsedFile>)> = loaded
+            .into_par_iter()
+            .map(|file| {
+                let before =
+                    file.blob.and_then(|blob| known.get(&blob)).filter(|_| matches!(file.content, Content::Known));
+                let parsed = before.cloned().unwrap_or_else(|| Arc::new(parse_file(file.content)));
+                (file.path, file.blob, parsed)
+            })
+            .collect();
+        // Only what the present tree holds is kept: memory follows the tree, not its history.
+        self.parsed = files.iter().filter_map(|(_, blob, parsed)| Some(((*blob)?, parsed.clone()))).collect();
+        let sources =
+            SourceMap::new(files.iter().map(|(path, _, parsed)| (path.clone(), parsed.text.clone())).collect());
+        let numbered = || (0..).map(FileId).zip(files.iter().map(|(_, _, parsed)| &**parsed));
+
+        let mut sink = Sink::default();
+        for (file, parsed) in numbered() {
+            parsed.faults.iter().for_each(|fault| sink.push(of_file(file, fault)));
+        }
+        let objects = Objects::gather(numbered(), &mut sink);
+        let policy = objects.policy.as_ref().map(|(_, policy)| (*policy).clone()).unwrap_or_default();
+        validate::check(&objects, &policy, options.now, &mut sink);
+        let findings = validate::without_acknowledged(sink.finish(&sources), &policy, options.now);
+        let catalog = lower::lower(&objects, policy, options.environment.as_deref(), &sources);
+        drop(objects);
+        Compiled { findings, sources, catalog }
+    }
+}
+
+/// A fault of one file as a finding; a document's root stands for the object it is about.
+fn of_file(file: FileId, fault: &FileFault) -> Draft {
+    let at = |span| Place::Known(Location { file, span });
+    let mut draft = Draft::new(fault.code, at(fault.span), &*fault.message).fix(fault.fix.clone());
+    if let Some((span, message)) = &fault.related {
+        draft = draft.related(at(*span), &**message);
+    }
+    match &fault.help {
+        Some(help) => draft.help(&**help),
+        None => draft,
+    }
 }

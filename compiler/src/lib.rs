@@ -10,6 +10,7 @@
 
 pub mod compile;
 pub mod diagnostic;
+pub mod edit;
 pub mod lower;
 pub mod parse;
 pub mod plan;

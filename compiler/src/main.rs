@@ -1,1 +1,7 @@
-fn main(){}
+//! The program `bindery`: checks, plans, renders and seals from the command line.
+
+mod cli;
+
+fn main() -> std::process::ExitCode {
+    cli::main()
+}

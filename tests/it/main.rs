@@ -1,1 +1,3 @@
-fn main(){}
+//! End-to-end tests and fixtures, in one binary: each further one would link everything again.
+
+mod diagnostics;

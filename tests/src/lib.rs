@@ -1,1 +1,3 @@
-//! wip
+//! Harness, generated corpora and end-to-end tests of bindery.
+
+pub mod corpus;

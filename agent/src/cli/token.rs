@@ -3,7 +3,7 @@
 //! In production tokens come from the company's issuer, and the agent holds no key that could sign one.
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -14,7 +14,7 @@ use serde_json::json;
 use crate::http::permissions::Role;
 
 /// The `iss` of tokens of the private stack.
-pub const DEV_ISSUER: &str = "https://issuer.bindery.internal";
+pub const DEV_ISSUER: &str = "https://issuer.bindery.example/dev";
 /// The `aud` of tokens of the private stack.
 pub const DEV_AUDIENCE: &str = "bindery-admin";
 
@@ -80,6 +80,19 @@ impl Token {
         });
         encode(&header, &claims, &key).map_err(fail)
     }
+}
+
+/// A token for the private stack in a data folder, valid for a day: a session of trying things out.
+pub fn mint_dev(data_dir: &Path, roles: &[Role]) -> Result<String, Error> {
+    let token = Token {
+        roles: roles.to_vec(),
+        subject: "dev".to_owned(),
+        ttl: Duration::from_secs(86_400),
+        key: data_dir.join("keys").join("jwt.pem"),
+        issuer: DEV_ISSUER.to_owned(),
+        audience: DEV_AUDIENCE.to_owned(),
+    };
+    token.sign(Timestamp::now())
 }
 
 fn role(text: &str) -> Result<Role, crate::http::permissions::UnknownRole> {

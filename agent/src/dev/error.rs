@@ -21,9 +21,7 @@ pub enum Error {
         data_dir: PathBuf,
     },
     /// Postgres refuses to run as root, and the system user that would run it does not exist.
-    #[error(
-        "as root, Postgres is run by the system user `postgres`, which does not exist; run `make install`"
-    )]
+    #[error("as root, Postgres is run by the system user `postgres`, which does not exist; run `make install`")]
     MissingUser,
     /// A file or folder of the stack could not be read or written.
     #[error("cannot {action} {}", path.display())]
@@ -88,9 +86,7 @@ pub enum Error {
         message: String,
     },
     /// A name for a database or mount that is not `[a-z][a-z0-9_]{0,62}`.
-    #[error(
-        "`{name}` is no usable name: lower-case letters, digits and `_`, at most 63, a letter first"
-    )]
+    #[error("`{name}` is no usable name: lower-case letters, digits and `_`, at most 63, a letter first")]
     Name {
         /// The name.
         name: String,
@@ -102,29 +98,14 @@ pub enum Error {
 
 impl Error {
     /// For `map_err`: wraps an I/O error with what was tried on which path.
-    pub(super) fn file(
-        action: &'static str,
-        path: &Path,
-    ) -> impl FnOnce(std::io::Error) -> Self + use<> {
+    pub(super) fn file(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self + use<> {
         let path = path.to_path_buf();
-        move |source| Self::File {
-            action,
-            path,
-            source,
-        }
+        move |source| Self::File { action, path, source }
     }
 
     /// A server's refusal.
-    pub(super) fn refused(
-        server: &'static str,
-        action: impl Into<String>,
-        message: &dyn std::fmt::Display,
-    ) -> Self {
-        Self::Refused {
-            server,
-            action: action.into(),
-            message: message.to_string(),
-        }
+    pub(super) fn refused(server: &'static str, action: impl Into<String>, message: &dyn std::fmt::Display) -> Self {
+        Self::Refused { server, action: action.into(), message: message.to_string() }
     }
 }
 
@@ -132,14 +113,6 @@ impl Error {
 pub(super) fn check_name(name: &str) -> Result<(), Error> {
     let usable = name.len() <= 63
         && name.starts_with(|c: char| c.is_ascii_lowercase())
-        && name
-            .chars()
-            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
-    if usable {
-        Ok(())
-    } else {
-        Err(Error::Name {
-            name: name.to_owned(),
-        })
-    }
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+    if usable { Ok(()) } else { Err(Error::Name { name: name.to_owned() }) }
 }

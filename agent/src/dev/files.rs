@@ -10,8 +10,7 @@ use super::Error;
 /// Makes a folder and its parents, and gives it `mode`.
 pub(super) fn make_dir(path: &Path, mode: u32) -> Result<(), Error> {
     fs::create_dir_all(path).map_err(Error::file("create", path))?;
-    fs::set_permissions(path, fs::Permissions::from_mode(mode))
-        .map_err(Error::file("set the mode of", path))
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(Error::file("set the mode of", path))
 }
 
 /// Replaces a file by `contents` in one step, with mode 0600.
@@ -35,8 +34,7 @@ fn write_mode(path: &Path, contents: &[u8], mode: u32) -> Result<(), Error> {
         .mode(mode)
         .open(&unfinished)
         .map_err(Error::file("create", &unfinished))?;
-    file.write_all(contents)
-        .map_err(Error::file("write", &unfinished))?;
+    file.write_all(contents).map_err(Error::file("write", &unfinished))?;
     file.sync_all().map_err(Error::file("write", &unfinished))?;
     fs::rename(&unfinished, path).map_err(Error::file("write", path))
 }
@@ -48,19 +46,11 @@ pub(super) fn read_text(path: &Path) -> Result<Option<String>, Error> {
 
 /// Removes a file or a whole folder; one that is not there is no error.
 pub(super) fn remove(path: &Path) -> Result<(), Error> {
-    let Some(metadata) =
-        absent_is_none(fs::symlink_metadata(path)).map_err(Error::file("read", path))?
-    else {
+    let Some(metadata) = absent_is_none(fs::symlink_metadata(path)).map_err(Error::file("read", path))? else {
         return Ok(());
     };
-    let removed = if metadata.is_dir() {
-        fs::remove_dir_all(path)
-    } else {
-        fs::remove_file(path)
-    };
-    absent_is_none(removed)
-        .map(|_| ())
-        .map_err(Error::file("remove", path))
+    let removed = if metadata.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+    absent_is_none(removed).map(|_| ()).map_err(Error::file("remove", path))
 }
 
 fn absent_is_none<T>(result: std::io::Result<T>) -> std::io::Result<Option<T>> {
@@ -86,9 +76,7 @@ pub(super) fn password(path: &Path) -> Result<String, Error> {
 pub(super) fn random_bytes<const N: usize>() -> Result<[u8; N], Error> {
     let source = Path::new("/dev/urandom");
     let mut bytes = [0; N];
-    File::open(source)
-        .and_then(|mut file| file.read_exact(&mut bytes))
-        .map_err(Error::file("read", source))?;
+    File::open(source).and_then(|mut file| file.read_exact(&mut bytes)).map_err(Error::file("read", source))?;
     Ok(bytes)
 }
 
@@ -104,9 +92,7 @@ impl Lock {
         let file = File::create(&path).map_err(Error::file("create", &path))?;
         match file.try_lock() {
             Ok(()) => Ok(Self { _file: file }),
-            Err(TryLockError::WouldBlock) => Err(Error::InUse {
-                data_dir: data_dir.to_path_buf(),
-            }),
+            Err(TryLockError::WouldBlock) => Err(Error::InUse { data_dir: data_dir.to_path_buf() }),
             Err(TryLockError::Error(source)) => Err(Error::file("lock", &path)(source)),
         }
     }
@@ -124,9 +110,7 @@ impl Layout {
     /// passers-by; what is secret in it lies in folders and files that are not.
     pub(super) fn create(data_dir: &Path) -> Result<Self, Error> {
         make_dir(data_dir, 0o711)?;
-        let root = data_dir
-            .canonicalize()
-            .map_err(Error::file("resolve", data_dir))?;
+        let root = data_dir.canonicalize().map_err(Error::file("resolve", data_dir))?;
         let layout = Self { root };
         make_dir(&layout.root.join("secrets"), 0o700)?;
         make_dir(&layout.root.join("log"), 0o700)?;

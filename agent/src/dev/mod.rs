@@ -25,6 +25,7 @@ mod ports;
 mod postgres;
 mod process;
 mod redis;
+pub mod seed;
 mod spawn;
 mod stack;
 mod tools;

@@ -49,12 +49,7 @@ impl Nats {
             setpriv: tools.setpriv.clone(),
         };
         let process = Process::new(launch, layout.pid_file(SERVER), "TERM");
-        Ok(Self {
-            process,
-            port: ports.nats,
-            monitor_port: ports.nats_monitor,
-            password,
-        })
+        Ok(Self { process, port: ports.nats, monitor_port: ports.nats_monitor, password })
     }
 
     /// `nats://user:password@127.0.0.1:port`. The crate `async-nats` ignores user and password in a URL: give

@@ -119,13 +119,7 @@ impl OpenBao {
             if self.pid().await.is_none() {
                 self.load_keys()?;
             }
-            self.process
-                .start(|| {
-                    self.health()
-                        .map_ok(|_| ())
-                        .map_err(|error| error.to_string())
-                })
-                .await?;
+            self.process.start(|| self.health().map_ok(|_| ()).map_err(|error| error.to_string())).await?;
             self.ensure_initialised().await?;
             self.unseal().await?;
             self.ensure_agent_access().await
@@ -164,19 +158,10 @@ impl OpenBao {
                 return Ok(());
             }
             if status == StatusCode::SERVICE_UNAVAILABLE {
-                self.call(
-                    Method::PUT,
-                    "sys/unseal",
-                    Some(json!({ "key": keys.unseal_key })),
-                )
-                .await?;
+                self.call(Method::PUT, "sys/unseal", Some(json!({ "key": keys.unseal_key }))).await?;
             }
             if begun.elapsed() > ACTIVE_TIMEOUT {
-                return Err(Error::refused(
-                    SERVER,
-                    "become active",
-                    &format!("/v1/sys/health says {status}"),
-                ));
+                return Err(Error::refused(SERVER, "become active", &format!("/v1/sys/health says {status}")));
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -194,9 +179,7 @@ impl OpenBao {
     async fn health(&self) -> Result<StatusCode, Error> {
         let url = format!("{}/v1/sys/health", self.addr());
         let answer = http_client(SERVER)?.get(url).send().await;
-        answer
-            .map(|answer| answer.status())
-            .map_err(|error| Error::refused(SERVER, "answer", &error))
+        answer.map(|answer| answer.status()).map_err(|error| Error::refused(SERVER, "answer", &error))
     }
 
     /// Reads the keys that open the data. Data without them can never be opened: a run ended between the
@@ -216,13 +199,8 @@ impl OpenBao {
         if self.health().await? != StatusCode::NOT_IMPLEMENTED {
             return Ok(());
         }
-        let answer = self
-            .call(
-                Method::PUT,
-                "sys/init",
-                Some(json!({ "secret_shares": 1, "secret_threshold": 1 })),
-            )
-            .await?;
+        let answer =
+            self.call(Method::PUT, "sys/init", Some(json!({ "secret_shares": 1, "secret_threshold": 1 }))).await?;
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         self.keep(Keys {
             unseal_key: text(&answer["keys_base64"][0]),
@@ -235,24 +213,13 @@ impl OpenBao {
         self.ensure_mount(MOUNT, KvVersion::V2).await?;
         let keys = self.keys.load_full();
         let valid = !keys.agent_token.is_empty()
-            && self
-                .call_as(
-                    &keys.agent_token,
-                    Method::GET,
-                    "auth/token/lookup-self",
-                    None,
-                )
-                .await
-                .is_ok();
+            && self.call_as(&keys.agent_token, Method::GET, "auth/token/lookup-self", None).await.is_ok();
         if valid {
             // The rights of an older build may have been others; the token follows its policy.
             return self.write_policy(MOUNT).await.map(|_| ());
         }
         let agent_token = self.make_token(MOUNT).await?;
-        self.keep(Keys {
-            agent_token,
-            ..(*keys).clone()
-        })
+        self.keep(Keys { agent_token, ..(*keys).clone() })
     }
 
     fn keep(&self, keys: Keys) -> Result<(), Error> {
@@ -268,15 +235,11 @@ impl OpenBao {
         }
         let number = if version == KvVersion::V1 { "1" } else { "2" };
         let mount = json!({ "type": "kv", "options": { "version": number } });
-        self.call(Method::POST, &format!("sys/mounts/{name}"), Some(mount))
-            .await?;
+        self.call(Method::POST, &format!("sys/mounts/{name}"), Some(mount)).await?;
         if version == KvVersion::V2 {
             // A new v2 mount sets itself up in the background and refuses requests until then.
             let begun = Instant::now();
-            while let Err(error) = self
-                .call(Method::GET, &format!("{name}/config"), None)
-                .await
-            {
+            while let Err(error) = self.call(Method::GET, &format!("{name}/config"), None).await {
                 if begun.elapsed() > ACTIVE_TIMEOUT {
                     return Err(error);
                 }
@@ -289,8 +252,7 @@ impl OpenBao {
     async fn write_policy(&self, mount: &str) -> Result<String, Error> {
         let name = format!("bindery-agent-{mount}");
         let body = json!({ "policy": agent_policy(mount) });
-        self.call(Method::PUT, &format!("sys/policies/acl/{name}"), Some(body))
-            .await?;
+        self.call(Method::PUT, &format!("sys/policies/acl/{name}"), Some(body)).await?;
         Ok(name)
     }
 
@@ -300,54 +262,32 @@ impl OpenBao {
             "policies": [policy], "renewable": true, "period": TOKEN_PERIOD, "no_parent": true,
             "display_name": "bindery-agent",
         });
-        let answer = self
-            .call(Method::POST, "auth/token/create", Some(request))
-            .await?;
-        Ok(answer["auth"]["client_token"]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned())
+        let answer = self.call(Method::POST, "auth/token/create", Some(request)).await?;
+        Ok(answer["auth"]["client_token"].as_str().unwrap_or_default().to_owned())
     }
 
     async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Result<Value, Error> {
         self.call_as(&self.root_token(), method, path, body).await
     }
 
-    async fn call_as(
-        &self,
-        token: &str,
-        method: Method,
-        path: &str,
-        body: Option<Value>,
-    ) -> Result<Value, Error> {
+    async fn call_as(&self, token: &str, method: Method, path: &str, body: Option<Value>) -> Result<Value, Error> {
         let action = format!("{method} /v1/{path}");
-        let mut request =
-            http_client(SERVER)?.request(method, format!("{}/v1/{path}", self.addr()));
+        let mut request = http_client(SERVER)?.request(method, format!("{}/v1/{path}", self.addr()));
         if !token.is_empty() {
             request = request.header("X-Vault-Token", token);
         }
         if let Some(body) = &body {
             request = request.json(body);
         }
-        let answer = request
-            .send()
-            .await
-            .map_err(|error| Error::refused(SERVER, &action, &error))?;
+        let answer = request.send().await.map_err(|error| Error::refused(SERVER, &action, &error))?;
         let status = answer.status();
-        let text = answer
-            .text()
-            .await
-            .map_err(|error| Error::refused(SERVER, &action, &error))?;
+        let text = answer.text().await.map_err(|error| Error::refused(SERVER, &action, &error))?;
         let value: Value = serde_json::from_str(&text).unwrap_or_default();
         if status.is_success() {
             return Ok(value);
         }
         // Only the server's own list of errors is shown, never a body that might hold more.
-        Err(Error::refused(
-            SERVER,
-            action,
-            &format!("{status} {}", value["errors"]),
-        ))
+        Err(Error::refused(SERVER, action, &format!("{status} {}", value["errors"])))
     }
 
     pub(super) async fn end_leftovers(&self) {

@@ -7,8 +7,7 @@ use age::secrecy::ExposeSecret as _;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose,
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
 };
 use sha2::{Digest as _, Sha256};
 
@@ -90,41 +89,28 @@ impl Pki {
         let pem = |path: &Path| fs::read_to_string(path).map_err(Error::file("read", path));
         let key = KeyPair::from_pem(&pem(&self.ca_key)?)?;
         let issuer = Issuer::from_ca_cert_pem(&pem(&self.ca)?, key)?;
-        issue(
-            dir,
-            dns_name,
-            &[dns_name],
-            ExtendedKeyUsagePurpose::ClientAuth,
-            &issuer,
-        )
+        issue(dir, dns_name, &[dns_name], ExtendedKeyUsagePurpose::ClientAuth, &issuer)
     }
 }
 
 fn pair(dir: &Path, name: &str) -> KeyPairFiles {
-    KeyPairFiles {
-        certificate: dir.join(format!("{name}.pem")),
-        key: dir.join(format!("{name}.key")),
-    }
+    KeyPairFiles { certificate: dir.join(format!("{name}.pem")), key: dir.join(format!("{name}.key")) }
 }
 
 /// Whether every file is there and every certificate lasts a while.
 fn usable(dir: &Path) -> bool {
     let limit = now().saturating_add(RENEW_DAYS * 86_400);
-    ["ca", "server", "smpp-connector", "other"]
-        .iter()
-        .all(|name| {
-            let files = pair(dir, name);
-            let Ok(pem) = fs::read(&files.certificate) else {
-                return false;
-            };
-            let Ok((_, pem)) = x509_parser::pem::parse_x509_pem(&pem) else {
-                return false;
-            };
-            let lasts = pem
-                .parse_x509()
-                .is_ok_and(|certificate| certificate.validity().not_after.timestamp() > limit);
-            lasts && files.key.is_file()
-        })
+    ["ca", "server", "smpp-connector", "other"].iter().all(|name| {
+        let files = pair(dir, name);
+        let Ok(pem) = fs::read(&files.certificate) else {
+            return false;
+        };
+        let Ok((_, pem)) = x509_parser::pem::parse_x509_pem(&pem) else {
+            return false;
+        };
+        let lasts = pem.parse_x509().is_ok_and(|certificate| certificate.validity().not_after.timestamp() > limit);
+        lasts && files.key.is_file()
+    })
 }
 
 fn now() -> i64 {
@@ -149,20 +135,8 @@ fn make_certificates(dir: &Path) -> Result<(), Error> {
 
     let issuer = Issuer::new(params, key);
     let client = ExtendedKeyUsagePurpose::ClientAuth;
-    issue(
-        &unfinished,
-        "server",
-        &["localhost", "127.0.0.1"],
-        ExtendedKeyUsagePurpose::ServerAuth,
-        &issuer,
-    )?;
-    issue(
-        &unfinished,
-        "smpp-connector",
-        &[Pki::SMPP_CONNECTOR],
-        client.clone(),
-        &issuer,
-    )?;
+    issue(&unfinished, "server", &["localhost", "127.0.0.1"], ExtendedKeyUsagePurpose::ServerAuth, &issuer)?;
+    issue(&unfinished, "smpp-connector", &[Pki::SMPP_CONNECTOR], client.clone(), &issuer)?;
     issue(&unfinished, "other", &[Pki::OTHER], client, &issuer)?;
 
     files::remove(dir)?;
@@ -191,19 +165,13 @@ fn issue(
 fn parameters(common_name: &str, subject_alt_names: &[&str]) -> Result<CertificateParams, Error> {
     let names: Vec<String> = subject_alt_names.iter().map(ToString::to_string).collect();
     let mut params = CertificateParams::new(names)?;
-    params
-        .distinguished_name
-        .push(DnType::CommonName, common_name);
+    params.distinguished_name.push(DnType::CommonName, common_name);
     // Whole days, and one back: other clocks on the machine (containers, virtual machines) may lag.
     let day = |offset: i64| {
         let second = now().saturating_add(offset * 86_400);
         let date = jiff::Timestamp::from_second(second).unwrap_or(jiff::Timestamp::MAX);
         let date = date.to_zoned_datetime(jiff::tz::TimeZone::UTC).date();
-        rcgen::date_time_ymd(
-            i32::from(date.year()),
-            date.month().unsigned_abs(),
-            date.day().unsigned_abs(),
-        )
+        rcgen::date_time_ymd(i32::from(date.year()), date.month().unsigned_abs(), date.day().unsigned_abs())
     };
     params.not_before = day(-1);
     params.not_after = day(VALID_DAYS);
@@ -221,10 +189,7 @@ fn open_signing_key(key_file: &Path, jwks_file: &Path) -> Result<String, Error> 
     };
     // An uncompressed point: 0x04, then 32 bytes each of x and y (SEC 1, 2.3.3).
     let (x, y) = key.public_key_raw()[1..].split_at(32);
-    let (x, y) = (
-        BASE64_URL_SAFE_NO_PAD.encode(x),
-        BASE64_URL_SAFE_NO_PAD.encode(y),
-    );
+    let (x, y) = (BASE64_URL_SAFE_NO_PAD.encode(x), BASE64_URL_SAFE_NO_PAD.encode(y));
     // RFC 7638: the required members in lexicographic order, without white space.
     let thumbprint = format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#);
     let kid = BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(thumbprint));
@@ -238,28 +203,17 @@ fn open_signing_key(key_file: &Path, jwks_file: &Path) -> Result<String, Error> 
 /// The recipient of the identity in the file.
 fn open_age_identity(file: &Path) -> Result<String, Error> {
     if let Some(text) = files::read_text(file)? {
-        let line = text
-            .lines()
-            .map(str::trim)
-            .find(|line| line.starts_with("AGE-SECRET-KEY-"));
+        let line = text.lines().map(str::trim).find(|line| line.starts_with("AGE-SECRET-KEY-"));
         let identity = line.and_then(|line| line.parse::<age::x25519::Identity>().ok());
-        return identity
-            .map(|identity| identity.to_public().to_string())
-            .ok_or_else(|| {
-                // Replacing it would make every value that was sealed for it unreadable.
-                let broken = std::io::Error::new(
-                    std::io::ErrorKind::InvalidData,
-                    "it holds no age identity",
-                );
-                Error::file("use", file)(broken)
-            });
+        return identity.map(|identity| identity.to_public().to_string()).ok_or_else(|| {
+            // Replacing it would make every value that was sealed for it unreadable.
+            let broken = std::io::Error::new(std::io::ErrorKind::InvalidData, "it holds no age identity");
+            Error::file("use", file)(broken)
+        });
     }
     let identity = age::x25519::Identity::generate();
     let recipient = identity.to_public().to_string();
-    let text = format!(
-        "# public key: {recipient}\n{}\n",
-        identity.to_string().expose_secret()
-    );
+    let text = format!("# public key: {recipient}\n{}\n", identity.to_string().expose_secret());
     files::write_private(file, text)?;
     Ok(recipient)
 }

@@ -81,12 +81,6 @@ mod tests {
         let _taken = TcpListener::bind(("127.0.0.1", first.redis)).unwrap();
         let second = Ports::choose(&file).unwrap();
         assert_ne!(second.redis, first.redis);
-        assert_eq!(
-            Ports {
-                redis: first.redis,
-                ..second
-            },
-            first
-        );
+        assert_eq!(Ports { redis: first.redis, ..second }, first);
     }
 }

@@ -32,18 +32,9 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    pub(super) fn prepare(
-        layout: &Layout,
-        tools: &Tools,
-        ports: Ports,
-        durable: bool,
-    ) -> Result<Self, Error> {
+    pub(super) fn prepare(layout: &Layout, tools: &Tools, ports: Ports, durable: bool) -> Result<Self, Error> {
         // Postgres refuses to run as root.
-        let user = if is_root() {
-            Some(system_user("postgres")?)
-        } else {
-            None
-        };
+        let user = if is_root() { Some(system_user("postgres")?) } else { None };
         let home = home(layout, user.as_ref())?;
         let password = files::password(&layout.secret("postgres.password"))?;
         let launch = |program: &Path, args: Vec<std::ffi::OsString>, dir: PathBuf| Launch {
@@ -59,21 +50,8 @@ impl Postgres {
         };
         let unfinished = home.join("data.new");
         let mut args: Vec<std::ffi::OsString> = vec!["-D".into(), unfinished.into()];
-        args.extend(
-            [
-                "-U",
-                USER,
-                "--auth=scram-sha-256",
-                "--encoding=UTF8",
-                "--locale=C.UTF-8",
-            ]
-            .map(Into::into),
-        );
-        args.extend([
-            "--no-sync".into(),
-            "--pwfile".into(),
-            home.join("password").into(),
-        ]);
+        args.extend(["-U", USER, "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8"].map(Into::into));
+        args.extend(["--no-sync".into(), "--pwfile".into(), home.join("password").into()]);
         let initdb = launch(&tools.initdb, args, home.clone());
 
         let mut args: Vec<std::ffi::OsString> = vec!["-D".into(), home.join("data").into()];
@@ -92,21 +70,11 @@ impl Postgres {
             // Safe against the death of any process; only a crash of the whole machine loses data.
             settings.extend(["fsync=off", "full_page_writes=off"]);
         }
-        args.extend(
-            settings
-                .into_iter()
-                .flat_map(|setting| ["-c".into(), setting.into()]),
-        );
+        args.extend(settings.into_iter().flat_map(|setting| ["-c".into(), setting.into()]));
         let server = launch(&tools.postgres, args, home.join("data"));
         // INT is Postgres' fast shutdown; TERM would wait for every client to leave.
         let process = Process::new(server, layout.pid_file(SERVER), "INT");
-        Ok(Self {
-            process,
-            initdb,
-            home,
-            port: ports.postgres,
-            password,
-        })
+        Ok(Self { process, initdb, home, port: ports.postgres, password })
     }
 
     /// `postgres://postgres:password@127.0.0.1:port/postgres`: the superuser, in the maintenance database.
@@ -116,11 +84,7 @@ impl Postgres {
 
     /// The superuser's URL of a database.
     pub fn database_url(&self, database: &str) -> String {
-        format!(
-            "postgres://{USER}:{}@{}/{database}",
-            self.password,
-            self.addr()
-        )
+        format!("postgres://{USER}:{}@{}/{database}", self.password, self.addr())
     }
 
     /// `127.0.0.1:port`.
@@ -146,15 +110,9 @@ impl Postgres {
         match self.execute(sql).await {
             Ok(()) => {}
             Err(error)
-                if error
-                    .as_database_error()
-                    .is_some_and(|e| e.code().as_deref() == Some(DUPLICATE_DATABASE)) => {}
+                if error.as_database_error().is_some_and(|e| e.code().as_deref() == Some(DUPLICATE_DATABASE)) => {}
             Err(error) => {
-                return Err(Error::refused(
-                    SERVER,
-                    format!("create the database {name}"),
-                    &error,
-                ));
+                return Err(Error::refused(SERVER, format!("create the database {name}"), &error));
             }
         }
         Ok(self.database_url(name))
@@ -164,17 +122,13 @@ impl Postgres {
     pub async fn drop_database(&self, name: &str) -> Result<(), Error> {
         check_name(name)?;
         let sql = format!(r#"DROP DATABASE IF EXISTS "{name}" WITH (FORCE)"#);
-        self.execute(sql)
-            .await
-            .map_err(|error| Error::refused(SERVER, format!("drop the database {name}"), &error))
+        self.execute(sql).await.map_err(|error| Error::refused(SERVER, format!("drop the database {name}"), &error))
     }
 
     /// Both statements above are made of checked names only.
     async fn execute(&self, sql: String) -> Result<(), sqlx::Error> {
         let mut connection = self.connect().await?;
-        sqlx::raw_sql(AssertSqlSafe(sql))
-            .execute(&mut connection)
-            .await?;
+        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await?;
         connection.close().await
     }
 
@@ -266,9 +220,7 @@ fn home(layout: &Layout, user: Option<&User>) -> Result<PathBuf, Error> {
     }
     let location = layout.root.join(LOCATION);
     let id = hex::encode(&Sha256::digest(layout.root.as_os_str().as_encoded_bytes())[..8]);
-    let outside = Path::new("/var/tmp")
-        .canonicalize()
-        .unwrap_or_else(|_| "/var/tmp".into());
+    let outside = Path::new("/var/tmp").canonicalize().unwrap_or_else(|_| "/var/tmp".into());
     let outside = outside.join(format!("bindery-postgres-{id}"));
     if files::read_text(&location)?.is_none() {
         // Without our record it belongs to a data folder that is gone; its password is lost.
@@ -298,6 +250,5 @@ fn open_to_passers_by(dir: &Path) -> bool {
 }
 
 fn give_to(path: &Path, user: &User) -> Result<(), Error> {
-    std::os::unix::fs::chown(path, Some(user.uid), Some(user.gid))
-        .map_err(Error::file("change the owner of", path))
+    std::os::unix::fs::chown(path, Some(user.uid), Some(user.gid)).map_err(Error::file("change the owner of", path))
 }

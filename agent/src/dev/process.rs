@@ -44,17 +44,8 @@ impl Running {
 }
 
 impl Process {
-    pub(super) fn new(
-        launch: Launch,
-        pid_file: std::path::PathBuf,
-        stop_signal: &'static str,
-    ) -> Self {
-        Self {
-            launch,
-            pid_file,
-            stop_signal,
-            running: Mutex::new(None),
-        }
+    pub(super) fn new(launch: Launch, pid_file: std::path::PathBuf, stop_signal: &'static str) -> Self {
+        Self { launch, pid_file, stop_signal, running: Mutex::new(None) }
     }
 
     /// The process id while the server runs.
@@ -78,10 +69,7 @@ impl Process {
         self.end_leftovers().await;
         let child = self.launch.spawn()?;
         // From here on dropping it, on an early return, ends the child.
-        let mut running = Running {
-            child,
-            death_signal: self.launch.death_signal,
-        };
+        let mut running = Running { child, death_signal: self.launch.death_signal };
         files::write_public(&self.pid_file, format!("{}\n", running.child.id()))?;
         self.wait_ready(&mut running.child, ready).await?;
         *slot = Some(running);
@@ -97,12 +85,7 @@ impl Process {
         loop {
             if let Ok(Some(status)) = child.try_wait() {
                 let log = self.launch.log.clone();
-                return Err(Error::Exited {
-                    server,
-                    status,
-                    log,
-                    tail: self.launch.log_tail(),
-                });
+                return Err(Error::Exited { server, status, log, tail: self.launch.log_tail() });
             }
             let reason = match tokio::time::timeout(ATTEMPT_TIMEOUT, ready()).await {
                 Ok(Ok(())) => return Ok(()),
@@ -112,13 +95,7 @@ impl Process {
             if begun.elapsed() > READY_TIMEOUT {
                 let log = self.launch.log.clone();
                 let tail = self.launch.log_tail();
-                return Err(Error::NotReady {
-                    server,
-                    waited: begun.elapsed(),
-                    reason,
-                    log,
-                    tail,
-                });
+                return Err(Error::NotReady { server, waited: begun.elapsed(), reason, log, tail });
             }
             tokio::time::sleep(POLL).await;
         }
@@ -134,10 +111,7 @@ impl Process {
                 tokio::time::sleep(POLL).await;
             }
             if running.lives() {
-                tracing::warn!(
-                    server = self.launch.server,
-                    "did not stop in time and is killed"
-                );
+                tracing::warn!(server = self.launch.server, "did not stop in time and is killed");
             }
         }
         self.end_leftovers().await;
@@ -165,11 +139,7 @@ impl Process {
                 return;
             }
             if Instant::now() > deadline {
-                tracing::warn!(
-                    server = self.launch.server,
-                    ?pids,
-                    "processes of an earlier run do not end"
-                );
+                tracing::warn!(server = self.launch.server, ?pids, "processes of an earlier run do not end");
                 return;
             }
             for pid in pids {
@@ -207,28 +177,17 @@ impl Drop for Running {
 
 /// Runs a program to its end, for set-up steps such as `initdb`.
 pub(super) async fn run_to_end(launch: &Launch) -> Result<(), Error> {
-    let mut running = Running {
-        child: launch.spawn()?,
-        death_signal: launch.death_signal,
-    };
+    let mut running = Running { child: launch.spawn()?, death_signal: launch.death_signal };
     loop {
         match running.child.try_wait() {
             Ok(Some(status)) if status.success() => return Ok(()),
             Ok(Some(status)) => {
                 let (server, log) = (launch.server, launch.log.clone());
-                return Err(Error::Exited {
-                    server,
-                    status,
-                    log,
-                    tail: launch.log_tail(),
-                });
+                return Err(Error::Exited { server, status, log, tail: launch.log_tail() });
             }
             Ok(None) => tokio::time::sleep(POLL).await,
             Err(source) => {
-                return Err(Error::Spawn {
-                    server: launch.server,
-                    source,
-                });
+                return Err(Error::Spawn { server: launch.server, source });
             }
         }
     }

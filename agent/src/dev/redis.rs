@@ -42,11 +42,7 @@ impl Redis {
             setpriv: tools.setpriv.clone(),
         };
         let process = Process::new(launch, layout.pid_file(SERVER), "TERM");
-        Ok(Self {
-            process,
-            port: ports.redis,
-            password,
-        })
+        Ok(Self { process, port: ports.redis, password })
     }
 
     /// `redis://:password@127.0.0.1:port/0`.
@@ -66,8 +62,7 @@ impl Redis {
 
     /// Starts the server, empty, unless it runs, on the same port, until it answers PING.
     pub async fn start(&self) -> Result<(), Error> {
-        let client = redis::Client::open(self.url())
-            .map_err(|error| Error::refused(SERVER, "connect", &error))?;
+        let client = redis::Client::open(self.url()).map_err(|error| Error::refused(SERVER, "connect", &error))?;
         timed_start(
             SERVER,
             self.port,

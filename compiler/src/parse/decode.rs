@@ -16,13 +16,11 @@ pub(super) struct Report {
     pub(super) faults: Vec<FileFault>,
     /// Something of the current document was left out.
     pub(super) partial: bool,
-    document: u32,
 }
 
 impl Report {
     /// Starts the next document.
-    pub(super) fn begin(&mut self, document: u32) {
-        self.document = document;
+    pub(super) fn begin(&mut self) {
         self.partial = false;
     }
 
@@ -32,7 +30,7 @@ impl Report {
 
     fn fixable(&mut self, code: Code, span: Span, message: String, help: Option<String>, fix: Option<Fix>) {
         self.partial = true;
-        self.faults.push(FileFault { code, span, message, related: None, help, fix, document: self.document });
+        self.faults.push(FileFault { code, span, message, related: None, help, fix });
     }
 
     pub(super) fn duplicate_key(&mut self, duplicate: &DuplicateKey) {
@@ -43,7 +41,6 @@ impl Report {
             related: Some((duplicate.first, "first here".to_owned())),
             help: Some("keep one of the two".to_owned()),
             fix: None,
-            document: self.document,
         });
     }
 
@@ -113,7 +110,12 @@ impl<'n, 'a> Fields<'n, 'a> {
         if let Some(node) = self.node(name) {
             return decode(node, report);
         }
-        report.fault(Code::MissingField, self.node.head(), format!("`{name}` is missing"), Some(format!("add `{name}`")));
+        report.fault(
+            Code::MissingField,
+            self.node.head(),
+            format!("`{name}` is missing"),
+            Some(format!("add `{name}`")),
+        );
         None
     }
 
@@ -188,7 +190,8 @@ pub(super) fn word<T: Copy>(words: &'static [(&'static str, T)]) -> impl Fn(&Nod
         let same = names.iter().find(|name| name.eq_ignore_ascii_case(text)).map(|name| format!("write {name}"));
         let help = same.or_else(|| did_you_mean(text, names.iter().copied()));
         let help = help.unwrap_or_else(|| format!("it is one of {}", names.join(", ")));
-        let error = ValueError::new(ValueProblem::NotInList, format!("`{text}` is not one of the known words")).help(help);
+        let error =
+            ValueError::new(ValueProblem::NotInList, format!("`{text}` is not one of the known words")).help(help);
         report.value_error(node.span, error);
         None
     }
@@ -208,7 +211,12 @@ where
             return T::try_from(number).ok();
         }
         let message = format!("{number} is out of range");
-        report.fault(Code::OutOfRange, node.span, message, Some(format!("it is a whole number from {least} to {most}")));
+        report.fault(
+            Code::OutOfRange,
+            node.span,
+            message,
+            Some(format!("it is a whole number from {least} to {most}")),
+        );
         None
     }
 }
@@ -217,7 +225,10 @@ where
 pub(super) fn number(least: f64, most: f64) -> impl Fn(&Node<'_>, &mut Report) -> Option<f64> {
     move |node, report| {
         let number = match scalar(node).map(Scalar::resolve) {
-            #[expect(clippy::cast_precision_loss, reason = "a percentage or a rate; what is too large is refused below")]
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "a percentage or a rate; what is too large is refused below"
+            )]
             Some(Resolved::Int(number)) => number as f64,
             Some(Resolved::Float(number)) => number,
             _ => {
@@ -229,7 +240,12 @@ pub(super) fn number(least: f64, most: f64) -> impl Fn(&Node<'_>, &mut Report) -
             return Some(number);
         }
         let range = if most.is_finite() { format!("from {least} to {most}") } else { format!("of at least {least}") };
-        report.fault(Code::OutOfRange, node.span, format!("{number} is out of range"), Some(format!("it is a number {range}")));
+        report.fault(
+            Code::OutOfRange,
+            node.span,
+            format!("{number} is out of range"),
+            Some(format!("it is a number {range}")),
+        );
         None
     }
 }
@@ -256,7 +272,11 @@ pub(super) fn boolean(node: &Node<'_>, report: &mut Report) -> Option<bool> {
 }
 
 /// A list. Members that cannot be understood are left out and the others keep their places.
-pub(super) fn list<T>(node: &Node<'_>, report: &mut Report, decode: impl Fn(&Node<'_>, &mut Report) -> Option<T>) -> Option<List<T>> {
+pub(super) fn list<T>(
+    node: &Node<'_>,
+    report: &mut Report,
+    decode: impl Fn(&Node<'_>, &mut Report) -> Option<T>,
+) -> Option<List<T>> {
     let Value::Sequence(nodes) = &node.value else {
         report.wrong_type(node, "a list");
         return None;
@@ -275,7 +295,9 @@ pub(super) fn list<T>(node: &Node<'_>, report: &mut Report, decode: impl Fn(&Nod
 }
 
 /// A list of which only the members count.
-pub(super) fn items<T>(decode: impl Fn(&Node<'_>, &mut Report) -> Option<T>) -> impl Fn(&Node<'_>, &mut Report) -> Option<Vec<T>> {
+pub(super) fn items<T>(
+    decode: impl Fn(&Node<'_>, &mut Report) -> Option<T>,
+) -> impl Fn(&Node<'_>, &mut Report) -> Option<Vec<T>> {
     move |node, report| list(node, report, &decode).map(|list| list.items)
 }
 
@@ -309,7 +331,13 @@ fn not_a(node: &Node<'_>, report: &mut Report, expected: &str, fits: impl Fn(&st
         Some(text) => {
             let fix = Fix { span: node.span, replacement: text.to_owned() };
             let message = format!("expected {expected}, found the text `{text}`");
-            report.fixable(Code::WrongType, node.span, message, Some(format!("write {text}, without quotes")), Some(fix));
+            report.fixable(
+                Code::WrongType,
+                node.span,
+                message,
+                Some(format!("write {text}, without quotes")),
+                Some(fix),
+            );
         }
         None => report.wrong_type(node, expected),
     }

@@ -46,8 +46,6 @@ pub(crate) struct FileFault {
     pub(crate) related: Option<(Span, String)>,
     pub(crate) help: Option<String>,
     pub(crate) fix: Option<Fix>,
-    /// Number of the document it is in.
-    pub(crate) document: u32,
 }
 
 /// One document, as far as it could be understood.
@@ -115,7 +113,6 @@ fn unreadable(text: Arc<str>, message: String, help: &str) -> ParsedFile {
         related: None,
         help: Some(help.to_owned()),
         fix: None,
-        document: 0,
     };
     ParsedFile { text, documents: Vec::new(), faults: vec![fault], broken: true }
 }
@@ -139,7 +136,7 @@ fn parse_text(text: Arc<str>) -> ParsedFile {
     }
     let mut documents = Vec::new();
     for (index, root) in (0..).zip(&stream.documents) {
-        report.begin(index);
+        report.begin();
         secrets::check(root, &mut report);
         if let Some(body) = document(root, &mut report) {
             documents.push(Document { index, body, partial: report.partial });
@@ -158,7 +155,6 @@ fn broken(text: &Arc<str>, at: crate::source::Position, message: String) -> Pars
         related: None,
         help: Some("nothing else in this file is checked until it parses".to_owned()),
         fix: None,
-        document: 0,
     };
     ParsedFile { text: text.clone(), documents: Vec::new(), faults: vec![fault], broken: true }
 }
@@ -174,7 +170,12 @@ fn document(root: &yaml::Node<'_>, report: &mut Report) -> Option<Body> {
     let version = fields.required("apiVersion", report, |node, report| {
         let text = decode::text_of(node, report)?;
         if text != API_VERSION {
-            report.fault(Code::UnknownKind, node.span, format!("`{text}` is not a known apiVersion"), Some(format!("write {API_VERSION}")));
+            report.fault(
+                Code::UnknownKind,
+                node.span,
+                format!("`{text}` is not a known apiVersion"),
+                Some(format!("write {API_VERSION}")),
+            );
             return None;
         }
         Some(())
@@ -183,7 +184,8 @@ fn document(root: &yaml::Node<'_>, report: &mut Report) -> Option<Body> {
         let text = decode::text_of(node, report)?;
         let known = KINDS.iter().find(|kind| **kind == text).copied();
         if known.is_none() {
-            let help = decode::did_you_mean(text, KINDS).unwrap_or_else(|| format!("a kind is one of {}", KINDS.join(", ")));
+            let help =
+                decode::did_you_mean(text, KINDS).unwrap_or_else(|| format!("a kind is one of {}", KINDS.join(", ")));
             report.fault(Code::UnknownKind, node.span, format!("`{text}` is not a known kind"), Some(help));
         }
         known

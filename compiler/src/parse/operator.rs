@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bindery_schema::operator::{
-    BindMode, Credentials, DEFAULT_DRAIN_SECONDS, DEFAULT_ENQUIRE_LINK_SECONDS, DEFAULT_WINDOW_SIZE, EnvironmentOverlay, HealthThresholds, InterfaceVersion, OperatorMetadata, OperatorSpec,
-    RenamedFrom, Smpp, SmppOverlay, Status, TpsLimits, TpsOverlay,
+    BindMode, Credentials, DEFAULT_DRAIN_SECONDS, DEFAULT_ENQUIRE_LINK_SECONDS, DEFAULT_WINDOW_SIZE,
+    EnvironmentOverlay, HealthThresholds, InterfaceVersion, OperatorMetadata, OperatorSpec, RenamedFrom, Smpp,
+    SmppOverlay, Status, TpsLimits, TpsOverlay,
 };
 
 use super::Body;
@@ -14,14 +15,11 @@ use super::yaml::{Node, Value};
 use crate::diagnostic::Code;
 
 const STATUSES: &[(&str, Status)] = &[("ACTIVE", Status::Active), ("INACTIVE", Status::Inactive)];
-const BIND_MODES: &[(&str, BindMode)] = &[
-    ("TRANSCEIVER", BindMode::Transceiver),
-    ("TRANSMITTER", BindMode::Transmitter),
-    ("RECEIVER", BindMode::Receiver),
-];
+const BIND_MODES: &[(&str, BindMode)] =
+    &[("TRANSCEIVER", BindMode::Transceiver), ("TRANSMITTER", BindMode::Transmitter), ("RECEIVER", BindMode::Receiver)];
 const VERSIONS: &[(&str, InterfaceVersion)] = &[("3.4", InterfaceVersion::V3_4), ("5.0", InterfaceVersion::V5_0)];
-/// A second's worth of messages no carrier grants; keeps sums of any number of operators far from overflow.
-pub(super) const MOST_TPS: u32 = 1_000_000;
+/// Largest rate a field holds; sums are taken in 64 bits.
+pub(super) const MOST_TPS: u32 = u32::MAX;
 
 pub(super) fn decode(fields: &mut Fields<'_, '_>, report: &mut Report) -> Body {
     let mut id = None;
@@ -43,7 +41,11 @@ fn renamed_from(node: &Node<'_>, report: &mut Report) -> Option<RenamedFrom> {
     let effective_at = fields.required("effectiveAt", report, value);
     let drain_seconds = fields.optional("drainSeconds", report, whole(0, 86_400));
     fields.finish(report);
-    Some(RenamedFrom { id: id?, effective_at: effective_at?, drain_seconds: drain_seconds.unwrap_or(DEFAULT_DRAIN_SECONDS) })
+    Some(RenamedFrom {
+        id: id?,
+        effective_at: effective_at?,
+        drain_seconds: drain_seconds.unwrap_or(DEFAULT_DRAIN_SECONDS),
+    })
 }
 
 fn spec(node: &Node<'_>, report: &mut Report) -> Option<OperatorSpec> {
@@ -54,7 +56,8 @@ fn spec(node: &Node<'_>, report: &mut Report) -> Option<OperatorSpec> {
     let tps = fields.required("tps", report, |node, report| {
         let overlay = tps(node, report)?;
         let tps = TpsLimits { outbound: overlay.outbound.unwrap_or(0), inbound: overlay.inbound.unwrap_or(0) };
-        let both_read = ["outbound", "inbound"].iter().all(|name| node.get(name).is_none_or(|_| overlay_has(overlay, name)));
+        let both_read =
+            ["outbound", "inbound"].iter().all(|name| node.get(name).is_none_or(|_| overlay_has(overlay, name)));
         if both_read && tps == TpsLimits::default() {
             let help = Some("give the rate the carrier allows in the direction the bind carries".to_owned());
             report.fault(Code::OutOfRange, node.head(), "`tps` is 0 in both directions".to_owned(), help);
@@ -141,9 +144,15 @@ fn health(node: &Node<'_>, report: &mut Report) -> Option<HealthThresholds> {
     let millis = || whole(1, 3_600_000);
     let thresholds = HealthThresholds {
         degraded_error_rate: fields.optional("degradedErrorRate", report, rate()).unwrap_or(usual.degraded_error_rate),
-        unhealthy_error_rate: fields.optional("unhealthyErrorRate", report, rate()).unwrap_or(usual.unhealthy_error_rate),
-        degraded_p95_millis: fields.optional("degradedP95Millis", report, millis()).unwrap_or(usual.degraded_p95_millis),
-        unhealthy_p95_millis: fields.optional("unhealthyP95Millis", report, millis()).unwrap_or(usual.unhealthy_p95_millis),
+        unhealthy_error_rate: fields
+            .optional("unhealthyErrorRate", report, rate())
+            .unwrap_or(usual.unhealthy_error_rate),
+        degraded_p95_millis: fields
+            .optional("degradedP95Millis", report, millis())
+            .unwrap_or(usual.degraded_p95_millis),
+        unhealthy_p95_millis: fields
+            .optional("unhealthyP95Millis", report, millis())
+            .unwrap_or(usual.unhealthy_p95_millis),
         confirm: fields.optional("confirm", report, whole(1, 1_000)).unwrap_or(usual.confirm),
         recover: fields.optional("recover", report, whole(1, 1_000)).unwrap_or(usual.recover),
         silence_seconds: fields.optional("silenceSeconds", report, whole(1, 60)).unwrap_or(usual.silence_seconds),

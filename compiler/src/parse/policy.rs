@@ -81,7 +81,12 @@ fn secrets(node: &Node<'_>, report: &mut Report) -> Option<SecretsPolicy> {
         let text = text_of(node, report)?;
         if let Err(error) = crate::seal::check_recipient(text) {
             let help = "a recipient is an age public key, `age1` and 58 more characters".to_owned();
-            report.fault(Code::OutOfRange, node.span, format!("the recipient is no age public key: {error}"), Some(help));
+            report.fault(
+                Code::OutOfRange,
+                node.span,
+                format!("the recipient is no age public key: {error}"),
+                Some(help),
+            );
             return None;
         }
         Some(text.to_owned())

@@ -17,14 +17,18 @@ pub(super) fn is_plaintext(name: &str, value: &Node<'_>) -> bool {
 
 /// Whether a text is a secret by its look.
 pub(super) fn is_suspicious(text: &str) -> bool {
-    let private_key = || text.starts_with("-----BEGIN ") && text.lines().next().is_some_and(|line| line.ends_with("PRIVATE KEY-----"));
+    let private_key = || {
+        text.starts_with("-----BEGIN ") && text.lines().next().is_some_and(|line| line.ends_with("PRIVATE KEY-----"))
+    };
     TOKENS.iter().any(|token| text.starts_with(token)) || private_key()
 }
 
 /// Notes every secret in a document.
 pub(super) fn check(node: &Node<'_>, report: &mut Report) {
     match &node.value {
-        Value::Scalar(scalar) if is_suspicious(&scalar.text) => plaintext(node, report, "the value looks like a token or a private key"),
+        Value::Scalar(scalar) if is_suspicious(&scalar.text) => {
+            plaintext(node, report, "the value looks like a token or a private key")
+        }
         Value::Scalar(_) => {}
         Value::Sequence(items) => items.iter().for_each(|item| check(item, report)),
         Value::Mapping(entries) => {

@@ -77,7 +77,8 @@ const DEEPEST: usize = 64;
 
 /// Parses a text into its documents. Never fails: what came before a fault is kept.
 pub(crate) fn read(text: &str) -> Stream<'_> {
-    let mut builder = Builder { parser: Parser::new_from_str(text), anchors: HashMap::new(), spent: 0, duplicates: Vec::new() };
+    let mut builder =
+        Builder { parser: Parser::new_from_str(text), anchors: HashMap::new(), spent: 0, duplicates: Vec::new() };
     let mut documents = Vec::new();
     let fault = loop {
         match builder.document() {
@@ -135,7 +136,8 @@ impl<'a> Builder<'a> {
                         (event, span) => items.push(self.node(event, span, depth + 1)?),
                     }
                 };
-                let end = items.last().map_or(end, |last| if end.line > last.span.end.line { last.span.end } else { end });
+                let end =
+                    items.last().map_or(end, |last| if end.line > last.span.end.line { last.span.end } else { end });
                 (Value::Sequence(items), anchor, end)
             }
             Event::MappingStart(anchor, _) => {
@@ -151,7 +153,9 @@ impl<'a> Builder<'a> {
                     }
                 };
                 self.note_duplicates(&entries);
-                let end = entries.last().map_or(end, |(_, last)| if end.line > last.span.end.line { last.span.end } else { end });
+                let end = entries
+                    .last()
+                    .map_or(end, |(_, last)| if end.line > last.span.end.line { last.span.end } else { end });
                 (Value::Mapping(entries), anchor, end)
             }
             Event::Alias(id) => return self.alias(id, span),
@@ -182,7 +186,8 @@ impl<'a> Builder<'a> {
         for (key, _) in entries {
             let Some(name) = key.as_text() else { continue };
             if !seen.insert(name) {
-                let first = entries.iter().find(|(key, _)| key.as_text() == Some(name)).map_or(key.span, |(key, _)| key.span);
+                let first =
+                    entries.iter().find(|(key, _)| key.as_text() == Some(name)).map_or(key.span, |(key, _)| key.span);
                 self.duplicates.push(DuplicateKey { key: name.to_owned(), first, second: key.span });
             }
         }
@@ -295,10 +300,21 @@ mod tests {
     #[test]
     fn plain_scalars_follow_the_core_schema() {
         for (text, resolved) in [
-            ("no", Resolved::Text), ("22:00", Resolved::Text), ("NO", Resolved::Text), ("\"93\"", Resolved::Text),
-            ("!!str 93", Resolved::Text), ("+9379", Resolved::Int(9379)), ("0093", Resolved::Int(93)), ("0o17", Resolved::Int(15)),
-            ("9.37E+04", Resolved::Float(93700.0)), ("3.4", Resolved::Float(3.4)), ("~", Resolved::Null), ("True", Resolved::Bool(true)),
-            ("1.2.3", Resolved::Text), ("1e", Resolved::Text), ("2026-01-01", Resolved::Text),
+            ("no", Resolved::Text),
+            ("22:00", Resolved::Text),
+            ("NO", Resolved::Text),
+            ("\"93\"", Resolved::Text),
+            ("!!str 93", Resolved::Text),
+            ("+9379", Resolved::Int(9379)),
+            ("0093", Resolved::Int(93)),
+            ("0o17", Resolved::Int(15)),
+            ("9.37E+04", Resolved::Float(93700.0)),
+            ("3.4", Resolved::Float(3.4)),
+            ("~", Resolved::Null),
+            ("True", Resolved::Bool(true)),
+            ("1.2.3", Resolved::Text),
+            ("1e", Resolved::Text),
+            ("2026-01-01", Resolved::Text),
         ] {
             assert_eq!(scalar(text), resolved, "{text}");
         }

@@ -29,7 +29,8 @@ pub fn load_directory(root: &Path) -> Result<Vec<Loaded>, Error> {
         move |source: std::io::Error| Error::Read { path, source }
     };
     let real_root = root.canonicalize().map_err(read(root))?;
-    let tops: Vec<PathBuf> = ROOTS.iter().chain([&POLICY]).map(|name| root.join(name)).filter(|top| top.exists()).collect();
+    let tops: Vec<PathBuf> =
+        ROOTS.iter().chain([&POLICY]).map(|name| root.join(name)).filter(|top| top.exists()).collect();
     if tops.is_empty() {
         return Err(Error::NoConfiguration { path: root.to_owned() });
     }
@@ -44,11 +45,8 @@ pub fn load_directory(root: &Path) -> Result<Vec<Loaded>, Error> {
         if entry.file_type().is_dir() || !is_configuration(&path) {
             continue;
         }
-        let content = if entry.path_is_symlink() {
-            read_link(entry.path(), &real_root)
-        } else {
-            read_file(entry.path())
-        };
+        let content =
+            if entry.path_is_symlink() { read_link(entry.path(), &real_root) } else { read_file(entry.path()) };
         let content = content.map_err(read(entry.path()))?;
         files.push(Loaded { path: path.into(), blob: None, content });
     }

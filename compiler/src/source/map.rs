@@ -42,7 +42,7 @@ pub struct SourceMap {
 
 impl SourceMap {
     /// A map of files in the order of their numbers, sorted by path.
-    pub(crate) fn new(files: Vec<(Arc<str>, Arc<str>)>) -> Self {
+    pub fn new(files: Vec<(Arc<str>, Arc<str>)>) -> Self {
         Self { files }
     }
 

@@ -32,7 +32,8 @@ fn host(text: &str) -> Result<String, ValueError> {
     } else {
         "a host is a DNS name such as smpp.carrier.example or an IP address"
     };
-    Err(ValueError::new(ValueProblem::BadHost, format!("{} is neither a host name nor an address", shown(text))).help(help))
+    Err(ValueError::new(ValueProblem::BadHost, format!("{} is neither a host name nor an address", shown(text)))
+        .help(help))
 }
 
 text_value!(
@@ -81,10 +82,15 @@ mod tests {
 
     #[test]
     fn hosts_are_normalised_and_urls_refused() {
-        for (text, host) in [("SMPP.Roshan.Example.", "smpp.roshan.example"), ("192.0.2.1", "192.0.2.1"), ("2001:DB8::1", "2001:db8::1")] {
+        for (text, host) in [
+            ("SMPP.Roshan.Example.", "smpp.roshan.example"),
+            ("192.0.2.1", "192.0.2.1"),
+            ("2001:DB8::1", "2001:db8::1"),
+        ] {
             assert_eq!(text.parse::<Host>().unwrap().as_str(), host);
         }
-        for text in ["", ".", "a..b", "http://a.example", "a.example:2775", "-a.example", "192.0.2", "a b", "ä.example"] {
+        for text in ["", ".", "a..b", "http://a.example", "a.example:2775", "-a.example", "192.0.2", "a b", "ä.example"]
+        {
             assert_eq!(text.parse::<Host>().unwrap_err().problem, ValueProblem::BadHost, "{text}");
         }
     }
@@ -92,7 +98,10 @@ mod tests {
     #[test]
     fn blocks_need_a_length() {
         assert!("198.51.100.0/24".parse::<Cidr>().is_ok());
-        assert_eq!("198.51.100.7".parse::<Cidr>().unwrap_err().help.unwrap(), "write \"198.51.100.7/32\" for one address");
+        assert_eq!(
+            "198.51.100.7".parse::<Cidr>().unwrap_err().help.unwrap(),
+            "write \"198.51.100.7/32\" for one address"
+        );
         assert!("198.51.100.0/33".parse::<Cidr>().is_err());
     }
 }

@@ -124,8 +124,15 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_prefix_and_says_what_to_write() {
-        for (text, help) in [("9379", "\"+9379\""), ("0093 79", "\"+9379\""), ("+0123", "country code"), ("+", "1 to 15"),
-            ("+1234567890123456", "1 to 15"), ("", "1 to 15"), ("+93x", "1 to 15")] {
+        for (text, help) in [
+            ("9379", "\"+9379\""),
+            ("0093 79", "\"+9379\""),
+            ("+0123", "country code"),
+            ("+", "1 to 15"),
+            ("+1234567890123456", "1 to 15"),
+            ("", "1 to 15"),
+            ("+93x", "1 to 15"),
+        ] {
             let error = text.parse::<E164Prefix>().unwrap_err();
             assert_eq!(error.problem, ValueProblem::BadPrefix);
             assert!(error.help.unwrap().contains(help), "{text}");

@@ -31,6 +31,12 @@ impl Day {
         Self(TimeZone::UTC.to_datetime(instant).date())
     }
 
+    /// The day before.
+    #[must_use]
+    pub fn before(self) -> Self {
+        Self(self.0.yesterday().unwrap_or(self.0))
+    }
+
     /// The day's beginning.
     pub fn midnight(self) -> Timestamp {
         // Every date a `Day` can hold has a midnight in UTC.
@@ -149,7 +155,9 @@ text_value!(
 );
 
 /// A day of the week as change windows name it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "UPPERCASE")]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Weekday {

@@ -1,0 +1,170 @@
+//! The bare repository that plays the forge: HEAD of a working copy, and one commit that seals generated passwords.
+//!
+//! Cloning, editing and pushing to it is the real flow. A repository that is there already is left as it is.
+
+use std::path::Path;
+
+use bindery_compiler::{Compiled, Compiler, Options, edit, seal};
+use bindery_schema::secret::Secret;
+use git2::{Commit, Index, IndexEntry, IndexTime, Oid, Repository, RepositoryInitOptions, Signature, Tree};
+use jiff::Timestamp;
+
+use super::files::random_bytes;
+
+/// The branch people push to.
+pub const BRANCH: &str = "main";
+const REFERENCE: &str = "refs/heads/main";
+const POLICY: &str = "policy.yaml";
+/// Length of a generated password: the most SMPP 3.4 allows.
+const PASSWORD_LENGTH: usize = seal::LONGEST_PASSWORD;
+/// Letters and digits that are not mistaken for each other.
+const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+
+/// Why the repository could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// git failed.
+    #[error("cannot prepare the bare repository")]
+    Git(#[from] git2::Error),
+    /// The working copy's HEAD cannot be read.
+    #[error("cannot read the configuration of HEAD")]
+    Source(#[from] bindery_compiler::source::Error),
+    /// HEAD does not compile.
+    #[error("HEAD does not compile: {0} errors; run `bindery check`")]
+    DoesNotCompile(usize),
+    /// A password cannot be sealed.
+    #[error(transparent)]
+    Seal(#[from] seal::Error),
+    /// A file cannot be edited.
+    #[error("cannot edit {path}: {message}")]
+    Edit {
+        /// The file.
+        path: String,
+        /// Why not.
+        message: String,
+    },
+    /// No random bytes.
+    #[error(transparent)]
+    Random(#[from] super::Error),
+}
+
+/// Makes the bare repository from a working copy's HEAD unless it is there.
+///
+/// The added commit names `recipient` in the policy and gives each operator without a sealed password a random one.
+pub fn seed(working_copy: &Path, bare: &Path, recipient: &str, now: Timestamp) -> Result<(), Error> {
+    if let Ok(existing) = Repository::open_bare(bare)
+        && existing.find_reference(REFERENCE).is_ok()
+    {
+        return Ok(());
+    }
+    let source = Repository::discover(working_copy)?;
+    let head = source.head()?.peel_to_commit()?;
+    let forge = Repository::init_opts(bare, RepositoryInitOptions::new().bare(true).initial_head(BRANCH))?;
+    copy_commit(&source, &head, &forge)?;
+    let base = forge.find_commit(head.id())?;
+    let compiled = compile(&forge, base.id(), now)?;
+    let tree = seal_passwords(&forge, &base, &compiled, recipient)?;
+    let author = Signature::now("bindery dev", "dev@bindery.example")?;
+    let message = "Seal generated passwords for the private stack\n";
+    forge.commit(Some(REFERENCE), &author, &author, message, &tree, &[&base])?;
+    Ok(())
+}
+
+/// Copies a commit with its history; works from a shallow copy too, since objects are copied and not negotiated.
+fn copy_commit(source: &Repository, head: &Commit<'_>, forge: &Repository) -> Result<(), Error> {
+    let mut builder = source.packbuilder()?;
+    let mut walk = source.revwalk()?;
+    walk.push(head.id())?;
+    builder.insert_walk(&mut walk)?;
+    let database = forge.odb()?;
+    let mut writer = database.packwriter()?;
+    let mut failure = None;
+    builder.foreach(|chunk| match std::io::Write::write_all(&mut writer, chunk) {
+        Ok(()) => true,
+        Err(error) => {
+            failure = Some(error);
+            false
+        }
+    })?;
+    if let Some(error) = failure {
+        return Err(git2::Error::from_str(&error.to_string()).into());
+    }
+    writer.commit()?;
+    forge.reference(REFERENCE, head.id(), true, "seed")?;
+    Ok(())
+}
+
+fn compile(repository: &Repository, commit: Oid, now: Timestamp) -> Result<Compiled, Error> {
+    let options = Options { now, environment: None };
+    let compiled = Compiler::default().compile_revision(repository, commit, &options)?;
+    if compiled.error_count() > 0 {
+        return Err(Error::DoesNotCompile(compiled.error_count()));
+    }
+    Ok(compiled)
+}
+
+fn seal_passwords<'r>(
+    forge: &'r Repository,
+    base: &Commit<'_>,
+    compiled: &Compiled,
+    recipient: &str,
+) -> Result<Tree<'r>, Error> {
+    let tree = base.tree()?;
+    let mut index = Index::new()?;
+    index.read_tree(&tree)?;
+    let catalog = compiled.catalog().ok_or(Error::DoesNotCompile(compiled.error_count()))?;
+    let mut recipients = catalog.policy.secrets.recipients.clone();
+    if !recipients.iter().any(|known| known == recipient) {
+        recipients.push(recipient.to_owned());
+        let text = text_of(forge, &tree, POLICY)?.unwrap_or_default();
+        let edited = edit::add_recipient(&text, recipient).map_err(failed(POLICY))?;
+        replace(forge, &mut index, POLICY, &edited)?;
+    }
+    for (id, operator) in catalog.operators.iter().filter(|(_, operator)| operator.spec.sealed().is_none()) {
+        let sealed = seal::seal(id, &password()?, &recipients)?;
+        // A file may hold several operators: each edit starts from the one before.
+        let text = match index.get_path(Path::new(&*operator.source), 0) {
+            Some(entry) => String::from_utf8_lossy(forge.find_blob(entry.id)?.content()).into_owned(),
+            None => continue,
+        };
+        let edited = edit::set_sealed(&text, id, &sealed).map_err(failed(&operator.source))?;
+        replace(forge, &mut index, &operator.source, &edited)?;
+    }
+    Ok(forge.find_tree(index.write_tree_to(forge)?)?)
+}
+
+fn failed<E: std::fmt::Display>(path: &str) -> impl Fn(E) -> Error {
+    let path = path.to_owned();
+    move |error| Error::Edit { path: path.clone(), message: error.to_string() }
+}
+
+fn text_of(repository: &Repository, tree: &Tree<'_>, path: &str) -> Result<Option<String>, Error> {
+    let Ok(entry) = tree.get_path(Path::new(path)) else { return Ok(None) };
+    Ok(Some(String::from_utf8_lossy(repository.find_blob(entry.id())?.content()).into_owned()))
+}
+
+fn replace(repository: &Repository, index: &mut Index, path: &str, text: &str) -> Result<(), Error> {
+    let id = repository.blob(text.as_bytes())?;
+    let epoch = IndexTime::new(0, 0);
+    index.add(&IndexEntry {
+        ctime: epoch,
+        mtime: epoch,
+        dev: 0,
+        ino: 0,
+        mode: 0o100_644,
+        uid: 0,
+        gid: 0,
+        file_size: 0,
+        id,
+        flags: 0,
+        flags_extended: 0,
+        path: path.into(),
+    })?;
+    Ok(())
+}
+
+fn password() -> Result<Secret, Error> {
+    let bytes = random_bytes::<PASSWORD_LENGTH>()?;
+    let letters = bytes.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)]));
+    Ok(Secret::new(letters.collect::<String>()))
+}

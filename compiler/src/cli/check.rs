@@ -1,0 +1,112 @@
+//! `bindery check`.
+
+use std::io::Write;
+use std::path::Path;
+
+use bindery_compiler::diagnostic::render::{concise, full, github, json};
+use bindery_compiler::diagnostic::{Finding, Severity};
+use bindery_compiler::source::SourceMap;
+use bindery_compiler::{Compiled, Compiler};
+use bindery_schema::value::Day;
+use clap::{Args, ValueEnum};
+
+use super::Outcome;
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  bindery check
+  bindery check --rev origin/main --format concise
+  bindery check --at 2027-01-01          what will be wrong on that day
+  bindery check --deny warnings --format github")]
+pub(super) struct Arguments {
+    /// Environment whose overlays are laid over the base
+    #[arg(long, value_name = "NAME")]
+    env: Option<String>,
+    /// Day that counts as today
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    at: Option<Day>,
+    /// Check this revision instead of the working tree
+    #[arg(long, value_name = "REV")]
+    rev: Option<String>,
+    /// Findings that fail the check beside errors
+    #[arg(long, value_name = "WHAT")]
+    deny: Option<Deny>,
+    /// How findings are written
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Deny {
+    Warnings,
+}
+
+/// How findings are written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// With the lines they are about
+    #[default]
+    Full,
+    /// One line each
+    Concise,
+    /// For programs
+    Json,
+    /// Annotations of a GitHub workflow
+    Github,
+}
+
+pub(super) fn run(repo: &Path, arguments: &Arguments, out: &mut impl Write) -> anyhow::Result<Outcome> {
+    let options = super::options(arguments.at, arguments.env.as_deref());
+    let compiled = super::compile(&mut Compiler::default(), repo, arguments.rev.as_deref(), &options)?;
+    write(&compiled.findings, &compiled.sources, arguments.format, out)?;
+    if arguments.format == Format::Full {
+        writeln!(out, "{}", summary(&compiled))?;
+    }
+    let denied = arguments.deny == Some(Deny::Warnings) && count(&compiled.findings, Severity::Warning) > 0;
+    Ok(if compiled.error_count() > 0 || denied { Outcome::Findings } else { Outcome::Clean })
+}
+
+/// Writes findings in a format.
+pub(super) fn write(findings: &[Finding], sources: &SourceMap, format: Format, out: &mut impl Write) -> anyhow::Result<()> {
+    match format {
+        Format::Full => full::write(findings, sources, out)?,
+        Format::Concise => concise::write(findings, sources, out)?,
+        Format::Github => github::write(findings, sources, out)?,
+        Format::Json => {
+            let value = serde_json::json!({
+                "findings": json::findings(findings, sources),
+                "errors": count(findings, Severity::Error), "warnings": count(findings, Severity::Warning),
+            });
+            writeln!(out, "{value:#}")?;
+        }
+    }
+    Ok(())
+}
+
+fn count(findings: &[Finding], severity: Severity) -> usize {
+    findings.iter().filter(|finding| finding.severity() == severity).count()
+}
+
+fn summary(compiled: &Compiled) -> String {
+    let checked = match compiled.catalog() {
+        Some(catalog) => {
+            let (carriers, operators, rules) = (catalog.mnos.len(), catalog.operators.len(), catalog.rule_count());
+            let contracts: usize = catalog.mnos.values().map(|mno| mno.contracts.contracts.len()).sum();
+            format!(
+                "{}, {}, {}, {}",
+                counted(carriers, "carrier"),
+                counted(operators, "operator"),
+                counted(rules, "prefix rule"),
+                counted(contracts, "contract")
+            )
+        }
+        None => counted(compiled.sources.len(), "file"),
+    };
+    let errors = counted(count(&compiled.findings, Severity::Error), "error");
+    let warnings = counted(count(&compiled.findings, Severity::Warning), "warning");
+    format!("checked {checked}: {errors}, {warnings}")
+}
+
+fn counted(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}

@@ -1,0 +1,139 @@
+//! The command line: arguments, output and exit codes. What the commands do is the library's.
+//!
+//! Exit codes: 0 clean or no changes, 1 findings or an error, 2 `plan` found changes (and clap's usage errors).
+
+mod check;
+mod completions;
+mod explain;
+mod plan;
+mod render;
+mod schema;
+mod seal;
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use bindery_compiler::{Compiled, Compiler, Options, source};
+use bindery_schema::value::Day;
+use clap::{Parser, Subcommand};
+use jiff::Timestamp;
+
+/// Checks SMPP operator configuration kept as YAML in git, plans changes and renders runbooks.
+#[derive(Debug, Parser)]
+#[command(name = "bindery", version, max_term_width = 100, after_help = "Start with `bindery check`; `bindery explain BND0501` tells what a finding means.")]
+struct Cli {
+    /// Root of the configuration repository
+    #[arg(long, global = true, value_name = "DIR", default_value = ".")]
+    repo: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Check the configuration and report everything that is wrong
+    Check(check::Arguments),
+    /// Show what a change of the configuration would do
+    Plan(plan::Arguments),
+    /// Write the runbook of every carrier
+    Render(render::Arguments),
+    /// Explain a finding code
+    Explain(explain::Arguments),
+    /// Encrypt an operator's password so that git may hold it
+    Seal(seal::Arguments),
+    /// Write, check or print the JSON Schemas of the kinds
+    Schema(schema::Arguments),
+    /// Print a completion script for a shell
+    Completions(completions::Arguments),
+}
+
+/// How a command ended.
+enum Outcome {
+    /// Nothing to report.
+    Clean,
+    /// Something is wrong with the input; it has been printed.
+    Findings,
+    /// The plan has changes.
+    Changes,
+}
+
+/// Runs the program.
+pub(crate) fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let out = &mut anstream::stdout().lock();
+    let done = match &cli.command {
+        Command::Check(arguments) => check::run(&cli.repo, arguments, out),
+        Command::Plan(arguments) => plan::run(&cli.repo, arguments, out),
+        Command::Render(arguments) => render::run(&cli.repo, arguments, out),
+        Command::Explain(arguments) => explain::run(arguments, out),
+        Command::Seal(arguments) => seal::run(&cli.repo, arguments, out),
+        Command::Schema(arguments) => schema::run(&cli.repo, arguments, out),
+        Command::Completions(arguments) => completions::run(arguments, out),
+    };
+    match done.and_then(|outcome| out.flush().map(|()| outcome).map_err(Into::into)) {
+        Ok(Outcome::Clean) => ExitCode::SUCCESS,
+        Ok(Outcome::Findings) => ExitCode::from(1),
+        Ok(Outcome::Changes) => ExitCode::from(2),
+        // The reader, such as `head`, has seen enough.
+        Err(error) if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe) => {
+            ExitCode::from(1)
+        }
+        Err(error) => {
+            note(&format!("error: {error:#}"));
+            ExitCode::from(1)
+        }
+    }
+}
+
+/// Writes a line to standard error. Where that is closed there is nobody to tell.
+fn note(line: &str) {
+    let _ = writeln!(anstream::stderr().lock(), "{line}");
+}
+
+/// The present moment, or the beginning of a day.
+fn options(at: Option<Day>, environment: Option<&str>) -> Options {
+    Options { now: at.map_or_else(Timestamp::now, Day::midnight), environment: environment.map(str::to_owned) }
+}
+
+/// Compiles a revision, or the working tree where none is named.
+fn compile(compiler: &mut Compiler, repo: &Path, revision: Option<&str>, options: &Options) -> anyhow::Result<Compiled> {
+    let Some(revision) = revision else { return Ok(compiler.compile_directory(repo, options)?) };
+    let repository = open(repo)?;
+    let commit = source::resolve_revision(&repository, revision)?;
+    Ok(compiler.compile_revision(&repository, commit, options)?)
+}
+
+fn open(repo: &Path) -> anyhow::Result<git2::Repository> {
+    git2::Repository::open(repo).with_context(|| format!("{} is not a git repository", repo.display()))
+}
+
+/// Replaces a file in one step, so that no reader and no interruption sees half of it.
+fn write_whole(path: &Path, text: &str) -> anyhow::Result<()> {
+    let failed = || format!("cannot write {}", path.display());
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let name = path.file_name().with_context(failed)?.to_string_lossy();
+    let temporary = folder.join(format!(".{name}.{}.tmp", std::process::id()));
+    let write = || -> io::Result<()> {
+        fs::create_dir_all(folder)?;
+        let mut file = fs::File::create(&temporary)?;
+        file.write_all(text.as_bytes())?;
+        if let Ok(before) = fs::metadata(path) {
+            file.set_permissions(before.permissions())?;
+        }
+        file.sync_all()?;
+        fs::rename(&temporary, path)
+    };
+    write().with_context(failed).inspect_err(|_| drop(fs::remove_file(&temporary)))
+}
+
+/// The text of a file; none where there is no such file.
+fn read_if_there(path: &Path) -> anyhow::Result<Option<String>> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+    }
+}

@@ -1,0 +1,81 @@
+//! `bindery plan`.
+
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::bail;
+use bindery_compiler::Compiler;
+use bindery_compiler::diagnostic::render::concise;
+use bindery_schema::catalog::Catalog;
+use bindery_schema::live::Live;
+use bindery_schema::value::Day;
+use clap::{Args, ValueEnum};
+
+use super::Outcome;
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  bindery plan                           the working tree against the last commit
+  bindery plan --base origin/main        against what is live on main
+  bindery plan --base v1 --head v2 --format json
+
+Exit code: 0 no changes, 2 changes, 1 error.")]
+pub(super) struct Arguments {
+    /// Revision that counts as live
+    #[arg(long, value_name = "REV", default_value = "HEAD")]
+    base: String,
+    /// Revision that is wanted, instead of the working tree
+    #[arg(long, value_name = "REV")]
+    head: Option<String>,
+    /// Environment whose overlays are laid over the base
+    #[arg(long, value_name = "NAME")]
+    env: Option<String>,
+    /// Day that counts as today
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    at: Option<Day>,
+    /// How the plan is written
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+enum Format {
+    /// For people
+    #[default]
+    Human,
+    /// For programs
+    Json,
+}
+
+pub(super) fn run(repo: &Path, arguments: &Arguments, out: &mut impl Write) -> anyhow::Result<Outcome> {
+    let options = super::options(arguments.at, arguments.env.as_deref());
+    let mut compiler = Compiler::default();
+    let head = super::compile(&mut compiler, repo, arguments.head.as_deref(), &options)?;
+    concise::write(&head.findings, &head.sources, &mut anstream::stderr().lock())?;
+    let Some(wanted) = head.catalog() else { return Ok(Outcome::Findings) };
+    let base = if has_no_commit(repo, &arguments.base)? {
+        Catalog::default()
+    } else {
+        let base = super::compile(&mut compiler, repo, Some(&arguments.base), &options)?;
+        let Some(catalog) = base.catalog() else {
+            bail!("`{base}` does not compile (bindery check --rev {base}); name another base", base = arguments.base);
+        };
+        catalog.clone()
+    };
+    // The base's policy guards: a change cannot lift the guardrail it runs into.
+    let plan = bindery_compiler::plan::plan(wanted, &Live::of(&base), &base.policy, options.now)?;
+    match arguments.format {
+        Format::Human => out.write_all(human(&plan).as_bytes())?,
+        Format::Json => writeln!(out, "{:#}", serde_json::to_value(&plan)?)?,
+    }
+    Ok(if plan.is_empty() { Outcome::Clean } else { Outcome::Changes })
+}
+
+/// In a repository without a commit everything is new.
+fn has_no_commit(repo: &Path, base: &str) -> anyhow::Result<bool> {
+    Ok(base == "HEAD" && super::open(repo)?.is_empty()?)
+}
+
+fn human(plan: &bindery_schema::plan::Plan) -> String {
+    format!("{plan:#?}\n")
+}

@@ -1,0 +1,56 @@
+//! Findings with the lines they are about, for people.
+
+use std::io::{self, Write};
+
+use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+
+use super::mask::Lines;
+use crate::diagnostic::{Finding, Location, Severity};
+use crate::source::SourceMap;
+
+/// Writes every finding with colours; a writer that is no terminal takes them out. Secrets are covered.
+pub fn write(findings: &[Finding], sources: &SourceMap, out: &mut impl Write) -> io::Result<()> {
+    let lines = Lines::of(findings, sources);
+    let renderer = Renderer::styled();
+    for finding in findings {
+        writeln!(out, "{}\n", renderer.render(&[group(finding, sources, &lines)]))?;
+    }
+    Ok(())
+}
+
+fn group<'a>(finding: &'a Finding, sources: &'a SourceMap, lines: &'a Lines) -> Group<'a> {
+    let level = match finding.severity() {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+        Severity::Note => Level::NOTE,
+    };
+    let title = level.primary_title(&*finding.message).id(finding.code.number());
+    let mut group = Group::with_title(title);
+    let related = finding.related.iter().map(|related| (related.location, Some(&*related.message)));
+    for (location, label) in std::iter::once((finding.primary, None)).chain(related) {
+        let path = sources.path(location.file);
+        match lines.get(location.file, location.span.start.line) {
+            Some(line) => {
+                let kind = if label.is_some() { AnnotationKind::Context } else { AnnotationKind::Primary };
+                let annotation: Annotation<'_> = kind.span(bytes(line, location)).label(label);
+                let snippet = Snippet::source(line).line_start(location.span.start.line as usize).path(path);
+                group = group.element(snippet.annotation(annotation));
+            }
+            // A file without text has no line to show.
+            None => group = group.element(Origin::path(path)),
+        }
+    }
+    match &finding.help {
+        Some(help) => group.element(Level::HELP.message(&**help)),
+        None => group,
+    }
+}
+
+/// The part of the location on its first line, in bytes. Only that line is shown: a file may have a million.
+fn bytes(line: &str, location: Location) -> std::ops::Range<usize> {
+    let at = |column: u32| line.char_indices().nth(column.saturating_sub(1) as usize).map_or(line.len(), |(at, _)| at);
+    let span = location.span;
+    let start = at(span.start.column);
+    let end = if span.end.line > span.start.line { line.trim_end().len() } else { at(span.end.column) };
+    start..end.max(start)
+}

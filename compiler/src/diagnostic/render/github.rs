@@ -1,0 +1,83 @@
+//! Findings as workflow commands of GitHub Actions, which shows them beside the changed lines.
+//!
+//! Format: <https://docs.github.com/actions/reference/workflow-commands-for-github-actions>.
+
+use std::io::{self, Write};
+
+use crate::diagnostic::{Finding, Location, Severity};
+use crate::source::SourceMap;
+
+/// Writes one command a finding. Columns are given only where the finding ends on the line it begins on, as GitHub wants.
+pub fn write(findings: &[Finding], sources: &SourceMap, out: &mut impl Write) -> io::Result<()> {
+    for finding in findings {
+        let Location { file, span } = finding.primary;
+        let command = match finding.severity() {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+            Severity::Note => "notice",
+        };
+        let mut message = finding.message.clone();
+        for related in &finding.related {
+            let Location { file, span } = related.location;
+            message.push_str(&format!("\n{}:{}:{}: {}", sources.path(file), span.start.line, span.start.column, related.message));
+        }
+        if let Some(help) = &finding.help {
+            message.push_str(&format!("\nhelp: {help}"));
+        }
+        let title = property(&format!("{} {}", finding.code, finding.code.name()));
+        let (file, message) = (property(sources.path(file)), data(&message));
+        let (line, end_line) = (span.start.line, span.end.line);
+        write!(out, "::{command} file={file},line={line},")?;
+        if line == end_line {
+            write!(out, "col={},", span.start.column)?;
+        }
+        write!(out, "endLine={end_line},")?;
+        if line == end_line {
+            write!(out, "endColumn={},", span.end.column)?;
+        }
+        writeln!(out, "title={title}::{message}")?;
+    }
+    Ok(())
+}
+
+/// Escapes what stands behind `::`.
+fn data(text: &str) -> String {
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+/// Escapes the value of a property.
+fn property(text: &str) -> String {
+    data(text).replace(':', "%3A").replace(',', "%2C")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::diagnostic::{Code, Related};
+    use crate::source::{FileId, Position, Span};
+
+    #[test]
+    fn nothing_in_a_value_ends_the_command() {
+        let sources = SourceMap::new(vec![(Arc::from("operators/a,b:100%.yaml"), Arc::from(""))]);
+        let at = |line, column| Position { line, column };
+        let primary = Location { file: FileId(0), span: Span { start: at(3, 5), end: at(3, 9) } };
+        let finding = Finding {
+            code: Code::DuplicateEndpoint,
+            message: "50% of\n`a::b`".to_owned(),
+            primary,
+            related: vec![Related { location: primary, message: "first here".to_owned() }],
+            help: Some("change it".to_owned()),
+            fix: None,
+            object: None,
+        };
+        let mut out = Vec::new();
+        write(&[finding], &sources, &mut out).unwrap();
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "::error file=operators/a%2Cb%3A100%25.yaml,line=3,col=5,endLine=3,endColumn=9,title=BND0401 duplicate-endpoint\
+             ::50%25 of%0A`a::b`%0Aoperators/a,b:100%25.yaml:3:5: first here%0Ahelp: change it\n"
+        );
+    }
+}

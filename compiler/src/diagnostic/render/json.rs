@@ -1,0 +1,32 @@
+//! Findings as JSON.
+
+use serde_json::{Value, json};
+
+use crate::diagnostic::{Finding, Location};
+use crate::source::SourceMap;
+
+/// One object a finding: `{code, name, severity, message, file, line, column, endLine, endColumn, related, help}`.
+pub fn findings(findings: &[Finding], sources: &SourceMap) -> Vec<Value> {
+    findings.iter().map(|finding| one(finding, sources)).collect()
+}
+
+fn one(finding: &Finding, sources: &SourceMap) -> Value {
+    let related: Vec<Value> = finding
+        .related
+        .iter()
+        .map(|related| {
+            let Location { file, span } = related.location;
+            json!({
+                "file": sources.path(file), "line": span.start.line, "column": span.start.column,
+                "message": related.message,
+            })
+        })
+        .collect();
+    let Location { file, span } = finding.primary;
+    json!({
+        "code": finding.code.number(), "name": finding.code.name(), "severity": finding.severity(),
+        "message": finding.message, "file": sources.path(file),
+        "line": span.start.line, "column": span.start.column, "endLine": span.end.line, "endColumn": span.end.column,
+        "related": related, "help": finding.help,
+    })
+}

@@ -1,0 +1,104 @@
+//! Lines of a file with every secret covered, for whatever shows them.
+
+use std::collections::BTreeMap;
+
+use crate::diagnostic::{Code, Finding};
+use crate::source::{FileId, SourceMap, Span};
+
+/// Words in the name of a key whose value is never shown.
+const WORDS: [&str; 5] = ["password", "passwd", "secret", "token", "credential"];
+
+/// The lines of every file some finding is in.
+pub(super) struct Lines(BTreeMap<FileId, Vec<String>>);
+
+impl Lines {
+    pub(super) fn of(findings: &[Finding], sources: &SourceMap) -> Self {
+        let mut files: BTreeMap<FileId, Vec<String>> = BTreeMap::new();
+        for finding in findings {
+            for location in std::iter::once(finding.primary).chain(finding.related.iter().map(|related| related.location)) {
+                files.entry(location.file).or_insert_with(|| by_key(sources.text(location.file)));
+            }
+            if finding.code == Code::PlaintextSecret
+                && let Some(lines) = files.get_mut(&finding.primary.file)
+            {
+                by_span(lines, finding.primary.span);
+            }
+        }
+        Self(files)
+    }
+
+    /// A line, from 1, without its end.
+    pub(super) fn get(&self, file: FileId, line: u32) -> Option<&str> {
+        self.0.get(&file)?.get(line.checked_sub(1)? as usize).map(String::as_str)
+    }
+}
+
+/// Covers what follows a key that names a secret, with the lines of a block scalar below it.
+fn by_key(text: &str) -> Vec<String> {
+    let mut below: Option<usize> = None;
+    let cover = |line: &str| {
+        let indent = line.len() - line.trim_start().len();
+        if below.is_some_and(|key| indent > key || line.trim().is_empty()) {
+            return stars(line, indent);
+        }
+        below = None;
+        let Some(value) = value_of_secret(line) else { return line.to_owned() };
+        if line[value..].trim_start().starts_with(['|', '>']) {
+            below = Some(indent);
+        }
+        stars(line, value)
+    };
+    text.lines().map(cover).collect()
+}
+
+/// Where the value of a secret begins, behind the colon.
+fn value_of_secret(line: &str) -> Option<usize> {
+    let lower = line.to_ascii_lowercase();
+    let ends = WORDS.iter().flat_map(|word| lower.match_indices(word).map(|(at, word)| at + word.len()));
+    ends.filter_map(|end| {
+        let rest = line[end..].trim_start_matches(|c: char| c.is_alphanumeric() || c == '_' || c == '-');
+        let rest = rest.strip_prefix(['"', '\'']).unwrap_or(rest).trim_start();
+        rest.strip_prefix(':').map(|value| line.len() - value.len())
+    })
+    .min()
+}
+
+fn by_span(lines: &mut [String], span: Span) {
+    let (first, last) = (span.start.line as usize, span.end.line as usize);
+    for number in first..=last.max(first) {
+        let Some(line) = lines.get_mut(number.saturating_sub(1)) else { break };
+        let column = if number == first { span.start.column as usize - 1 } else { 0 };
+        // To the end of the line: a span never has to be trusted to be exact.
+        let from = line.char_indices().nth(column).map_or(line.len(), |(at, _)| at);
+        *line = stars(line, from);
+    }
+}
+
+/// The line with a star for every character from a byte on; blanks stay.
+fn stars(line: &str, from: usize) -> String {
+    let covered = line[from..].chars().map(|c| if c.is_whitespace() { c } else { '*' });
+    line[..from].chars().chain(covered).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_of_secret_keys_are_covered() {
+        let text = "host: a\nPassword: k3y 7pq\n{\"apiToken\" : \"x\", b: c}\nsecret: |\n  inner\n\n  more\nport: 1\npasswordless yes\n";
+        let covered = by_key(text);
+        assert_eq!(
+            covered,
+            ["host: a", "Password: *** ***", "{\"apiToken\" : **** ** **", "secret: *", "  *****", "", "  ****", "port: 1", "passwordless yes"]
+        );
+    }
+
+    #[test]
+    fn spans_are_covered_over_lines() {
+        use crate::source::Position;
+        let mut lines = vec!["a: ü hvs.x".to_owned(), "  rest".to_owned(), "b".to_owned()];
+        by_span(&mut lines, Span { start: Position { line: 1, column: 6 }, end: Position { line: 2, column: 3 } });
+        assert_eq!(lines, ["a: ü *****", "  ****", "b"]);
+    }
+}

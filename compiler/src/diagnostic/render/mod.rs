@@ -1,0 +1,7 @@
+//! Findings as text: one module a format.
+
+pub mod concise;
+pub mod full;
+pub mod github;
+pub mod json;
+mod mask;

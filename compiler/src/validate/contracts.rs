@@ -1,0 +1,351 @@
+//! Contracts and reservations of each carrier, at every instant from today on.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bindery_schema::contract::{Contract, Direction, Period};
+use bindery_schema::operator::Status;
+use bindery_schema::policy::PolicySpec;
+use bindery_schema::value::{Day, MnoId, OperatorId, Tps};
+
+use super::operators::tps_set_there;
+use super::{ContractsObject, Objects, OperatorObject};
+use crate::diagnostic::{Anchor, Code, Draft, Sink};
+
+pub(super) fn check(objects: &Objects<'_>, policy: &PolicySpec, today: Day, sink: &mut Sink) {
+    let binds = binds_by_mno(objects);
+    for (mno, contracts) in &objects.contracts {
+        let file = File { mno, object: contracts, today, minimum_percent: policy.tps.min_on_demand_pool_percent };
+        file.duplicates(sink);
+        for direction in Direction::ALL {
+            file.direction(direction, sink);
+            file.throughput(direction, binds.get(*mno).map_or(&[], Vec::as_slice), sink);
+        }
+    }
+    for (mno, binds) in &binds {
+        in_force(objects, mno, binds, today, sink);
+    }
+}
+
+type Bind<'o, 'a> = (&'a OperatorId, &'o OperatorObject<'a>);
+
+/// Active operators of each carrier, in tree order.
+fn binds_by_mno<'o, 'a>(objects: &'o Objects<'a>) -> BTreeMap<&'a MnoId, Vec<Bind<'o, 'a>>> {
+    let mut binds: BTreeMap<&MnoId, Vec<_>> = BTreeMap::new();
+    for (id, operator) in objects.operators_in_order() {
+        if let (Some(metadata), Some(spec)) = (operator.metadata, operator.spec)
+            && spec.status == Status::Active
+        {
+            binds.entry(&metadata.mno).or_default().push((id, operator));
+        }
+    }
+    binds
+}
+
+fn in_force(objects: &Objects<'_>, mno: &MnoId, binds: &[Bind<'_, '_>], today: Day, sink: &mut Sink) {
+    let Some(carrier) = objects.mnos.get(mno) else { return };
+    let covered = match objects.contracts.get(mno) {
+        Some(object) => {
+            object.partial || object.contracts.items.iter().any(|contract| contract.period().contains(today))
+        }
+        None => objects.may_define("contract", mno.as_str()),
+    };
+    if !covered {
+        let message =
+            format!("carrier `{mno}` has {} active operators and no contract in force on {today}", binds.len());
+        let draft = Draft::new(Code::NoContractInForce, carrier.root.clone().at("metadata.id"), message)
+            .help("add the contract that is in force, or set the operators INACTIVE")
+            .about(mno.as_str());
+        sink.push(draft);
+    }
+}
+
+/// A carrier's TpsContract document.
+struct File<'o, 'a> {
+    mno: &'a MnoId,
+    object: &'o ContractsObject<'a>,
+    today: Day,
+    minimum_percent: u8,
+}
+
+/// A contract or reservation with its place in the YAML list.
+struct Placed<'a, T> {
+    place: u32,
+    item: &'a T,
+}
+
+/// A reservation with its bounds resolved.
+struct Claim {
+    place: u32,
+    tps: Tps,
+    period: Period,
+}
+
+impl File<'_, '_> {
+    fn contract(&self, place: u32) -> Anchor {
+        self.object.root.clone().at("spec.contracts").index(place)
+    }
+
+    fn reservation(&self, place: u32) -> Anchor {
+        self.object.root.clone().at("spec.reservations").index(place)
+    }
+
+    fn push(&self, draft: Draft, sink: &mut Sink) {
+        sink.push(draft.about(self.mno.as_str()));
+    }
+
+    /// A contract is known by direction and reference, a reservation by tenant, direction and beginning.
+    fn duplicates(&self, sink: &mut Sink) {
+        let mut contracts = BTreeMap::new();
+        for (place, contract) in self.object.contracts.placed() {
+            match contracts.get(&(contract.direction, &contract.reference)) {
+                None => _ = contracts.insert((contract.direction, &contract.reference), place),
+                Some(first) => {
+                    let message = format!("contract `{}` stands twice for {}", contract.reference, contract.direction);
+                    let draft = Draft::new(Code::DuplicateObject, self.contract(place).at("ref"), message)
+                        .related(self.contract(*first).at("ref"), "the first one")
+                        .help("give the second its own reference");
+                    self.push(draft, sink);
+                }
+            }
+        }
+        let mut reservations = BTreeMap::new();
+        for (place, item) in self.object.reservations.placed() {
+            let key = (&item.tenant, item.direction, item.effective_from);
+            match reservations.get(&key) {
+                None => _ = reservations.insert(key, place),
+                Some(first) => {
+                    let message =
+                        format!("tenant `{}` reserves {} twice from the same day", item.tenant, item.direction);
+                    let draft = Draft::new(Code::DuplicateObject, self.reservation(place).at("tenant"), message)
+                        .related(self.reservation(*first).at("tenant"), "the first one")
+                        .help("add the two up in one reservation");
+                    self.push(draft, sink);
+                }
+            }
+        }
+    }
+
+    fn of_direction(&self, direction: Direction) -> Vec<Placed<'_, Contract>> {
+        let placed = self.object.contracts.placed().filter(|(_, contract)| contract.direction == direction);
+        let mut contracts: Vec<_> = placed.map(|(place, item)| Placed { place, item }).collect();
+        contracts.sort_by_key(|contract| (contract.item.effective_from, contract.place));
+        contracts
+    }
+
+    /// Everything about one direction that concerns contracts and reservations alone.
+    fn direction(&self, direction: Direction, sink: &mut Sink) {
+        let all = self.of_direction(direction);
+        let current: Vec<_> = all.iter().filter(|contract| !contract.item.period().ended_by(self.today)).collect();
+        self.sequence(&current, sink);
+        let claims = self.claims(direction, &all, sink);
+        for contract in &current {
+            self.pool(contract, &claims, sink);
+        }
+    }
+
+    /// Contracts that have not ended follow each other without overlap and without gap.
+    fn sequence(&self, current: &[&Placed<'_, Contract>], sink: &mut Sink) {
+        let mut latest: Option<&Placed<'_, Contract>> = None;
+        for contract in current {
+            if let Some(before) = latest {
+                if before.item.period().overlaps(contract.item.period()) {
+                    self.overlap(before, contract, sink);
+                } else if let Some(end) = before.item.effective_to
+                    && end < contract.item.effective_from
+                    && !self.object.partial
+                {
+                    let from = contract.item.effective_from;
+                    let message = format!("no {} contract from {end} to {from}", contract.item.direction);
+                    let draft = Draft::new(Code::ContractGap, self.contract(contract.place), message)
+                        .related(self.contract(before.place), format!("`{}` ends before", before.item.reference))
+                        .help("let the contracts touch: `effectiveTo` of one is `effectiveFrom` of the next");
+                    self.push(draft, sink);
+                }
+            }
+            let ends_later =
+                |before: &Placed<'_, Contract>| match (before.item.effective_to, contract.item.effective_to) {
+                    (Some(before), Some(end)) => end > before,
+                    (Some(_), None) => true,
+                    (None, _) => false,
+                };
+            if latest.is_none_or(ends_later) {
+                latest = Some(contract);
+            }
+        }
+    }
+
+    fn overlap(&self, one: &Placed<'_, Contract>, two: &Placed<'_, Contract>, sink: &mut Sink) {
+        let (first, later) = if one.place < two.place { (one, two) } else { (two, one) };
+        let message = format!(
+            "contracts `{}` ({}) and `{}` ({}) overlap for {}",
+            first.item.reference,
+            first.item.period(),
+            later.item.reference,
+            later.item.period(),
+            later.item.direction
+        );
+        let draft = Draft::new(Code::ContractOverlap, self.contract(later.place).at("effectiveFrom"), message)
+            .related(self.contract(first.place).at("effectiveFrom"), format!("`{}`", first.item.reference))
+            .help("end the earlier contract on the day the later one begins");
+        self.push(draft, sink);
+    }
+
+    /// The reservations of a direction that have not ended; those without a contract are found on the way.
+    fn claims(&self, direction: Direction, contracts: &[Placed<'_, Contract>], sink: &mut Sink) -> Vec<Claim> {
+        let first = contracts.first().map(|contract| contract.item.effective_from);
+        let mut claims = Vec::new();
+        for (place, item) in self.object.reservations.placed().filter(|(_, item)| item.direction == direction) {
+            let from = item.effective_from.or(first);
+            if item.effective_to.is_some_and(|to| to <= self.today) {
+                continue;
+            }
+            let period = from.map(|from| Period { from, to: item.effective_to });
+            let explicit = (item.effective_from, item.effective_to);
+            match period {
+                Some(period) if uncovered(contracts, period, explicit).is_none() => {
+                    claims.push(Claim { place, tps: item.reserved_tps, period });
+                }
+                _ if self.object.partial => {}
+                _ => {
+                    let at = period.and_then(|period| uncovered(contracts, period, explicit));
+                    let when = at.map(|day| format!(" on {day}")).unwrap_or_default();
+                    let message =
+                        format!("tenant `{}` reserves {direction} and there is no contract{when}", item.tenant);
+                    let draft = Draft::new(Code::ReservationWithoutContract, self.reservation(place), message)
+                        .help("shorten the reservation, or add the contract it rests on");
+                    self.push(draft, sink);
+                }
+            }
+        }
+        claims
+    }
+
+    /// What is reserved of a contract, at each day on which that changes.
+    fn pool(&self, contract: &Placed<'_, Contract>, claims: &[Claim], sink: &mut Sink) {
+        let (item, contracted) = (contract.item, u64::from(contract.item.contracted_tps));
+        let begin = item.effective_from.max(self.today);
+        let inside: Vec<&Claim> = claims.iter().filter(|claim| claim.period.overlaps(item.period())).collect();
+        // Sum of what begins and ends on each day from the contract's (or today) on.
+        let mut steps: BTreeMap<Day, i64> = BTreeMap::from([(begin, 0)]);
+        for claim in &inside {
+            *steps.entry(claim.period.from.max(begin)).or_default() += i64::from(claim.tps);
+            if let Some(to) = claim.period.to {
+                *steps.entry(to.max(begin)).or_default() -= i64::from(claim.tps);
+            }
+        }
+        let mut reserved: i64 = 0;
+        let mut tightest: Option<(Day, u64)> = None;
+        for (day, step) in steps {
+            if item.effective_to.is_some_and(|to| to <= day) {
+                break;
+            }
+            reserved += step;
+            let sum = u64::try_from(reserved).unwrap_or(0);
+            if sum > contracted {
+                return self.over_reserved(contract, day, sum, &inside, sink);
+            }
+            if (contracted - sum) * 100 < contracted * u64::from(self.minimum_percent) {
+                tightest = tightest.filter(|(_, before)| *before >= sum).or(Some((day, sum)));
+            }
+        }
+        if let Some((day, sum)) = tightest {
+            let free = contracted - sum;
+            let message = format!(
+                "{free} of {contracted} messages a second stay unreserved from {day}, less than {} %",
+                self.minimum_percent
+            );
+            let draft = Draft::new(Code::PoolBelowMinimum, self.contract(contract.place).at("contractedTps"), message)
+                .help("tenants without a reservation share what is left; reserve less or contract more");
+            self.push(draft, sink);
+        }
+    }
+
+    fn over_reserved(&self, contract: &Placed<'_, Contract>, day: Day, sum: u64, inside: &[&Claim], sink: &mut Sink) {
+        let message = format!(
+            "{sum} messages a second are reserved from {day}, the contract has {}",
+            contract.item.contracted_tps
+        );
+        let mut draft =
+            Draft::new(Code::ReservedOverContract, self.contract(contract.place).at("contractedTps"), message)
+                .help("reserve less, or contract more before that day");
+        for claim in inside.iter().filter(|claim| claim.period.contains(day)) {
+            let place = self.reservation(claim.place).at("reservedTps");
+            draft = draft.related(place, format!("{} of them", claim.tps));
+        }
+        self.push(draft, sink);
+    }
+
+    /// Σ tps of active operators fits every contract in force from today on, in the base and in each environment.
+    fn throughput(&self, direction: Direction, binds: &[Bind<'_, '_>], sink: &mut Sink) {
+        let mut reported = BTreeSet::new();
+        let names: BTreeSet<&str> = binds
+            .iter()
+            .filter_map(|(_, bind)| bind.spec)
+            .flat_map(|spec| spec.environments.keys().map(String::as_str))
+            .collect();
+        for environment in std::iter::once(None).chain(names.into_iter().map(Some)) {
+            let rates: Vec<(Bind<'_, '_>, u64)> = binds
+                .iter()
+                .filter_map(|(id, bind)| Some(((*id, *bind), u64::from(rate(bind, environment, direction)?))))
+                .filter(|(_, rate)| *rate > 0)
+                .collect();
+            let sum: u64 = rates.iter().map(|(_, rate)| rate).sum();
+            for contract in self.of_direction(direction) {
+                let item = contract.item;
+                let fits = sum <= u64::from(item.contracted_tps) || item.period().ended_by(self.today);
+                if fits || !reported.insert(contract.place) {
+                    continue;
+                }
+                let scope = environment.map(|name| format!(" in environment `{name}`")).unwrap_or_default();
+                let message = format!(
+                    "active operators of `{}` may send {sum} messages a second {direction}{scope}, contract `{}` allows {}",
+                    self.mno, item.reference, item.contracted_tps
+                );
+                let mut draft =
+                    Draft::new(Code::TpsOverContract, self.contract(contract.place).at("contractedTps"), message)
+                        .help("lower `tps` of an operator, or contract more before that period");
+                for ((id, bind), rate) in &rates {
+                    let field = if direction == Direction::Outbound { "tps.outbound" } else { "tps.inbound" };
+                    let place = bind.place(environment, tps_set_there(bind, environment, direction), field);
+                    draft = draft.related(place, format!("`{id}`: {rate}"));
+                }
+                self.push(draft, sink);
+            }
+        }
+    }
+}
+
+fn rate(bind: &OperatorObject<'_>, environment: Option<&str>, direction: Direction) -> Option<Tps> {
+    let spec = bind.spec?;
+    let overlay = environment.and_then(|name| spec.environments.get(name)?.tps);
+    let laid_over = overlay.and_then(|tps| match direction {
+        Direction::Outbound => tps.outbound,
+        Direction::Inbound => tps.inbound,
+    });
+    Some(laid_over.unwrap_or_else(|| spec.tps.of(direction)))
+}
+
+/// The first day of a reservation on which no contract is in force. A bound that is written must lie in a contract;
+/// between an implicit bound and the other one, gaps between contracts are skipped. Contracts are ordered by beginning.
+fn uncovered(contracts: &[Placed<'_, Contract>], period: Period, explicit: (Option<Day>, Option<Day>)) -> Option<Day> {
+    let covered = |day: Day| contracts.iter().any(|contract| contract.item.period().contains(day));
+    if let (Some(from), Some(to)) = explicit {
+        let mut day = from;
+        for contract in contracts.iter().filter(|contract| contract.item.period().overlaps(period)) {
+            if contract.item.effective_from > day {
+                break;
+            }
+            match contract.item.effective_to {
+                None => return None,
+                Some(end) => day = day.max(end),
+            }
+        }
+        return (day < to).then_some(day);
+    }
+    if !covered(period.from) {
+        return Some(period.from);
+    }
+    // The last day of a written end.
+    let last = explicit.1?.before();
+    (!covered(last)).then_some(last)
+}

@@ -1,0 +1,163 @@
+//! Every object of the tree by its identity. Of two with one identity the first stands and the second is a finding.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use bindery_schema::contract::{Contract, Reservation};
+use bindery_schema::mno::MnoSpec;
+use bindery_schema::operator::{OperatorMetadata, OperatorSpec};
+use bindery_schema::policy::PolicySpec;
+use bindery_schema::routes::Rule;
+use bindery_schema::value::{MnoId, OperatorId};
+
+use crate::diagnostic::{Anchor, Code, Draft, Sink};
+use crate::parse::{Body, List, ParsedFile};
+use crate::source::FileId;
+
+/// A carrier.
+pub(crate) struct MnoObject<'a> {
+    pub(crate) root: Anchor,
+    pub(crate) spec: Option<&'a Arc<MnoSpec>>,
+    pub(crate) missing_tiers: &'a [&'static str],
+}
+
+/// An operator.
+pub(crate) struct OperatorObject<'a> {
+    pub(crate) root: Anchor,
+    pub(crate) metadata: Option<&'a OperatorMetadata>,
+    pub(crate) spec: Option<&'a OperatorSpec>,
+}
+
+/// An operator's rules.
+pub(crate) struct RoutesObject<'a> {
+    pub(crate) root: Anchor,
+    pub(crate) rules: &'a List<Rule>,
+    pub(crate) partial: bool,
+}
+
+/// A carrier's contracts and reservations.
+pub(crate) struct ContractsObject<'a> {
+    pub(crate) root: Anchor,
+    pub(crate) contracts: &'a List<Contract>,
+    pub(crate) reservations: &'a List<Reservation>,
+    pub(crate) partial: bool,
+}
+
+/// Every object by identity.
+#[derive(Default)]
+pub(crate) struct Objects<'a> {
+    pub(crate) mnos: BTreeMap<&'a MnoId, MnoObject<'a>>,
+    pub(crate) operators: BTreeMap<&'a OperatorId, OperatorObject<'a>>,
+    pub(crate) routes: BTreeMap<&'a OperatorId, RoutesObject<'a>>,
+    pub(crate) contracts: BTreeMap<&'a MnoId, ContractsObject<'a>>,
+    pub(crate) policy: Option<(Anchor, &'a PolicySpec)>,
+    /// Kinds of which an object could not be identified: that one is missing proves nothing.
+    unidentified: BTreeSet<&'static str>,
+    /// Texts of files that are no YAML: they may define anything they mention.
+    broken: Vec<&'a str>,
+}
+
+impl<'a> Objects<'a> {
+    /// Gathers the objects of all files, which are in path order.
+    pub(crate) fn gather(files: impl Iterator<Item = (FileId, &'a ParsedFile)>, sink: &mut Sink) -> Self {
+        let mut objects = Self::default();
+        for (file, parsed) in files {
+            if parsed.broken {
+                objects.broken.push(&parsed.text);
+            }
+            for document in &parsed.documents {
+                objects.add(Anchor::root(file, document.index), &document.body, document.partial, sink);
+            }
+        }
+        objects
+    }
+
+    fn add(&mut self, root: Anchor, body: &'a Body, partial: bool, sink: &mut Sink) {
+        match body {
+            Body::Mno { id, spec, missing_tiers } => {
+                let Some(id) = id else { return self.anonymous("carrier") };
+                let object = MnoObject { root, spec: spec.as_ref(), missing_tiers };
+                insert(&mut self.mnos, id, object, |object| &object.root, ("carrier", "metadata.id"), sink);
+            }
+            Body::Operator { id, metadata, spec } => {
+                let Some(id) = id else { return self.anonymous("operator") };
+                let object = OperatorObject { root, metadata: metadata.as_ref(), spec: spec.as_ref() };
+                insert(&mut self.operators, id, object, |object| &object.root, ("operator", "metadata.id"), sink);
+            }
+            Body::Routes { operator, rules } => {
+                let Some(operator) = operator else { return };
+                let object = RoutesObject { root, rules, partial };
+                let what = ("Routes document of operator", "metadata.operator");
+                insert(&mut self.routes, operator, object, |object| &object.root, what, sink);
+            }
+            Body::TpsContract { mno, contracts, reservations } => {
+                let Some(mno) = mno else { return self.anonymous("contract") };
+                let object = ContractsObject { root, contracts, reservations, partial };
+                let what = ("TpsContract of carrier", "metadata.mno");
+                insert(&mut self.contracts, mno, object, |object| &object.root, what, sink);
+            }
+            Body::Policy(spec) => match &self.policy {
+                None => self.policy = Some((root, spec)),
+                Some((first, _)) => {
+                    let draft = Draft::new(Code::DuplicateObject, root.at("kind"), "a repository has one Policy")
+                        .related(first.clone().at("kind"), "the first one")
+                        .help("move what differs into the first and delete this one");
+                    sink.push(draft);
+                }
+            },
+        }
+    }
+
+    fn anonymous(&mut self, kind: &'static str) {
+        self.unidentified.insert(kind);
+    }
+
+    /// Whether the absence of an object may only be the fault of a file that could not be understood.
+    pub(crate) fn may_define(&self, kind: &'static str, id: &str) -> bool {
+        self.unidentified.contains(kind) || self.broken.iter().any(|text| text.contains(id))
+    }
+
+    /// Operators in the order they stand in the tree.
+    pub(crate) fn operators_in_order(&self) -> Vec<(&'a OperatorId, &OperatorObject<'a>)> {
+        let mut operators: Vec<_> = self.operators.iter().map(|(id, object)| (*id, object)).collect();
+        operators.sort_by(|a, b| a.1.root.cmp(&b.1.root));
+        operators
+    }
+
+    /// Names of all environments, the base first.
+    pub(crate) fn environments(&self) -> Vec<Option<&'a str>> {
+        let specs = self.operators.values().filter_map(|operator| operator.spec);
+        let names: BTreeSet<&str> = specs.flat_map(|spec| spec.environments.keys().map(String::as_str)).collect();
+        std::iter::once(None).chain(names.into_iter().map(Some)).collect()
+    }
+}
+
+impl OperatorObject<'_> {
+    /// The place of a field that an environment may lay over: the overlay's where it sets it, else the base's.
+    pub(crate) fn place(&self, environment: Option<&str>, set_there: bool, field: &str) -> Anchor {
+        match environment {
+            Some(name) if set_there => self.root.clone().at("spec.environments").key(name).at(field),
+            _ => self.root.clone().at("spec").at(field),
+        }
+    }
+}
+
+fn insert<'a, K: Ord + std::fmt::Display, V>(
+    map: &mut BTreeMap<&'a K, V>,
+    id: &'a K,
+    object: V,
+    root: impl Fn(&V) -> &Anchor,
+    (what, field): (&str, &str),
+    sink: &mut Sink,
+) {
+    if let Some(first) = map.get(id) {
+        let draft =
+            Draft::new(Code::DuplicateObject, root(&object).clone().at(field), format!("{what} `{id}` stands twice"))
+                .related(root(first).clone().at(field), "the first one")
+                .help("delete one of the two, or give it another id")
+                .about(id.to_string());
+        sink.push(draft);
+        return;
+    }
+    map.insert(id, object);
+}

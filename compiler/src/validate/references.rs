@@ -1,0 +1,67 @@
+//! What names an object that must exist, and what a carrier must have.
+
+use super::{Objects, nearest};
+use crate::diagnostic::{Anchor, Code, Draft, Sink};
+
+pub(super) fn check(objects: &Objects<'_>, sink: &mut Sink) {
+    let mnos = || objects.mnos.keys().map(|id| id.as_str());
+    for (id, operator) in &objects.operators {
+        if let Some(metadata) = operator.metadata
+            && !objects.mnos.contains_key(&metadata.mno)
+        {
+            unknown(
+                objects,
+                "carrier",
+                metadata.mno.as_str(),
+                operator.root.clone().at("metadata.mno"),
+                id.as_str(),
+                mnos(),
+                sink,
+            );
+        }
+    }
+    for (operator, routes) in &objects.routes {
+        if !objects.operators.contains_key(*operator) {
+            let known = objects.operators.keys().map(|id| id.as_str());
+            let place = routes.root.clone().at("metadata.operator");
+            unknown(objects, "operator", operator.as_str(), place, operator.as_str(), known, sink);
+        }
+    }
+    for (mno, contracts) in &objects.contracts {
+        if !objects.mnos.contains_key(*mno) {
+            let place = contracts.root.clone().at("metadata.mno");
+            unknown(objects, "carrier", mno.as_str(), place, mno.as_str(), mnos(), sink);
+        }
+    }
+    for (id, mno) in &objects.mnos {
+        if !mno.missing_tiers.is_empty() {
+            let tiers = mno.missing_tiers.join(" and ");
+            let message = format!("carrier `{id}` has no contact in {tiers}");
+            let draft = Draft::new(Code::EscalationIncomplete, mno.root.clone().at("spec.contacts"), message)
+                .help("name whom the NOC escalates to, at least a desk")
+                .about(id.as_str());
+            sink.push(draft);
+        }
+    }
+}
+
+fn unknown<'k>(
+    objects: &Objects<'_>,
+    kind: &'static str,
+    id: &str,
+    place: Anchor,
+    object: &str,
+    known: impl Iterator<Item = &'k str>,
+    sink: &mut Sink,
+) {
+    if objects.may_define(kind, id) {
+        return;
+    }
+    let help = match nearest(id, known) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("define the {kind} or correct the id"),
+    };
+    let draft =
+        Draft::new(Code::UnknownReference, place, format!("no {kind} has the id `{id}`")).help(help).about(object);
+    sink.push(draft);
+}

@@ -1,0 +1,241 @@
+//! Destination prefixes: sorted once, then one sweep finds every conflict and every nesting.
+
+use bindery_schema::operator::Status;
+use bindery_schema::policy::{Nesting, RoutingPolicy};
+use bindery_schema::routes::Rule;
+use bindery_schema::value::{E164Prefix, OperatorId};
+use rayon::slice::ParallelSliceMut as _;
+
+use super::{Objects, RoutesObject};
+use crate::diagnostic::{Anchor, Code, Draft, Sink};
+
+/// An operator's rules with what the sweep asks about them.
+struct Table<'o, 'a> {
+    operator: &'a OperatorId,
+    routes: &'o RoutesObject<'a>,
+    active: bool,
+}
+
+/// A rule by number: order of its document in the tree, place among the rules that were understood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Entry {
+    prefix: E164Prefix,
+    table: u32,
+    rule: u32,
+}
+
+pub(super) fn check(objects: &Objects<'_>, policy: &RoutingPolicy, sink: &mut Sink) {
+    let mut tables: Vec<Table<'_, '_>> = objects
+        .routes
+        .iter()
+        .map(|(operator, routes)| {
+            let spec = objects.operators.get(*operator).and_then(|operator| operator.spec);
+            Table { operator, routes, active: spec.is_some_and(|spec| spec.status == Status::Active) }
+        })
+        .collect();
+    tables.sort_by(|a, b| a.routes.root.cmp(&b.routes.root));
+    let sweep = Sweep { tables, policy };
+    let mut entries: Vec<Entry> =
+        Vec::with_capacity(sweep.tables.iter().map(|table| table.routes.rules.items.len()).sum());
+    for (number, table) in (0..).zip(&sweep.tables) {
+        let rules = &table.routes.rules.items;
+        entries.extend((0..).zip(rules).map(|(rule, item)| Entry { prefix: item.prefix, table: number, rule }));
+    }
+    entries.par_sort_unstable();
+    sweep.run(&entries, sink);
+}
+
+struct Sweep<'o, 'a> {
+    tables: Vec<Table<'o, 'a>>,
+    policy: &'o RoutingPolicy,
+}
+
+impl Sweep<'_, '_> {
+    fn run(&self, entries: &[Entry], sink: &mut Sink) {
+        // Groups of equal prefixes that contain the present one, broadest first: at most fifteen.
+        let mut above: Vec<&[Entry]> = Vec::new();
+        for group in entries.chunk_by(|a, b| a.prefix == b.prefix) {
+            let prefix = group[0].prefix;
+            above.retain(|broader| broader[0].prefix.contains(prefix));
+            self.same_operator(group, sink);
+            self.same_priority(group, sink);
+            for entry in group {
+                self.nesting(*entry, &above, sink);
+            }
+            above.push(group);
+        }
+    }
+
+    /// A prefix stands once in an operator, active or not.
+    fn same_operator(&self, group: &[Entry], sink: &mut Sink) {
+        for same in group.chunk_by(|a, b| a.table == b.table) {
+            let first = same[0];
+            for later in &same[1..] {
+                let operator = self.operator(*later);
+                let message = format!("prefix `{}` stands twice in operator `{operator}`", later.prefix);
+                let draft = Draft::new(Code::PrefixConflictSameOperator, self.place(*later, "prefix"), message)
+                    .related(self.place(first, "prefix"), "the first rule")
+                    .help("keep one rule for a prefix; a second operator with another priority is a failover")
+                    .about(operator.as_str());
+                sink.push(draft);
+            }
+        }
+    }
+
+    /// Active rules of different operators with one prefix and priority must be one declared split.
+    fn same_priority(&self, group: &[Entry], sink: &mut Sink) {
+        if group.len() < 2 {
+            return;
+        }
+        let mut active: Vec<Entry> = group.iter().copied().filter(|entry| self.takes_part(*entry)).collect();
+        active.dedup_by_key(|entry| entry.table);
+        active.sort_by_key(|entry| self.rule(*entry).priority);
+        for rivals in active.chunk_by(|a, b| self.rule(*a).priority == self.rule(*b).priority) {
+            let mut clean = true;
+            for (n, later) in rivals.iter().enumerate().skip(1) {
+                let split = &self.rule(*later).split;
+                let rival = rivals[..n].iter().find(|earlier| split.is_none() || self.rule(**earlier).split != *split);
+                let Some(first) = rival else { continue };
+                clean = false;
+                let (one, two) = (self.operator(*first), self.operator(*later));
+                let priority = self.rule(*later).priority;
+                let message =
+                    format!("operators `{one}` and `{two}` both serve `{}` at priority {priority}", later.prefix);
+                let draft = Draft::new(Code::PrefixConflictAcrossOperators, self.place(*later, "prefix"), message)
+                    .related(self.place(*first, "prefix"), format!("`{one}` has the same prefix and priority"))
+                    .help("give one another priority for failover, or declare a share: the same `split` name in both rules")
+                    .about(two.as_str());
+                sink.push(draft);
+            }
+            if let [others @ .., last] = rivals
+                && clean
+                && !others.is_empty()
+                && rivals.iter().all(|entry| self.rule(*entry).weight == 0)
+            {
+                let message = format!("every weight of the split of `{}` is 0: nobody serves it", last.prefix);
+                let mut draft = Draft::new(Code::SplitWithoutWeight, self.member(*last), message)
+                    .help("give at least one operator of the split a weight above 0")
+                    .about(self.operator(*last).as_str());
+                for other in others {
+                    draft = draft.related(self.member(*other), format!("`{}` has weight 0 too", self.operator(*other)));
+                }
+                sink.push(draft);
+            }
+        }
+    }
+
+    /// A rule inside a broader one, of its own operator or of another.
+    fn nesting(&self, entry: Entry, above: &[&[Entry]], sink: &mut Sink) {
+        if !self.takes_part(entry) {
+            return;
+        }
+        let nearest = |same: bool| {
+            let fits = |broader: &&Entry| (broader.table == entry.table) == same && self.takes_part(**broader);
+            above.iter().rev().find_map(|group| group.iter().find(fits)).copied()
+        };
+        let (own, other) = (nearest(true), nearest(false));
+        let across = self.policy.cross_operator_nesting;
+        // `narrows` speaks of the operator's own rules, and of all rules where nesting across must be declared.
+        let nearest = match across {
+            Nesting::Declared => own.into_iter().chain(other).max_by_key(|broader| broader.prefix.len()),
+            _ => own,
+        };
+        let declared = match self.rule(entry).narrows {
+            None => false,
+            Some(narrows) if nearest.is_some_and(|broader| broader.prefix == narrows) => true,
+            Some(narrows) => return self.bad_narrows(entry, narrows, nearest, sink),
+        };
+        if let Some(broader) = own {
+            let fine = match self.policy.same_operator_nesting {
+                Nesting::Allow => true,
+                Nesting::Declared => declared,
+                Nesting::Deny => false,
+            };
+            if !fine {
+                return self.nested(Code::PrefixNestedSameOperator, entry, broader, sink);
+            }
+        }
+        if let Some(broader) = other {
+            let fine = match across {
+                Nesting::Allow => true,
+                Nesting::Declared => declared,
+                Nesting::Deny => false,
+            };
+            if !fine {
+                self.nested(Code::PrefixConflictAcrossOperators, entry, broader, sink);
+            }
+        }
+    }
+
+    fn nested(&self, code: Code, entry: Entry, broader: Entry, sink: &mut Sink) {
+        let (operator, holder) = (self.operator(entry), self.operator(broader));
+        let (prefix, around) = (entry.prefix, broader.prefix);
+        let message =
+            format!("prefix `{prefix}` of operator `{operator}` lies inside `{around}` of operator `{holder}`");
+        let allowed = match code {
+            Code::PrefixNestedSameOperator => self.policy.same_operator_nesting,
+            _ => self.policy.cross_operator_nesting,
+        };
+        let help = match allowed {
+            Nesting::Deny => "the policy denies nesting: remove one of the two".to_owned(),
+            _ => format!("if that is meant, say so in the narrower rule: narrows: \"{around}\""),
+        };
+        let draft = Draft::new(code, self.place(entry, "prefix"), message)
+            .related(self.place(broader, "prefix"), "the broader rule")
+            .help(help)
+            .about(operator.as_str());
+        sink.push(draft);
+    }
+
+    fn bad_narrows(&self, entry: Entry, narrows: E164Prefix, nearest: Option<Entry>, sink: &mut Sink) {
+        // Where rules could not be read, the one that is named may be among them.
+        if self.table(entry).routes.partial {
+            return;
+        }
+        let (message, help) = match nearest {
+            Some(broader) => (
+                format!(
+                    "`narrows` names `{narrows}`, and the nearest broader prefix of `{}` is `{}`",
+                    entry.prefix, broader.prefix
+                ),
+                format!("write narrows: \"{}\"", broader.prefix),
+            ),
+            None => (
+                format!("`narrows` names `{narrows}`, and `{}` lies inside no rule it could narrow", entry.prefix),
+                "remove `narrows`, or correct the prefix".to_owned(),
+            ),
+        };
+        let mut draft = Draft::new(Code::BadNarrows, self.place(entry, "narrows"), message)
+            .help(help)
+            .about(self.operator(entry).as_str());
+        if let Some(broader) = nearest {
+            draft = draft.related(self.place(broader, "prefix"), "the nearest broader rule");
+        }
+        sink.push(draft);
+    }
+
+    fn table(&self, entry: Entry) -> &Table<'_, '_> {
+        &self.tables[entry.table as usize]
+    }
+
+    fn rule(&self, entry: Entry) -> &Rule {
+        &self.table(entry).routes.rules.items[entry.rule as usize]
+    }
+
+    fn operator(&self, entry: Entry) -> &OperatorId {
+        self.table(entry).operator
+    }
+
+    fn takes_part(&self, entry: Entry) -> bool {
+        self.table(entry).active && self.rule(entry).active
+    }
+
+    fn member(&self, entry: Entry) -> Anchor {
+        let routes = self.table(entry).routes;
+        routes.root.clone().at("spec.rules").index(routes.rules.place(entry.rule as usize))
+    }
+
+    fn place(&self, entry: Entry, field: &str) -> Anchor {
+        self.member(entry).at(field)
+    }
+}
