@@ -6,6 +6,7 @@ use bindery_schema::wire::api::SyncStatus;
 use tokio::sync::{Notify, watch};
 
 use crate::config::Config;
+use crate::leader::fence::Fence;
 use crate::metrics::Metrics;
 use crate::store::Stores;
 
@@ -25,5 +26,5 @@ pub struct Shared {
     /// Wakes the relay: an event was written to the outbox.
     pub relay: Arc<Notify>,
     /// The fencing number of this agent while it leads; `None` while it follows.
-    pub leading: watch::Receiver<Option<i64>>,
+    pub leading: watch::Receiver<Option<Fence>>,
 }

@@ -22,9 +22,11 @@ use super::project::{self, Waiting};
 use super::record;
 use super::reducer::Verdict;
 use crate::http::error::chain;
+use crate::leader::fence::Fence;
 use crate::metrics::Outcome;
 use crate::shared::Shared;
 use crate::store::postgres::health::{self, Change};
+use crate::store::postgres;
 
 /// What every signal's subject begins with; the operator's id follows.
 pub const SUBJECT: &str = "operator.health.signal.v1.";
@@ -68,7 +70,7 @@ pub async fn run(shared: Shared, cancel: CancellationToken) {
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// One term as leader.
-async fn lead(shared: &Shared, fence: i64, term: &CancellationToken) -> Result<(), Failure> {
+async fn lead(shared: &Shared, fence: Fence, term: &CancellationToken) -> Result<(), Failure> {
     let nats = &shared.stores.nats;
     // Before the states are read: a signal that arrives meanwhile waits.
     let signals = nats.client().subscribe(nats.subject(&format!("{SUBJECT}*"))).await?;
@@ -86,7 +88,7 @@ async fn lead(shared: &Shared, fence: i64, term: &CancellationToken) -> Result<(
 }
 
 /// The states an earlier leader left: recorded changes, and the newer signals Redis still shows.
-async fn load(shared: &Shared) -> Result<Board, sqlx::Error> {
+async fn load(shared: &Shared) -> Result<Board, postgres::Error> {
     let watched = health::watched(&shared.stores.postgres).await?;
     let mut known = health::views(&shared.stores.postgres).await?;
     known.retain(|operator, _| watched.contains_key(operator));

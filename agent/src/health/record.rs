@@ -6,9 +6,11 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::http::error::chain;
+use crate::leader::fence::Fence;
 use crate::metrics::Transition;
 use crate::shared::Shared;
-use crate::store::postgres::health::{self, Change, Recorded};
+use crate::store::postgres::Error;
+use crate::store::postgres::health::{self, Change};
 
 /// Changes that may wait while Postgres is away: every operator of a large fleet once. The ingest waits for more room.
 pub const MOST_WAITING: usize = 10_000;
@@ -21,7 +23,7 @@ const GRACE: Duration = Duration::from_secs(5);
 
 /// Writes until the sending side is gone. After `cancel`, what still waits has [`GRACE`] to be written; what is not
 /// written then happens again as signals arrive, since the state in Postgres is the old one.
-pub async fn run(shared: &Shared, fence: i64, mut changes: mpsc::Receiver<Change>, cancel: &CancellationToken) {
+pub async fn run(shared: &Shared, fence: Fence, mut changes: mpsc::Receiver<Change>, cancel: &CancellationToken) {
     let written = async {
         let mut batch = Vec::with_capacity(BATCH);
         while changes.recv_many(&mut batch, BATCH).await > 0 {
@@ -42,13 +44,12 @@ pub async fn run(shared: &Shared, fence: i64, mut changes: mpsc::Receiver<Change
 }
 
 /// Writes a batch however long it takes; `false` where another agent leads.
-async fn write(shared: &Shared, fence: i64, batch: &[Change]) -> bool {
-    let source = format!("bindery/{}", shared.config.environment);
+async fn write(shared: &Shared, fence: Fence, batch: &[Change]) -> bool {
     let mut pause = RETRY.0;
     loop {
-        match health::record(&shared.stores.postgres, &source, fence, batch).await {
-            Ok(Recorded::Written) => break,
-            Ok(Recorded::Fenced) => {
+        match health::record(&shared.stores.postgres, &shared.config.environment, fence, batch).await {
+            Ok(()) => break,
+            Err(Error::Fenced) => {
                 tracing::warn!("another agent leads: changes of health are left to it");
                 return false;
             }

@@ -9,6 +9,8 @@ use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+use crate::store::{postgres, vault};
+
 /// What kind of error it is. Clients decide by it; names never change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Code {
@@ -130,20 +132,29 @@ impl Problem {
 }
 
 /// Postgres did not answer, or not as expected: logged here, hidden from the client.
-impl From<sqlx::Error> for Problem {
-    fn from(error: sqlx::Error) -> Self {
+impl From<postgres::Error> for Problem {
+    fn from(error: postgres::Error) -> Self {
         tracing::error!(error = chain(&error), "Postgres did not answer a request");
-        let broken = matches!(
-            error,
-            sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. } | sqlx::Error::ColumnNotFound(_) | sqlx::Error::RowNotFound
-        );
+        let broken = match &error {
+            postgres::Error::Corrupt { .. } => true,
+            postgres::Error::Failed(error) => {
+                matches!(error, sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. } | sqlx::Error::RowNotFound)
+            }
+            postgres::Error::Fenced => false,
+        };
         Self::new(if broken { Code::Internal } else { Code::StoreUnavailable })
     }
 }
 
+impl From<sqlx::Error> for Problem {
+    fn from(error: sqlx::Error) -> Self {
+        postgres::Error::from(error).into()
+    }
+}
+
 /// Whatever Vault's fault is, a client can only wait and use what it remembers.
-impl From<crate::store::vault::Error> for Problem {
-    fn from(error: crate::store::vault::Error) -> Self {
+impl From<vault::Error> for Problem {
+    fn from(error: vault::Error) -> Self {
         tracing::error!(error = chain(&error), "Vault did not answer a request");
         Self::new(Code::VaultUnavailable)
     }

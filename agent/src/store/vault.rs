@@ -148,7 +148,12 @@ impl Vault {
 
     /// The operator's credentials; `None` where there are none or they were deleted.
     pub async fn read_credentials(&self, operator: &OperatorId) -> Result<Option<Stored>, Error> {
-        self.read_at(&live(operator)).await
+        self.read_at(&live(operator), None).await
+    }
+
+    /// An older version of the operator's credentials; `None` where there is none or it was deleted. Version 2 only.
+    pub async fn read_version(&self, operator: &OperatorId, version: u64) -> Result<Option<Stored>, Error> {
+        if version == 0 { Ok(None) } else { self.read_at(&live(operator), Some(version)).await }
     }
 
     /// The number a check-and-set write has to name: that of the newest version, deleted or not; 0 where there is
@@ -211,9 +216,13 @@ impl Vault {
         Ok(Some(Duration::from_secs(ttl)))
     }
 
-    async fn read_at(&self, path: &str) -> Result<Option<Stored>, Error> {
+    async fn read_at(&self, path: &str, version: Option<u64>) -> Result<Option<Stored>, Error> {
         let engine = self.engine().await?;
-        let Some(mut answer) = self.call("read", Method::GET, &self.data(path).await?, None).await? else {
+        let mut path = self.data(path).await?;
+        if let Some(version) = version {
+            path.push_str(&format!("?version={version}"));
+        }
+        let Some(mut answer) = self.call("read", Method::GET, &path, None).await? else {
             return Ok(None);
         };
         let (pointer, version) = match engine {
@@ -249,7 +258,7 @@ impl Vault {
 
     /// Moves a secret of a version 1 engine; `false` where there is none.
     async fn relocate(&self, from: &str, to: &str) -> Result<bool, Error> {
-        let Some(stored) = self.read_at(from).await? else { return Ok(false) };
+        let Some(stored) = self.read_at(from, None).await? else { return Ok(false) };
         self.write_at(to, &stored.system_id, &stored.password, None).await?;
         self.call("delete", Method::DELETE, &self.data(from).await?, None).await?;
         Ok(true)

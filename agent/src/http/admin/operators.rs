@@ -14,6 +14,7 @@ use crate::http::error::Problem;
 use crate::http::page::{PageQuery, cursor};
 use crate::shared::Shared;
 use crate::store::postgres::read::{self, OperatorRow, Selection};
+use crate::store::postgres::sync_state;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -38,7 +39,7 @@ pub(super) async fn list(
         limit: i64::from(limit) + 1,
     };
     let mut snapshot = read::snapshot(&shared.stores.postgres).await?;
-    let step = read::step(&mut snapshot).await?;
+    let step = sync_state::read(&mut snapshot).await?;
     let rows = read::operators(&mut snapshot, &selection).await?;
     snapshot.commit().await?;
     let next = (rows.len() > usize::from(limit)).then(|| rows.get(usize::from(limit) - 1)).flatten();
@@ -51,7 +52,7 @@ pub(super) async fn list(
 pub(super) async fn read(State(shared): State<Shared>, Path(id): Path<String>) -> Result<Response, Problem> {
     let operator: OperatorId = id.parse().map_err(|_| Problem::no_operator(&id))?;
     let mut snapshot = read::snapshot(&shared.stores.postgres).await?;
-    let step = read::step(&mut snapshot).await?;
+    let step = sync_state::read(&mut snapshot).await?;
     let row = read::operator(&mut snapshot, &operator).await?.filter(|row| row.deleted_at.is_none());
     snapshot.commit().await?;
     let row = row.ok_or_else(|| Problem::no_operator(&id))?;

@@ -10,7 +10,7 @@ use crate::http::error::{Code, Problem};
 use crate::http::identity::Client;
 use crate::metrics::Outcome;
 use crate::shared::Shared;
-use crate::store::postgres::read;
+use crate::store::postgres::{read, sync_state};
 
 /// The operator and its password. Each request leaves a line in the log and a count, never the password.
 pub(super) async fn read(
@@ -39,7 +39,7 @@ pub(super) async fn read(
 async fn find(shared: &Shared, id: &str) -> Result<OperatorCredentials, Problem> {
     let operator: OperatorId = id.parse().map_err(|_| Problem::no_operator(id))?;
     let mut snapshot = read::snapshot(&shared.stores.postgres).await?;
-    let step = read::step(&mut snapshot).await?;
+    let step = sync_state::read(&mut snapshot).await?;
     let row = read::operator(&mut snapshot, &operator).await?.filter(|row| row.deleted_at.is_none());
     // Given back before Vault is asked: a slow Vault must not hold a connection to Postgres.
     snapshot.commit().await?;

@@ -17,7 +17,8 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use super::Internal;
 use crate::http::error::{Code, Problem, chain};
-use crate::store::postgres::read::{self, Step};
+use crate::store::postgres::sync_state::{self, SyncState};
+use crate::store::postgres::{Error, read};
 
 /// Size of the pieces that are sent.
 const PIECE: usize = 64 << 10;
@@ -30,7 +31,7 @@ const LONGEST: Duration = Duration::from_secs(120);
 pub(super) async fn table(State(internal): State<Internal>, headers: HeaderMap) -> Result<Response, Problem> {
     let permit = internal.streams.clone().acquire_owned().await.map_err(|_| Problem::new(Code::StoreUnavailable))?;
     let mut snapshot = read::snapshot(&internal.shared.stores.postgres).await?;
-    let step = read::step(&mut snapshot).await?;
+    let step = sync_state::read(&mut snapshot).await?;
     let tag = format!("\"g{}\"", step.generation);
     let mut response = if is_known(&headers, &tag) {
         StatusCode::NOT_MODIFIED.into_response()
@@ -56,7 +57,7 @@ fn is_known(headers: &HeaderMap, tag: &str) -> bool {
 
 type Pieces = mpsc::Sender<io::Result<Bytes>>;
 
-async fn send(snapshot: PgTransaction<'static>, step: Step, pieces: Pieces, _permit: OwnedSemaphorePermit) {
+async fn send(snapshot: PgTransaction<'static>, step: SyncState, pieces: Pieces, _permit: OwnedSemaphorePermit) {
     let sent = tokio::time::timeout(LONGEST, write(snapshot, step, &pieces)).await;
     let failure = match sent {
         Ok(Ok(())) => return,
@@ -70,8 +71,8 @@ async fn send(snapshot: PgTransaction<'static>, step: Step, pieces: Pieces, _per
     let _ = pieces.try_send(Err(failure));
 }
 
-async fn write(mut snapshot: PgTransaction<'static>, step: Step, pieces: &Pieces) -> Result<(), sqlx::Error> {
-    let encode = |error: serde_json::Error| sqlx::Error::Encode(error.into());
+async fn write(mut snapshot: PgTransaction<'static>, step: SyncState, pieces: &Pieces) -> Result<(), Error> {
+    let encode = |error: serde_json::Error| Error::Failed(sqlx::Error::Encode(error.into()));
     let commit = serde_json::to_string(&step.commit).map_err(encode)?;
     let mut piece = Vec::with_capacity(PIECE + 512);
     piece.extend_from_slice(format!(r#"{{"generation":{},"commit":{commit},"rows":["#, step.generation).as_bytes());

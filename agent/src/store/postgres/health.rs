@@ -7,10 +7,12 @@ use bindery_schema::value::OperatorId;
 use bindery_schema::wire::event::{CloudEvent, OPERATOR_HEALTH, OperatorHealth};
 use bindery_schema::wire::health::HealthView;
 use sqlx::types::Json;
-use sqlx::{PgPool, PgTransaction};
-use uuid::Uuid;
+use sqlx::{PgConnection, PgPool};
 
+use super::{Error, outbox, sync_state};
 use crate::health::reducer::Transition;
+use crate::leader::fence::Fence;
+use crate::outbox::append::event;
 
 /// A change of an operator's state, to be written down.
 #[derive(Debug, Clone)]
@@ -23,18 +25,9 @@ pub struct Change {
     pub view: HealthView,
 }
 
-/// What became of changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Recorded {
-    /// They are written.
-    Written,
-    /// Another agent leads with a higher fencing number; nothing was written.
-    Fenced,
-}
-
 /// The operators to watch, deleted ones left out, and when their states change. Thresholds that cannot be read are
 /// the default ones: an operator is better watched by those than not at all.
-pub async fn watched(pool: &PgPool) -> Result<BTreeMap<OperatorId, HealthThresholds>, sqlx::Error> {
+pub async fn watched(pool: &PgPool) -> Result<BTreeMap<OperatorId, HealthThresholds>, Error> {
     let rows: Vec<(String, Option<Json<serde_json::Value>>)> =
         sqlx::query_as("select id, spec -> 'health' from ops.operators where deleted_at is null").fetch_all(pool).await?;
     let thresholds = |value: Option<Json<serde_json::Value>>| {
@@ -44,7 +37,7 @@ pub async fn watched(pool: &PgPool) -> Result<BTreeMap<OperatorId, HealthThresho
 }
 
 /// The states as last written.
-pub async fn views(pool: &PgPool) -> Result<BTreeMap<OperatorId, HealthView>, sqlx::Error> {
+pub async fn views(pool: &PgPool) -> Result<BTreeMap<OperatorId, HealthView>, Error> {
     let rows: Vec<(String, Json<serde_json::Value>)> =
         sqlx::query_as("select operator_id, view from ops.operator_health").fetch_all(pool).await?;
     let view = |value: Json<serde_json::Value>| serde_json::from_value(value.0).ok();
@@ -52,7 +45,7 @@ pub async fn views(pool: &PgPool) -> Result<BTreeMap<OperatorId, HealthView>, sq
 }
 
 /// An operator's state as last written.
-pub async fn view(pool: &PgPool, operator: &OperatorId) -> Result<Option<HealthView>, sqlx::Error> {
+pub async fn view(pool: &PgPool, operator: &OperatorId) -> Result<Option<HealthView>, Error> {
     let found: Option<Json<HealthView>> = sqlx::query_scalar("select view from ops.operator_health where operator_id = $1")
         .bind(operator.as_str())
         .fetch_optional(pool)
@@ -60,24 +53,36 @@ pub async fn view(pool: &PgPool, operator: &OperatorId) -> Result<Option<HealthV
     Ok(found.map(|view| view.0))
 }
 
-/// Writes changes, their log rows and the events they owe, all or none. `fence` is the writer's fencing number.
-pub async fn record(pool: &PgPool, source: &str, fence: i64, changes: &[Change]) -> Result<Recorded, sqlx::Error> {
+/// Writes changes, their log rows and the events they owe, all or none; [`Error::Fenced`] where another agent leads.
+///
+/// The fence is compared with the lease, not with `ops.sync_state`: that row is locked throughout a step, and a change
+/// of health must not wait for one.
+pub async fn record(pool: &PgPool, environment: &str, fence: Fence, changes: &[Change]) -> Result<(), Error> {
     let mut transaction = pool.begin().await?;
-    let (generation, highest): (i64, i64) =
-        sqlx::query_as("select generation, fence from ops.sync_state for share").fetch_one(&mut *transaction).await?;
-    if highest > fence {
-        return Ok(Recorded::Fenced);
+    let newest: Option<i64> = sqlx::query_scalar("select fence from ops.leases where name = 'sync' for share")
+        .fetch_optional(&mut *transaction)
+        .await?;
+    if newest.is_some_and(|newest| newest > fence.number()) {
+        return Err(Error::Fenced);
     }
+    let generation = sync_state::read(&mut transaction).await?.generation;
     for change in changes {
         upsert(&mut transaction, change).await?;
         log(&mut transaction, change).await?;
-        owe(&mut transaction, source, generation, change).await?;
     }
-    transaction.commit().await?;
-    Ok(Recorded::Written)
+    let events: Vec<_> = changes.iter().map(|change| announcement(environment, generation, change)).collect();
+    outbox::append(&mut transaction, &events).await?;
+    Ok(transaction.commit().await?)
 }
 
-async fn upsert(transaction: &mut PgTransaction<'_>, change: &Change) -> Result<(), sqlx::Error> {
+fn announcement(environment: &str, generation: i64, change: &Change) -> CloudEvent {
+    let Transition { previous, state, reason, connector_id, at } = change.transition.clone();
+    let operator_id = change.operator.clone();
+    let data = OperatorHealth { operator_id, previous, state, reason, connector_id, at: at.into(), generation };
+    CloudEvent { time: at.into(), ..event(environment, OPERATOR_HEALTH, change.operator.as_str(), data) }
+}
+
+async fn upsert(connection: &mut PgConnection, change: &Change) -> Result<(), Error> {
     sqlx::query(
         "insert into ops.operator_health (operator_id, state, since, view) values ($1, $2, $3::timestamptz, $4)
          on conflict (operator_id) do update set state = excluded.state, since = excluded.since, view = excluded.view",
@@ -86,12 +91,12 @@ async fn upsert(transaction: &mut PgTransaction<'_>, change: &Change) -> Result<
     .bind(change.transition.state.as_str())
     .bind(change.transition.at.to_string())
     .bind(Json(&change.view))
-    .execute(&mut **transaction)
+    .execute(connection)
     .await?;
     Ok(())
 }
 
-async fn log(transaction: &mut PgTransaction<'_>, change: &Change) -> Result<(), sqlx::Error> {
+async fn log(connection: &mut PgConnection, change: &Change) -> Result<(), Error> {
     sqlx::query(
         "insert into ops.operator_health_log (operator_id, previous, state, reason, connector_id, at)
          values ($1, $2, $3, $4, $5, $6::timestamptz)",
@@ -102,36 +107,7 @@ async fn log(transaction: &mut PgTransaction<'_>, change: &Change) -> Result<(),
     .bind(&change.transition.reason)
     .bind(&change.transition.connector_id)
     .bind(change.transition.at.to_string())
-    .execute(&mut **transaction)
+    .execute(connection)
     .await?;
-    Ok(())
-}
-
-async fn owe(
-    transaction: &mut PgTransaction<'_>,
-    source: &str,
-    generation: i64,
-    change: &Change,
-) -> Result<(), sqlx::Error> {
-    let Transition { previous, state, reason, connector_id, at } = change.transition.clone();
-    let at = at.into();
-    let data = OperatorHealth { operator_id: change.operator.clone(), previous, state, reason, connector_id, at, generation };
-    let id = Uuid::now_v7();
-    let event = CloudEvent {
-        specversion: "1.0".to_owned(),
-        id: id.to_string(),
-        source: source.to_owned(),
-        event_type: OPERATOR_HEALTH.to_owned(),
-        subject: change.operator.to_string(),
-        time: at,
-        data: serde_json::to_value(data).map_err(|error| sqlx::Error::Encode(error.into()))?,
-    };
-    sqlx::query("insert into ops.outbox (id, subject, object_id, payload) values ($1, $2, $3, $4)")
-        .bind(id)
-        .bind(OPERATOR_HEALTH)
-        .bind(change.operator.as_str())
-        .bind(Json(event))
-        .execute(&mut **transaction)
-        .await?;
     Ok(())
 }

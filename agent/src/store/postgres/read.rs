@@ -4,9 +4,13 @@ use bindery_schema::operator::OperatorSpec;
 use bindery_schema::value::{Cost, E164Prefix, Instant, MnoId, OperatorId};
 use bindery_schema::wire::api::RouteRow;
 use futures::stream::{Stream, StreamExt as _};
-use jiff::Timestamp;
 use sqlx::types::Json;
-use sqlx::{FromRow, PgConnection, PgPool};
+use sqlx::{FromRow, PgConnection, PgPool, PgTransaction};
+
+use super::{Error, instant, parse};
+
+const OPERATORS: &str = "ops.operators";
+const RULES: &str = "ops.routing_rules";
 
 /// An operator's row.
 #[derive(Debug, Clone)]
@@ -29,16 +33,6 @@ pub struct OperatorRow {
     pub deleted_at: Option<Instant>,
 }
 
-/// The step the tables are at.
-#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
-pub struct Step {
-    /// Its number.
-    pub generation: i64,
-    /// Its commit.
-    pub commit: Option<String>,
-}
-
-/// Instants travel as microseconds since the epoch, which is what Postgres keeps.
 #[derive(FromRow)]
 struct Raw {
     id: String,
@@ -51,49 +45,35 @@ struct Raw {
     deleted: Option<i64>,
 }
 
-/// Reads a value back that only valid values were written to.
-fn valid<T: std::str::FromStr<Err: std::error::Error + Send + Sync + 'static>>(text: &str) -> Result<T, sqlx::Error> {
-    text.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))
-}
-
-pub(super) fn instant(micros: i64) -> Result<Instant, sqlx::Error> {
-    Timestamp::from_microsecond(micros).map(Into::into).map_err(|error| sqlx::Error::Decode(Box::new(error)))
-}
-
 impl TryFrom<Raw> for OperatorRow {
-    type Error = sqlx::Error;
+    type Error = Error;
 
-    fn try_from(raw: Raw) -> Result<Self, sqlx::Error> {
+    fn try_from(raw: Raw) -> Result<Self, Error> {
         Ok(Self {
-            id: valid(&raw.id)?,
-            mno: valid(&raw.mno_id)?,
+            id: parse(OPERATORS, &raw.id)?,
+            mno: parse(OPERATORS, &raw.mno_id)?,
             spec: raw.spec.0.without_sealed(),
             spec_hash: raw.spec_hash,
             commit: raw.source_commit,
-            created_at: instant(raw.created)?,
-            updated_at: instant(raw.updated)?,
-            deleted_at: raw.deleted.map(instant).transpose()?,
+            created_at: instant(raw.created),
+            updated_at: instant(raw.updated),
+            deleted_at: raw.deleted.map(instant),
         })
     }
 }
 
-/// The step the tables are at.
-pub async fn step(connection: &mut PgConnection) -> Result<Step, sqlx::Error> {
-    sqlx::query_as("select generation, applied_commit as commit from ops.sync_state").fetch_one(connection).await
-}
-
 /// Begins a transaction that sees one state of the tables throughout.
-pub async fn snapshot(pool: &PgPool) -> Result<sqlx::Transaction<'static, sqlx::Postgres>, sqlx::Error> {
-    pool.begin_with("begin isolation level repeatable read, read only").await
+pub async fn snapshot(pool: &PgPool) -> Result<PgTransaction<'static>, Error> {
+    Ok(pool.begin_with("begin isolation level repeatable read, read only").await?)
 }
 
 /// An operator, deleted or not.
-pub async fn operator(connection: &mut PgConnection, id: &OperatorId) -> Result<Option<OperatorRow>, sqlx::Error> {
+pub async fn operator(connection: &mut PgConnection, id: &OperatorId) -> Result<Option<OperatorRow>, Error> {
     let found: Option<Raw> = sqlx::query_as(
         "select id, mno_id, spec, spec_hash, source_commit,
-                (extract(epoch from created_at) * 1e6)::bigint as created,
-                (extract(epoch from updated_at) * 1e6)::bigint as updated,
-                (extract(epoch from deleted_at) * 1e6)::bigint as deleted
+                (extract(epoch from created_at) * 1000000)::bigint as created,
+                (extract(epoch from updated_at) * 1000000)::bigint as updated,
+                (extract(epoch from deleted_at) * 1000000)::bigint as deleted
          from ops.operators where id = $1",
     )
     .bind(id.as_str())
@@ -116,12 +96,12 @@ pub struct Selection {
 }
 
 /// Operators by id.
-pub async fn operators(connection: &mut PgConnection, page: &Selection) -> Result<Vec<OperatorRow>, sqlx::Error> {
+pub async fn operators(connection: &mut PgConnection, page: &Selection) -> Result<Vec<OperatorRow>, Error> {
     let found: Vec<Raw> = sqlx::query_as(
         r#"select id, mno_id, spec, spec_hash, source_commit,
-                  (extract(epoch from created_at) * 1e6)::bigint as created,
-                  (extract(epoch from updated_at) * 1e6)::bigint as updated,
-                  (extract(epoch from deleted_at) * 1e6)::bigint as deleted
+                  (extract(epoch from created_at) * 1000000)::bigint as created,
+                  (extract(epoch from updated_at) * 1000000)::bigint as updated,
+                  (extract(epoch from deleted_at) * 1000000)::bigint as deleted
            from ops.operators
            where id collate "C" > $1 and ($2::text is null or mno_id = $2) and ($3 or deleted_at is null)
            order by id collate "C" limit $4"#,
@@ -136,15 +116,13 @@ pub async fn operators(connection: &mut PgConnection, page: &Selection) -> Resul
 }
 
 /// Whether an operator exists and is not deleted.
-pub async fn exists(pool: &PgPool, id: &OperatorId) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar("select exists (select from ops.operators where id = $1 and deleted_at is null)")
-        .bind(id.as_str())
-        .fetch_one(pool)
-        .await
+pub async fn exists(pool: &PgPool, id: &OperatorId) -> Result<bool, Error> {
+    let query = sqlx::query_scalar("select exists (select from ops.operators where id = $1 and deleted_at is null)");
+    Ok(query.bind(id.as_str()).fetch_one(pool).await?)
 }
 
 /// Active rules of ACTIVE operators by prefix, priority and operator, row by row: there may be millions.
-pub fn routing_table(connection: &mut PgConnection) -> impl Stream<Item = Result<RouteRow, sqlx::Error>> + '_ {
+pub fn routing_table(connection: &mut PgConnection) -> impl Stream<Item = Result<RouteRow, Error>> + '_ {
     type Raw = (String, String, i32, i32, Option<String>, Option<String>);
     let rows = sqlx::query_as::<_, Raw>(
         r#"select r.prefix, r.operator_id, r.priority, r.weight, r.cost::text, r.currency
@@ -155,14 +133,14 @@ pub fn routing_table(connection: &mut PgConnection) -> impl Stream<Item = Result
     .fetch(connection);
     rows.map(|row| {
         let (prefix, operator, priority, weight, amount, currency) = row?;
-        let malformed = |what: &str| sqlx::Error::Decode(format!("a rule's {what} is out of range").into());
+        let malformed = |what: &str| Error::Corrupt { table: RULES, reason: format!("the {what} of {operator} {prefix}") };
         let cost = match (amount, currency) {
-            (Some(amount), Some(currency)) => Some(Cost { amount: valid(&amount)?, currency: valid(&currency)? }),
+            (Some(amount), Some(currency)) => Some(Cost { amount: parse(RULES, &amount)?, currency: parse(RULES, &currency)? }),
             _ => None,
         };
         Ok(RouteRow {
             prefix: E164Prefix::from_digits(&prefix).ok_or_else(|| malformed("prefix"))?,
-            operator: valid(&operator)?,
+            operator: parse(RULES, &operator)?,
             priority: priority.try_into().map_err(|_| malformed("priority"))?,
             weight: weight.try_into().map_err(|_| malformed("weight"))?,
             cost,
@@ -171,6 +149,7 @@ pub fn routing_table(connection: &mut PgConnection) -> impl Stream<Item = Result
 }
 
 /// Whether Postgres answers.
-pub async fn ping(pool: &PgPool) -> Result<(), sqlx::Error> {
-    sqlx::query("select 1").execute(pool).await.map(drop)
+pub async fn ping(pool: &PgPool) -> Result<(), Error> {
+    sqlx::query("select 1").execute(pool).await?;
+    Ok(())
 }

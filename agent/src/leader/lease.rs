@@ -1,0 +1,89 @@
+//! The lease: keeps two agents from doing the same work. Safety is [`super::fence`]'s business, not this one's.
+
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::PgPool;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::fence::Fence;
+use crate::store::postgres::{Error, leases};
+
+/// Name of the lease of the sync.
+const NAME: &str = "sync";
+/// How long a lease outlives its last renewal: the time after which another agent takes over.
+const TTL: Duration = Duration::from_secs(10);
+/// Time between two renewals, and between two attempts of a follower. Three may fail before the lease is gone.
+const RENEW: Duration = Duration::from_secs(3);
+/// Longest wait for one renewal.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Who this agent is to others: a name drawn once and kept beside its clone, so that an agent that was killed takes
+/// its own lease over at once when it is back.
+pub fn holder(data_dir: &Path) -> std::io::Result<String> {
+    let file = data_dir.join("agent-id");
+    if let Ok(id) = std::fs::read_to_string(&file)
+        && !id.trim().is_empty()
+    {
+        return Ok(id.trim().to_owned());
+    }
+    std::fs::create_dir_all(data_dir)?;
+    let id = Uuid::now_v7().to_string();
+    std::fs::write(&file, &id)?;
+    Ok(id)
+}
+
+/// Acquires the lease, renews it, and says in `leading` whether this agent has it. Gives it back at the end.
+pub async fn keep(pool: PgPool, holder: String, leading: watch::Sender<Option<Fence>>, cancel: CancellationToken) {
+    let mut renewed = tokio::time::Instant::now();
+    loop {
+        let now = *leading.borrow();
+        let turn = tokio::time::timeout(PATIENCE, turn(&pool, &holder, now)).await;
+        match turn {
+            Ok(Ok(fence)) => {
+                renewed = tokio::time::Instant::now();
+                change(&leading, fence);
+            }
+            // Postgres is away. The lease stays as long as no one else can have taken it.
+            Ok(Err(_)) | Err(_) if renewed.elapsed() > TTL => change(&leading, None),
+            Ok(Err(error)) => tracing::warn!(%error, "the lease could not be renewed"),
+            Err(_) => tracing::warn!("the lease could not be renewed in time"),
+        }
+        tokio::select! {
+            () = cancel.cancelled() => break,
+            () = tokio::time::sleep(RENEW) => {}
+        }
+    }
+    let fence = *leading.borrow();
+    if let Some(fence) = fence {
+        let release = async { leases::release(&mut *pool.acquire().await?, NAME, fence.number()).await };
+        if !matches!(tokio::time::timeout(PATIENCE, release).await, Ok(Ok(()))) {
+            tracing::warn!("the lease could not be given back; it expires by itself");
+        }
+    }
+}
+
+async fn turn(pool: &PgPool, holder: &str, leading: Option<Fence>) -> Result<Option<Fence>, Error> {
+    let mut connection = pool.acquire().await?;
+    if let Some(fence) = leading
+        && leases::renew(&mut connection, NAME, fence.number(), TTL).await?
+    {
+        return Ok(leading);
+    }
+    Ok(leases::acquire(&mut connection, NAME, holder, TTL).await?.map(Fence::new))
+}
+
+fn change(leading: &watch::Sender<Option<Fence>>, fence: Option<Fence>) {
+    let changed = leading.send_if_modified(|current| {
+        let changed = *current != fence;
+        *current = fence;
+        changed
+    });
+    match fence {
+        Some(fence) if changed => tracing::info!(fence = fence.number(), "this agent leads"),
+        None if changed => tracing::info!("this agent no longer leads"),
+        _ => {}
+    }
+}

@@ -1,0 +1,147 @@
+//! Wires an agent together and takes it apart in order.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use backon::{ExponentialBuilder, Retryable as _};
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Config;
+use crate::leader::lease;
+use crate::metrics::Metrics;
+use crate::outbox::relay;
+use crate::shared::Shared;
+use crate::store::{Stores, postgres};
+use crate::sync::reconcile::Reconciler;
+use crate::sync::status::Publisher;
+use crate::sync::{project, schedule};
+
+/// Longest wait for the parts to end once they are told to; longer than any of them gives itself.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A running agent. Dropping it ends it as a crash would; [`Agent::shutdown`] is the orderly end.
+pub struct Agent {
+    shared: Shared,
+    /// Everything but the lease, which is given back only when nothing needs it any more.
+    parts: JoinSet<&'static str>,
+    stop: CancellationToken,
+    lease: JoinSet<()>,
+    stop_lease: CancellationToken,
+}
+
+impl Agent {
+    /// Starts every part. Stores that are down are waited for in the background; only a configuration that cannot be
+    /// used is an error.
+    pub async fn start(config: Config) -> anyhow::Result<Self> {
+        // Only the first call in a process counts, and another provider that is there already is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let holder = lease::holder(&config.data_dir)?;
+        let metrics = Arc::new(Metrics::default());
+        let stores = Stores::connect(&config, &metrics).await?;
+        let (publisher, status) = Publisher::new(metrics.clone());
+        let (lead, leading) = watch::channel(None);
+        let shared = Shared {
+            config: Arc::new(config),
+            stores,
+            metrics,
+            status,
+            trigger: Arc::new(Notify::new()),
+            relay: Arc::new(Notify::new()),
+            leading,
+        };
+        let mut agent = Self {
+            shared: shared.clone(),
+            parts: JoinSet::new(),
+            stop: CancellationToken::new(),
+            lease: JoinSet::new(),
+            stop_lease: CancellationToken::new(),
+        };
+        let (pool, stop) = (shared.stores.postgres.clone(), agent.stop_lease.clone());
+        agent.lease.spawn(async move {
+            if prepare(&pool, &stop).await {
+                lease::keep(pool, holder, lead, stop).await;
+            }
+        });
+        let reconciler = Reconciler::new(shared, publisher);
+        agent.spawn("sync", |shared, stop| schedule::run(reconciler, shared, stop));
+        agent.spawn("relay", relay::run);
+        agent.spawn("projection", project::keep);
+        agent.spawn("vault token", renew_token);
+        Ok(agent)
+    }
+
+    /// Handles to the agent's state.
+    pub fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    /// Starts a part that ends when the token is cancelled.
+    pub fn spawn<F>(&mut self, name: &'static str, part: impl FnOnce(Shared, CancellationToken) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let part = part(self.shared.clone(), self.stop.clone());
+        self.parts.spawn(async move {
+            part.await;
+            name
+        });
+    }
+
+    /// Returns when a part ends by itself, which none should.
+    pub async fn failed(&mut self) -> anyhow::Error {
+        match self.parts.join_next().await {
+            Some(Ok(name)) => anyhow::anyhow!("the part `{name}` ended by itself"),
+            Some(Err(error)) => anyhow::Error::new(error).context("a part of the agent failed"),
+            None => anyhow::anyhow!("the agent has no parts"),
+        }
+    }
+
+    /// Stops the parts, lets a step under way come to its end, gives the lease back, closes the connections.
+    pub async fn shutdown(mut self) {
+        self.stop.cancel();
+        if tokio::time::timeout(PATIENCE, async { while self.parts.join_next().await.is_some() {} }).await.is_err() {
+            tracing::warn!("a part of the agent did not end in time");
+            self.parts.shutdown().await;
+        }
+        self.stop_lease.cancel();
+        if tokio::time::timeout(PATIENCE, self.lease.join_next()).await.is_err() {
+            self.lease.shutdown().await;
+        }
+        self.shared.stores.close().await;
+        tracing::info!("stopped");
+    }
+}
+
+/// Brings the tables up to date, for as long as it takes; `false` when told to stop before.
+async fn prepare(pool: &sqlx::PgPool, stop: &CancellationToken) -> bool {
+    let delays = ExponentialBuilder::default().with_jitter().with_max_delay(Duration::from_secs(5)).without_max_times();
+    let migrate = (|| postgres::migrate(pool)).retry(delays).notify(|error, after| {
+        tracing::warn!(error = error as &dyn std::error::Error, ?after, "the tables cannot be brought up to date yet");
+    });
+    tokio::select! {
+        result = migrate => result.is_ok(),
+        () = stop.cancelled() => false,
+    }
+}
+
+/// Renews Vault's token at half its life.
+async fn renew_token(shared: Shared, stop: CancellationToken) {
+    const NEVER_EXPIRES: Duration = Duration::from_secs(3600);
+    const AGAIN: Duration = Duration::from_secs(10);
+    loop {
+        let next = match shared.stores.vault.renew_token().await {
+            Ok(Some(life)) => (life / 2).max(Duration::from_secs(1)),
+            Ok(None) => NEVER_EXPIRES,
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "the token for Vault could not be renewed");
+                AGAIN
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(next) => {}
+        }
+    }
+}

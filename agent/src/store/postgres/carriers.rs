@@ -1,0 +1,208 @@
+//! `ops.mnos`, `ops.tps_contracts` and `routing.tenant_preferences`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bindery_schema::catalog::Mno;
+use bindery_schema::change::{Action, MnoChange};
+use bindery_schema::contract::{Contract, Direction, Reservation, TpsContractSpec};
+use bindery_schema::live::{LiveMno, MnoDetail};
+use bindery_schema::value::MnoId;
+use serde_json::Value;
+use sqlx::PgConnection;
+
+use super::{Error, json_of, parse};
+
+const MNOS: &str = "ops.mnos";
+const CONTRACTS: &str = "ops.tps_contracts";
+const RESERVATIONS: &str = "routing.tenant_preferences";
+
+/// Every carrier's hashes, tombstones included.
+pub async fn observe(connection: &mut PgConnection) -> Result<BTreeMap<MnoId, LiveMno>, Error> {
+    let rows: Vec<(String, String, String, bool)> =
+        sqlx::query_as("select id, spec_hash, contracts_hash, deleted_at is not null from ops.mnos")
+            .fetch_all(connection)
+            .await?;
+    let live = |(id, spec_hash, contracts_hash, deleted): (String, String, String, bool)| {
+        let spec_hash = parse(MNOS, &spec_hash)?;
+        let contracts_hash = parse(MNOS, &contracts_hash)?;
+        Ok((parse(MNOS, &id)?, LiveMno { spec_hash, contracts_hash, deleted, detail: None }))
+    };
+    rows.into_iter().map(live).collect()
+}
+
+/// The content of some carriers, tombstones included.
+pub async fn details(connection: &mut PgConnection, ids: &[MnoId]) -> Result<BTreeMap<MnoId, MnoDetail>, Error> {
+    let ids: Vec<&str> = ids.iter().map(MnoId::as_str).collect();
+    let rows: Vec<(String, Value)> = sqlx::query_as("select id, spec from ops.mnos where id = any($1)")
+        .bind(&ids)
+        .fetch_all(&mut *connection)
+        .await?;
+    let mut contracts = contracts_of(connection, Some(&ids)).await?;
+    let detail = |(id, spec): (String, Value)| {
+        let spec = serde_json::from_value(spec)
+            .map_err(|error| Error::Corrupt { table: MNOS, reason: format!("the spec of {id}: {error}") })?;
+        let id: MnoId = parse(MNOS, &id)?;
+        let contracts = Arc::new(contracts.remove(&id).unwrap_or_default());
+        Ok((id, MnoDetail { spec: Arc::new(spec), contracts }))
+    };
+    rows.into_iter().map(detail).collect()
+}
+
+/// The contracts and reservations of some carriers, or of all; those without any are left out.
+pub async fn contracts_of(
+    connection: &mut PgConnection,
+    ids: Option<&[&str]>,
+) -> Result<BTreeMap<MnoId, TpsContractSpec>, Error> {
+    let mut found: BTreeMap<MnoId, TpsContractSpec> = BTreeMap::new();
+    let rows: Vec<(String, String, String, i64, String, Option<String>, String, Value)> = sqlx::query_as(
+        "select mno_id, bind_direction, contract_ref, contracted_tps, effective_from::text, effective_to::text,
+                document, fine_schedule
+         from ops.tps_contracts where $1::text[] is null or mno_id = any($1)
+         order by mno_id, bind_direction desc, effective_from",
+    )
+    .bind(ids)
+    .fetch_all(&mut *connection)
+    .await?;
+    for (mno, direction, reference, tps, from, to, document, fines) in rows {
+        let contract = Contract {
+            reference: parse(CONTRACTS, &reference)?,
+            direction: direction_of(CONTRACTS, &direction)?,
+            contracted_tps: count(CONTRACTS, tps)?,
+            effective_from: parse(CONTRACTS, &from)?,
+            effective_to: to.map(|to| parse(CONTRACTS, &to)).transpose()?,
+            document: parse(CONTRACTS, &document)?,
+            fine_schedule: serde_json::from_value(fines)
+                .map_err(|error| Error::Corrupt { table: CONTRACTS, reason: format!("fines of {mno}: {error}") })?,
+        };
+        found.entry(parse(CONTRACTS, &mno)?).or_default().contracts.push(contract);
+    }
+    let rows: Vec<(String, String, String, i64, String, Option<String>)> = sqlx::query_as(
+        "select mno_id, tenant_id, bind_direction, reserved_tps, effective_from::text, effective_to::text
+         from routing.tenant_preferences where $1::text[] is null or mno_id = any($1)
+         order by mno_id, tenant_id, bind_direction desc, effective_from",
+    )
+    .bind(ids)
+    .fetch_all(connection)
+    .await?;
+    for (mno, tenant, direction, tps, from, to) in rows {
+        let reservation = Reservation {
+            tenant: parse(RESERVATIONS, &tenant)?,
+            direction: direction_of(RESERVATIONS, &direction)?,
+            reserved_tps: count(RESERVATIONS, tps)?,
+            effective_from: Some(parse(RESERVATIONS, &from)?),
+            effective_to: to.map(|to| parse(RESERVATIONS, &to)).transpose()?,
+        };
+        found.entry(parse(RESERVATIONS, &mno)?).or_default().reservations.push(reservation);
+    }
+    Ok(found)
+}
+
+/// Writes carriers as a plan wants them. Contracts are written anew with their carrier: there are few of them.
+pub async fn write(connection: &mut PgConnection, changes: &[MnoChange], commit: &str) -> Result<(), Error> {
+    let kept: Vec<(&MnoId, &Mno)> =
+        changes.iter().filter_map(|change| change.desired.as_ref().map(|mno| (&change.id, mno))).collect();
+    let gone: Vec<&str> =
+        changes.iter().filter(|change| change.action == Action::Delete).map(|change| change.id.as_str()).collect();
+    let touched: Vec<&str> = changes.iter().map(|change| change.id.as_str()).collect();
+
+    sqlx::query("delete from ops.tps_contracts where mno_id = any($1)").bind(&touched).execute(&mut *connection).await?;
+    sqlx::query("delete from routing.tenant_preferences where mno_id = any($1)")
+        .bind(&touched)
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query("update ops.mnos set deleted_at = now(), updated_at = now(), source_commit = $2 where id = any($1)")
+        .bind(&gone)
+        .bind(commit)
+        .execute(&mut *connection)
+        .await?;
+    upsert(connection, &kept, commit).await?;
+    insert_contracts(connection, &kept).await?;
+    insert_reservations(connection, &kept).await
+}
+
+async fn upsert(connection: &mut PgConnection, kept: &[(&MnoId, &Mno)], commit: &str) -> Result<(), Error> {
+    let column = |value: fn(&Mno) -> String| -> Vec<String> { kept.iter().map(|(_, mno)| value(mno)).collect() };
+    sqlx::query(
+        "insert into ops.mnos (id, name, country, spec, spec_hash, contracts_hash, source_path, source_commit)
+         select *, $8 from unnest($1::text[], $2::text[], $3::text[], $4::jsonb[], $5::text[], $6::text[], $7::text[])
+         on conflict (id) do update set name = excluded.name, country = excluded.country, spec = excluded.spec,
+             spec_hash = excluded.spec_hash, contracts_hash = excluded.contracts_hash,
+             source_path = excluded.source_path, source_commit = excluded.source_commit,
+             updated_at = now(), deleted_at = null",
+    )
+    .bind(kept.iter().map(|(id, _)| id.as_str()).collect::<Vec<_>>())
+    .bind(column(|mno| mno.spec.name.to_string()))
+    .bind(column(|mno| mno.spec.country.to_string()))
+    .bind(kept.iter().map(|(_, mno)| json_of(&*mno.spec)).collect::<Vec<_>>())
+    .bind(column(|mno| mno.spec_hash.to_string()))
+    .bind(column(|mno| mno.contracts_hash.to_string()))
+    .bind(column(|mno| mno.source.to_string()))
+    .bind(commit)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+async fn insert_contracts(connection: &mut PgConnection, kept: &[(&MnoId, &Mno)]) -> Result<(), Error> {
+    let rows: Vec<(&MnoId, &Contract)> =
+        kept.iter().flat_map(|(id, mno)| mno.contracts.contracts.iter().map(move |contract| (*id, contract))).collect();
+    sqlx::query(
+        "insert into ops.tps_contracts
+             (mno_id, bind_direction, contract_ref, contracted_tps, effective_from, effective_to, document, fine_schedule)
+         select m, d, r, t, f::date, e::date, u, s
+         from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::jsonb[])
+             as c (m, d, r, t, f, e, u, s)",
+    )
+    .bind(rows.iter().map(|(id, _)| id.as_str()).collect::<Vec<_>>())
+    .bind(rows.iter().map(|(_, c)| c.direction.as_str()).collect::<Vec<_>>())
+    .bind(rows.iter().map(|(_, c)| c.reference.as_str()).collect::<Vec<_>>())
+    .bind(rows.iter().map(|(_, c)| i64::from(c.contracted_tps)).collect::<Vec<_>>())
+    .bind(rows.iter().map(|(_, c)| c.effective_from.to_string()).collect::<Vec<_>>())
+    .bind(rows.iter().map(|(_, c)| c.effective_to.map(|day| day.to_string())).collect::<Vec<_>>())
+    .bind(rows.iter().map(|(_, c)| c.document.as_str()).collect::<Vec<_>>())
+    .bind(rows.iter().map(|(_, c)| json_of(&c.fine_schedule)).collect::<Vec<_>>())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+async fn insert_reservations(connection: &mut PgConnection, kept: &[(&MnoId, &Mno)]) -> Result<(), Error> {
+    let of = |(id, mno): &(&'_ MnoId, &'_ Mno)| -> Vec<(String, Reservation)> {
+        mno.contracts.reservations.iter().map(|reservation| (id.to_string(), reservation.clone())).collect()
+    };
+    let rows: Vec<(String, Reservation)> = kept.iter().flat_map(of).collect();
+    // The catalog has resolved every first day; the epoch stands for one it could not.
+    let from = |r: &Reservation| r.effective_from.map_or_else(|| "1970-01-01".to_owned(), |day| day.to_string());
+    sqlx::query(
+        "insert into routing.tenant_preferences
+             (mno_id, tenant_id, bind_direction, reserved_tps, effective_from, effective_to)
+         select m, t, d, r, f::date, e::date
+         from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[]) as p (m, t, d, r, f, e)",
+    )
+    .bind(rows.iter().map(|(id, _)| id.as_str()).collect::<Vec<_>>())
+    .bind(rows.iter().map(|(_, r)| r.tenant.as_str()).collect::<Vec<_>>())
+    .bind(rows.iter().map(|(_, r)| r.direction.as_str()).collect::<Vec<_>>())
+    .bind(rows.iter().map(|(_, r)| i64::from(r.reserved_tps)).collect::<Vec<_>>())
+    .bind(rows.iter().map(|(_, r)| from(r)).collect::<Vec<_>>())
+    .bind(rows.iter().map(|(_, r)| r.effective_to.map(|day| day.to_string())).collect::<Vec<_>>())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Ids of the carriers that exist.
+pub async fn ids(connection: &mut PgConnection) -> Result<Vec<MnoId>, Error> {
+    let ids: Vec<String> =
+        sqlx::query_scalar("select id from ops.mnos where deleted_at is null order by id").fetch_all(connection).await?;
+    ids.iter().map(|id| parse(MNOS, id)).collect()
+}
+
+fn direction_of(table: &'static str, text: &str) -> Result<Direction, Error> {
+    let found = Direction::ALL.into_iter().find(|direction| direction.as_str() == text);
+    found.ok_or_else(|| Error::Corrupt { table, reason: format!("direction `{text}`") })
+}
+
+fn count(table: &'static str, tps: i64) -> Result<u32, Error> {
+    u32::try_from(tps).map_err(|_| Error::Corrupt { table, reason: format!("{tps} messages a second") })
+}

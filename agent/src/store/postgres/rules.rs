@@ -1,0 +1,173 @@
+//! `ops.routing_rules` and `ops.routing_changes`.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use bindery_schema::change::ListChange;
+use bindery_schema::routes::Rule;
+use bindery_schema::value::{Cost, E164Prefix, OperatorId};
+use sqlx::PgConnection;
+
+use super::{Error, parse};
+
+const TABLE: &str = "ops.routing_rules";
+/// Bytes sent to the server at a time while copying.
+const CHUNK: usize = 256 * 1024;
+
+type Row = (String, String, i32, i32, Option<String>, Option<String>, bool, Option<String>, Option<String>);
+
+/// The rules of some operators in prefix order.
+pub async fn of(connection: &mut PgConnection, ids: &[&str]) -> Result<BTreeMap<OperatorId, Vec<Rule>>, Error> {
+    let rows: Vec<Row> = sqlx::query_as(
+        r#"select operator_id, prefix, priority, weight, cost::text, currency, active, narrows, split
+           from ops.routing_rules where operator_id = any($1) order by operator_id, prefix collate "C""#,
+    )
+    .bind(ids)
+    .fetch_all(connection)
+    .await?;
+    let mut rules: BTreeMap<OperatorId, Vec<Rule>> = BTreeMap::new();
+    for (operator, prefix, priority, weight, cost, currency, active, narrows, split) in rows {
+        let rule = Rule {
+            prefix: digits(&prefix)?,
+            priority: number(priority)?,
+            weight: number(weight)?,
+            cost: match (cost, currency) {
+                (Some(amount), Some(currency)) => {
+                    Some(Cost { amount: parse(TABLE, &amount)?, currency: parse(TABLE, &currency)? })
+                }
+                _ => None,
+            },
+            active,
+            narrows: narrows.map(|prefix| digits(&prefix)).transpose()?,
+            split: split.map(|name| parse(TABLE, &name)).transpose()?,
+        };
+        rules.entry(parse(TABLE, &operator)?).or_default().push(rule);
+    }
+    Ok(rules)
+}
+
+/// Carries out the rule changes of a step and notes each for the change feed. The changes are copied into a temporary
+/// table and merged, which is as good for one rule and many times faster for a million.
+pub async fn merge(
+    connection: &mut PgConnection,
+    changes: &[(&OperatorId, &ListChange<Rule>)],
+    generation: i64,
+) -> Result<(), Error> {
+    if changes.iter().all(|(_, change)| change.is_empty()) {
+        return Ok(());
+    }
+    sqlx::query(
+        "create temporary table routing_delta (operator_id text, prefix text, priority integer, weight integer,
+             cost numeric, currency text, active boolean, narrows text, split text, change text) on commit drop",
+    )
+    .execute(&mut *connection)
+    .await?;
+    let mut copy = connection.copy_in_raw("copy routing_delta from stdin").await?;
+    let mut buffer = String::new();
+    for (operator, change) in changes {
+        let added = change.added.iter().map(|rule| (rule, "added"));
+        let updated = change.updated.iter().map(|updated| (&updated.after, "updated"));
+        let removed = change.removed.iter().map(|rule| (rule, "removed"));
+        for (rule, kind) in added.chain(updated).chain(removed) {
+            line(&mut buffer, operator, rule, kind);
+            if buffer.len() >= CHUNK {
+                copy.send(std::mem::take(&mut buffer).into_bytes()).await?;
+            }
+        }
+    }
+    copy.send(buffer.into_bytes()).await?;
+    copy.finish().await?;
+    for statement in [
+        "analyze routing_delta",
+        "delete from ops.routing_rules r using routing_delta d
+         where d.change = 'removed' and r.operator_id = d.operator_id and r.prefix = d.prefix",
+        "insert into ops.routing_rules
+             (operator_id, prefix, priority, weight, cost, currency, active, narrows, split)
+         select operator_id, prefix, priority, weight, cost, currency, active, narrows, split
+         from routing_delta where change <> 'removed'
+         on conflict (operator_id, prefix) do update set priority = excluded.priority, weight = excluded.weight,
+             cost = excluded.cost, currency = excluded.currency, active = excluded.active,
+             narrows = excluded.narrows, split = excluded.split",
+    ] {
+        sqlx::query(statement).execute(&mut *connection).await?;
+    }
+    sqlx::query(
+        "insert into ops.routing_changes (generation, operator_id, prefix, change)
+         select $1, operator_id, prefix, change from routing_delta",
+    )
+    .bind(generation)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Removes every rule of some operators and notes each for the change feed.
+pub async fn remove_all(connection: &mut PgConnection, ids: &[&str], generation: i64) -> Result<(), Error> {
+    sqlx::query(
+        "with gone as (delete from ops.routing_rules where operator_id = any($1) returning operator_id, prefix)
+         insert into ops.routing_changes (generation, operator_id, prefix, change)
+         select $2, operator_id, prefix, 'removed' from gone",
+    )
+    .bind(ids)
+    .bind(generation)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Notes for the change feed that an operator's rules go, before it is renamed.
+pub async fn note_leaving(connection: &mut PgConnection, old: &OperatorId, generation: i64) -> Result<(), Error> {
+    sqlx::query(
+        "insert into ops.routing_changes (generation, operator_id, prefix, change)
+         select $2, operator_id, prefix, 'removed' from ops.routing_rules where operator_id = $1",
+    )
+    .bind(old.as_str())
+    .bind(generation)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Notes for the change feed that an operator's rules come, after it was renamed and its rules were merged.
+pub async fn note_arriving(connection: &mut PgConnection, new: &OperatorId, generation: i64) -> Result<(), Error> {
+    sqlx::query("delete from ops.routing_changes where operator_id = $1 and generation = $2")
+        .bind(new.as_str())
+        .bind(generation)
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query(
+        "insert into ops.routing_changes (generation, operator_id, prefix, change)
+         select $2, operator_id, prefix, 'added' from ops.routing_rules where operator_id = $1",
+    )
+    .bind(new.as_str())
+    .bind(generation)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// One line of COPY's text format. Only a name can hold a character that needs escaping there.
+fn line(out: &mut String, operator: &OperatorId, rule: &Rule, change: &str) {
+    const NULL: &str = "\\N";
+    let narrows = rule.narrows.map_or_else(|| NULL.to_owned(), E164Prefix::digits);
+    let split = rule.split.as_ref().map_or_else(|| NULL.to_owned(), |name| name.as_str().replace('\\', "\\\\"));
+    let (amount, currency) = rule.cost.map_or_else(
+        || (NULL.to_owned(), NULL.to_owned()),
+        |cost| (cost.amount.to_string(), cost.currency.to_string()),
+    );
+    let Rule { prefix, priority, weight, active, .. } = rule;
+    // Writing into a string does not fail.
+    let _ = writeln!(
+        out,
+        "{operator}\t{}\t{priority}\t{weight}\t{amount}\t{currency}\t{active}\t{narrows}\t{split}\t{change}",
+        prefix.digits()
+    );
+}
+
+fn digits(text: &str) -> Result<E164Prefix, Error> {
+    E164Prefix::from_digits(text).ok_or_else(|| Error::Corrupt { table: TABLE, reason: format!("prefix `{text}`") })
+}
+
+fn number(value: i32) -> Result<u16, Error> {
+    u16::try_from(value).map_err(|_| Error::Corrupt { table: TABLE, reason: format!("{value} is no priority or weight") })
+}

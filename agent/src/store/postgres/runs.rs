@@ -1,0 +1,53 @@
+//! `ops.sync_runs`: what became of each commit.
+
+use bindery_schema::value::Instant;
+use serde_json::Value;
+use sqlx::PgConnection;
+
+use super::Error;
+
+/// A run to be recorded.
+#[derive(Debug, Clone)]
+pub struct Run<'a> {
+    /// The commit.
+    pub commit: &'a str,
+    /// The commit that was applied before.
+    pub previous: Option<&'a str>,
+    /// `applied`, `rejected` or `held`.
+    pub outcome: &'static str,
+    /// The applied step.
+    pub generation: Option<i64>,
+    /// When it began.
+    pub started_at: Instant,
+    /// Counts, findings or guardrails.
+    pub detail: Value,
+    /// Commits in between that this one made needless.
+    pub skipped: &'a [String],
+}
+
+/// Records a run.
+pub async fn record(connection: &mut PgConnection, run: &Run<'_>) -> Result<(), Error> {
+    sqlx::query(
+        "insert into ops.sync_runs (commit, previous_commit, outcome, generation, started_at, detail, skipped)
+         values ($1, $2, $3, $4, $5::timestamptz, $6, $7)",
+    )
+    .bind(run.commit)
+    .bind(run.previous)
+    .bind(run.outcome)
+    .bind(run.generation)
+    .bind(run.started_at.to_string())
+    .bind(&run.detail)
+    .bind(serde_json::json!(run.skipped))
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Whether the last run ended this commit in this way: then there is nothing new to record or to tell.
+pub async fn is_last(connection: &mut PgConnection, commit: &str, outcome: &str) -> Result<bool, Error> {
+    let last: Option<(String, String)> =
+        sqlx::query_as("select commit, outcome from ops.sync_runs order by id desc limit 1")
+            .fetch_optional(connection)
+            .await?;
+    Ok(last.is_some_and(|last| last.0 == commit && last.1 == outcome))
+}

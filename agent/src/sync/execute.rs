@@ -1,0 +1,157 @@
+//! Carries a plan out. Makes no choice of its own: where it would have to choose, the plan lacks a field.
+//!
+//! Order: intents and passwords into Vault, one transaction in Postgres with the outbox, Redis, deletions in Vault.
+//! Until the transaction commits nothing has happened that cannot be taken back; once it has, the rest is only owed.
+
+use bindery_schema::change::{Action, MnoChange, OperatorChange};
+use bindery_schema::plan::Plan;
+use bindery_schema::value::Instant;
+use bindery_schema::wire::api::AppliedCommit;
+use serde_json::json;
+use sqlx::PgConnection;
+
+use super::fetch::History;
+use super::secrets::{self, Writes};
+use crate::leader::fence::Fence;
+use crate::outbox::append;
+use crate::shared::Shared;
+use crate::store::postgres::runs::Run;
+use crate::store::postgres::sync_state::SyncState;
+use crate::store::postgres::{self, audit, carriers, intents, operators, outbox, rules, runs, sync_state};
+
+/// A plan with what it rests on.
+#[derive(Debug)]
+pub struct Step<'a> {
+    /// What has to change.
+    pub plan: &'a Plan,
+    /// Its passwords.
+    pub writes: &'a Writes,
+    /// The commit to apply.
+    pub commit: &'a str,
+    /// What is known of it.
+    pub history: &'a History,
+    /// The step the plan was made against.
+    pub before: &'a SyncState,
+    /// When work on it began.
+    pub started_at: Instant,
+}
+
+/// Applies a step up to and including the transaction in Postgres.
+pub async fn apply(shared: &Shared, step: &Step<'_>, fence: Fence) -> Result<AppliedCommit, secrets::Error> {
+    let stores = &shared.stores;
+    let again = secrets::written(step.writes);
+    secrets::undo(stores, &again).await?;
+    secrets::write(stores, step.writes, step.commit, fence).await?;
+
+    let mut transaction = stores.postgres.begin().await?;
+    let applied = sync_state::advance(&mut transaction, step.commit, fence.number(), step.before.generation).await?;
+    write_rows(&mut transaction, step, applied.generation).await?;
+    record(&mut transaction, &shared.config.environment, step, &applied).await?;
+    let again: Vec<&str> = again.into_iter().collect();
+    intents::clear(&mut transaction, intents::Action::Write, &again).await?;
+    intents::record(&mut transaction, step.commit, &secrets::deletions(step.plan)).await?;
+    transaction.commit().await?;
+    shared.relay.notify_one();
+    Ok(applied)
+}
+
+async fn write_rows(connection: &mut PgConnection, step: &Step<'_>, generation: i64) -> Result<(), postgres::Error> {
+    let Step { plan, commit, .. } = step;
+    carriers_before(connection, plan, commit).await?;
+    let renamed = || plan.operators.iter().filter_map(|change| match &change.action {
+        Action::Rename { old_id } => Some((old_id, &change.id)),
+        _ => None,
+    });
+    for (old, new) in renamed() {
+        rules::note_leaving(connection, old, generation).await?;
+        operators::rename(connection, old, new).await?;
+    }
+    let (gone, kept): (Vec<_>, Vec<_>) = plan.operators.iter().partition(|change| change.action == Action::Delete);
+    let gone: Vec<&str> = gone.iter().map(|change| change.id.as_str()).collect();
+    rules::remove_all(connection, &gone, generation).await?;
+    operators::delete(connection, &gone, commit).await?;
+    let desired = |change: &&'_ OperatorChange| change.desired.clone().map(|desired| (change.id.clone(), desired));
+    let desired: Vec<_> = kept.iter().filter_map(desired).collect();
+    let rows: Vec<_> = desired.iter().map(|(id, desired)| (id, &**desired)).collect();
+    operators::upsert(connection, &rows, commit).await?;
+    let routes: Vec<_> = kept.iter().map(|change| (&change.id, &change.routes)).collect();
+    rules::merge(connection, &routes, generation).await?;
+    for (_, new) in renamed() {
+        rules::note_arriving(connection, new, generation).await?;
+    }
+    Ok(())
+}
+
+/// Carriers come before the operators that name them; one that goes is only marked, so it may be written here too.
+async fn carriers_before(connection: &mut PgConnection, plan: &Plan, commit: &str) -> Result<(), postgres::Error> {
+    if plan.mnos.is_empty() { Ok(()) } else { carriers::write(connection, &plan.mnos, commit).await }
+}
+
+async fn record(
+    connection: &mut PgConnection,
+    environment: &str,
+    step: &Step<'_>,
+    applied: &AppliedCommit,
+) -> Result<(), postgres::Error> {
+    let Step { plan, commit, history, before, started_at, .. } = step;
+    let plan_hash = plan.hash.to_string();
+    let detail = json!({
+        "counts": plan.counts(), "mnos": plan.mnos.len(), "planHash": plan_hash, "fastForward": history.fast_forward,
+        "released": !plan.holds.is_empty(),
+    });
+    let run = Run {
+        commit,
+        previous: before.commit.as_deref(),
+        outcome: "applied",
+        generation: Some(applied.generation),
+        started_at: *started_at,
+        detail: detail.clone(),
+        skipped: &history.skipped,
+    };
+    runs::record(connection, &run).await?;
+    let cause = audit::Cause {
+        author: &history.author,
+        committer: &history.committer,
+        commit,
+        generation: applied.generation,
+        plan_hash: &plan_hash,
+    };
+    let applied_entry = audit::Entry {
+        action: "sync.apply".to_owned(),
+        object: format!("commit/{commit}"),
+        detail: json!({ "counts": plan.counts(), "skipped": history.skipped, "holds": plan.holds }),
+    };
+    let entries: Vec<_> = [applied_entry]
+        .into_iter()
+        .chain(plan.mnos.iter().map(mno_entry))
+        .chain(plan.operators.iter().map(operator_entry))
+        .collect();
+    audit::append(connection, cause, &entries).await?;
+    let events = append::of_step(environment, plan, applied, before.commit.as_deref(), &history.author);
+    outbox::append(connection, &events).await
+}
+
+fn mno_entry(change: &MnoChange) -> audit::Entry {
+    audit::Entry {
+        action: format!("mno.{}", change.action.as_str()),
+        object: format!("mno/{}", change.id),
+        detail: json!({ "fields": change.fields, "contracts": change.contracts, "reservations": change.reservations }),
+    }
+}
+
+/// Rules are told by number: each of them is in the change feed of the step.
+fn operator_entry(change: &OperatorChange) -> audit::Entry {
+    let routes = &change.routes;
+    let old_id = if let Action::Rename { old_id } = &change.action { Some(old_id) } else { None };
+    audit::Entry {
+        action: format!("operator.{}", change.action.as_str()),
+        object: format!("operator/{}", change.id),
+        detail: json!({
+            "fields": change.fields,
+            "routes": { "added": routes.added.len(), "updated": routes.updated.len(), "removed": routes.removed.len() },
+            "credentials": change.credentials,
+            "mno": change.mno,
+            "oldId": old_id,
+        }),
+    }
+}

@@ -1,0 +1,192 @@
+//! The agent's bare clone and what it knows of commits.
+//!
+//! libgit2 blocks, so everything here runs on the pool for blocking work, and each call opens the clone anew: that
+//! takes a fraction of a millisecond and leaves nothing shared with a call that hangs. The clone is a cache; one that
+//! cannot be read is thrown away and made again.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use git2::{AutotagOption, Cred, CredentialType, Direction, FetchOptions, Oid, RemoteCallbacks, Repository, Sort};
+use tokio::task::JoinHandle;
+
+use crate::config;
+
+/// Longest time a fetch may take; a first clone of the largest repository seen takes a tenth of it.
+const TIMEOUT: Duration = Duration::from_secs(60);
+/// Where the followed branch lies in the clone.
+const TIP: &str = "refs/bindery/tip";
+/// Most commits between two steps that are listed one by one.
+const LISTED: usize = 1_000;
+
+/// Why the branch is not known.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The repository could not be reached or read.
+    #[error("the configuration repository cannot be fetched")]
+    Fetch(#[source] git2::Error),
+    /// It took too long.
+    #[error("the configuration repository did not answer in time")]
+    Timeout,
+    /// It is there, but the branch is not.
+    #[error("the configuration repository has no branch `{0}`")]
+    NoBranch(String),
+    /// The clone could not be read or written.
+    #[error("the agent's clone of the configuration repository cannot be used")]
+    Clone(#[source] git2::Error),
+    /// The work was cut off.
+    #[error("the fetch was cut off")]
+    Cut(#[source] tokio::task::JoinError),
+}
+
+/// What a step has to know of the commits it applies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct History {
+    /// `Name <mail>` of the tip's author.
+    pub author: String,
+    /// `Name <mail>` of the tip's committer.
+    pub committer: String,
+    /// Values of every `Bindery-Allow` trailer since the applied commit.
+    pub released: BTreeSet<String>,
+    /// Commits between the applied one and the tip, oldest first.
+    pub skipped: Vec<String>,
+    /// Whether the tip descends from the applied commit, as it does unless the branch was forced elsewhere.
+    pub fast_forward: bool,
+    /// Whether the clone still has the applied commit; a new clone after a forced push does not.
+    pub known: bool,
+}
+
+/// The bare clone.
+#[derive(Debug)]
+pub struct Clone {
+    path: PathBuf,
+    url: String,
+    branch: String,
+    running: Option<JoinHandle<Result<Oid, Error>>>,
+}
+
+impl Clone {
+    /// The clone below a data directory; made by the first fetch.
+    pub fn new(data_dir: &Path, config: &config::Repository) -> Self {
+        let (url, branch) = (config.url.clone(), config.branch.clone());
+        Self { path: data_dir.join("repository.git"), url, branch, running: None }
+    }
+
+    /// Where the clone lies.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Fetches the branch and returns its tip. A fetch that hangs is left to itself, and awaited by the next call.
+    pub async fn fetch(&mut self) -> Result<Oid, Error> {
+        let running = self.running.get_or_insert_with(|| {
+            let (path, url, branch) = (self.path.clone(), self.url.clone(), self.branch.clone());
+            tokio::task::spawn_blocking(move || fetch(&path, &url, &branch))
+        });
+        let Ok(result) = tokio::time::timeout(TIMEOUT, running).await else { return Err(Error::Timeout) };
+        self.running = None;
+        result.map_err(Error::Cut)?
+    }
+
+    /// Reads the commits from the applied one to the tip.
+    pub async fn history(&self, applied: Option<String>, tip: Oid) -> Result<History, Error> {
+        let path = self.path.clone();
+        let read = move || {
+            let repository = Repository::open_bare(path).map_err(Error::Clone)?;
+            history(&repository, applied.as_deref(), tip).map_err(Error::Clone)
+        };
+        tokio::task::spawn_blocking(read).await.map_err(Error::Cut)?
+    }
+
+    /// Throws the clone away: the next fetch makes it again.
+    pub fn discard(&self) {
+        if let Err(error) = std::fs::remove_dir_all(&self.path) {
+            tracing::warn!(%error, "the damaged clone could not be removed");
+        }
+    }
+}
+
+fn fetch(path: &Path, url: &str, branch: &str) -> Result<Oid, Error> {
+    let repository = Repository::open_bare(path).or_else(|_| Repository::init_bare(path)).map_err(Error::Clone)?;
+    let mut remote = repository.remote_anonymous(url).map_err(Error::Fetch)?;
+    let name = format!("refs/heads/{branch}");
+    let tip = {
+        let connection =
+            remote.connect_auth(Direction::Fetch, Some(callbacks()), None).map_err(Error::Fetch)?;
+        let heads = connection.list().map_err(Error::Fetch)?;
+        heads.iter().find(|head| head.name() == name).map(git2::RemoteHead::oid)
+    };
+    let tip = tip.ok_or_else(|| Error::NoBranch(branch.to_owned()))?;
+    if repository.refname_to_id(TIP) != Ok(tip) || repository.find_commit(tip).is_err() {
+        let mut options = FetchOptions::new();
+        options.remote_callbacks(callbacks()).download_tags(AutotagOption::None);
+        remote.fetch(&[format!("+{name}:{TIP}")], Some(&mut options), None).map_err(Error::Fetch)?;
+    }
+    // The branch may have moved between the two requests: what was fetched counts.
+    repository.refname_to_id(TIP).map_err(Error::Clone)
+}
+
+/// Credentials as git itself would find them, and an end to transfers that take too long.
+fn callbacks() -> RemoteCallbacks<'static> {
+    let deadline = Instant::now() + TIMEOUT;
+    let mut attempts = 0;
+    let mut callbacks = RemoteCallbacks::new();
+    callbacks.transfer_progress(move |_| Instant::now() < deadline);
+    callbacks.credentials(move |url, user, allowed| {
+        attempts += 1;
+        // libgit2 asks again after every refusal.
+        if attempts > 3 {
+            return Err(git2::Error::from_str("the server refuses every credential there is"));
+        }
+        if allowed.contains(CredentialType::SSH_KEY) {
+            return Cred::ssh_key_from_agent(user.unwrap_or("git"));
+        }
+        if allowed.contains(CredentialType::USER_PASS_PLAINTEXT) {
+            return Cred::credential_helper(&git2::Config::open_default()?, url, user);
+        }
+        Cred::default()
+    });
+    callbacks
+}
+
+fn history(repository: &Repository, applied: Option<&str>, tip: Oid) -> Result<History, git2::Error> {
+    let commit = repository.find_commit(tip)?;
+    let person = |signature: git2::Signature<'_>| {
+        let (name, mail) = (signature.name_bytes(), signature.email_bytes());
+        format!("{} <{}>", String::from_utf8_lossy(name), String::from_utf8_lossy(mail))
+    };
+    let mut history = History {
+        author: person(commit.author()),
+        committer: person(commit.committer()),
+        released: trailers(commit.message_bytes()),
+        skipped: Vec::new(),
+        fast_forward: true,
+        known: applied.is_some(),
+    };
+    let Some(applied) = applied else { return Ok(history) };
+    let Some(applied) = Oid::from_str(applied).ok().filter(|oid| repository.find_commit(*oid).is_ok()) else {
+        return Ok(History { fast_forward: false, known: false, ..history });
+    };
+    history.fast_forward = applied == tip || repository.graph_descendant_of(tip, applied)?;
+    let mut walk = repository.revwalk()?;
+    walk.set_sorting(Sort::TOPOLOGICAL | Sort::TIME)?;
+    walk.push(tip)?;
+    walk.hide(applied)?;
+    for oid in walk.take(LISTED) {
+        let oid = oid?;
+        if oid != tip {
+            history.released.extend(trailers(repository.find_commit(oid)?.message_bytes()));
+            history.skipped.push(oid.to_string());
+        }
+    }
+    history.skipped.reverse();
+    Ok(history)
+}
+
+fn trailers(message: &[u8]) -> BTreeSet<String> {
+    let message = String::from_utf8_lossy(message);
+    let Ok(trailers) = git2::message_trailers_strs(&message) else { return BTreeSet::new() };
+    let allows = trailers.iter().filter(|(key, _)| key.eq_ignore_ascii_case("Bindery-Allow"));
+    allows.map(|(_, value)| value.trim().to_owned()).collect()
+}

@@ -1,0 +1,435 @@
+//! One step: from a look at the branch to stores that are equal to it, or a reason why they are not.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use bindery_compiler::diagnostic::render::json;
+use bindery_compiler::seal::{self, Identities};
+use bindery_compiler::{Compiled, Compiler, Options, plan, source};
+use bindery_schema::catalog::Catalog;
+use bindery_schema::plan::Plan;
+use bindery_schema::policy::PolicySpec;
+use bindery_schema::value::Instant;
+use bindery_schema::wire::api::{AppliedCommit, Blocked, SyncPhase};
+use bindery_schema::wire::event;
+use git2::Oid;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::execute::{self, Step};
+use super::fetch::{self, History};
+use super::secrets::{self, Unusable, Writes};
+use super::status::Publisher;
+use super::{observe, project};
+use crate::leader::fence::Fence;
+use crate::outbox::append;
+use crate::shared::Shared;
+use crate::store::postgres::runs::Run;
+use crate::store::postgres::sync_state::SyncState;
+use crate::store::postgres::{self, outbox, runs, sync_state};
+
+/// Findings of a rejected commit that are kept; the first ones are those to mend first.
+const FINDINGS_KEPT: usize = 200;
+
+/// Why a step did not come to its end. It is tried again.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// See [`fetch::Error`].
+    #[error(transparent)]
+    Fetch(#[from] fetch::Error),
+    /// The tree of a commit could not be read.
+    #[error("the commit cannot be read from the agent's clone")]
+    Source(#[source] source::Error),
+    /// See [`postgres::Error`].
+    #[error(transparent)]
+    Postgres(#[from] postgres::Error),
+    /// See [`secrets::Error`].
+    #[error(transparent)]
+    Secrets(#[from] secrets::Error),
+    /// The identities cannot be read.
+    #[error("the file of age identities cannot be used")]
+    Identities(#[source] seal::Error),
+    /// The planner was not given what it asked for.
+    #[error("the plan lacks an observation")]
+    Plan(#[from] plan::MissingDetail),
+    /// Work on another thread was cut off.
+    #[error("the step was cut off")]
+    Cut(#[from] tokio::task::JoinError),
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Postgres(error.into())
+    }
+}
+
+/// How a step ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// The tip was applied.
+    Applied,
+    /// There was nothing to do.
+    Unchanged,
+    /// The tip does not compile, or a password of it cannot be opened.
+    Rejected,
+    /// A guardrail holds the plan.
+    Held,
+}
+
+impl Outcome {
+    /// As metrics and run rows call it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Applied => "applied",
+            Self::Unchanged => "unchanged",
+            Self::Rejected => "rejected",
+            Self::Held => "held",
+        }
+    }
+}
+
+/// What the last full look found, so that the next one can be short.
+#[derive(Debug, Clone)]
+struct Seen {
+    tip: Oid,
+    generation: i64,
+    /// When time alone changes what the tip means.
+    due: Option<Timestamp>,
+    blocked: Option<(Outcome, Blocked)>,
+}
+
+/// Takes steps, one after the other.
+pub struct Reconciler {
+    shared: Shared,
+    status: Publisher,
+    clone: fetch::Clone,
+    compiler: Compiler,
+    seen: Option<Seen>,
+    /// The policy of the applied commit: a commit cannot loosen the guardrails it is held by.
+    policy: Option<(String, PolicySpec)>,
+}
+
+/// The tip with all that was found out about it.
+struct Candidate {
+    commit: Oid,
+    history: History,
+    before: SyncState,
+    now: Timestamp,
+}
+
+impl Reconciler {
+    /// A reconciler that has not looked yet.
+    pub fn new(shared: Shared, status: Publisher) -> Self {
+        let clone = fetch::Clone::new(&shared.config.data_dir, &shared.config.repository);
+        Self { shared, status, clone, compiler: Compiler::default(), seen: None, policy: None }
+    }
+
+    /// The status, for what happens between steps.
+    pub fn status(&self) -> &Publisher {
+        &self.status
+    }
+
+    /// Whether the branch has moved since it was last looked at.
+    pub async fn has_moved(&mut self) -> bool {
+        let known = self.status.wanted();
+        self.clone.fetch().await.is_ok_and(|tip| known != Some(tip.to_string()))
+    }
+
+    /// Publishes the step the leader has applied.
+    pub async fn follow(&mut self) -> Result<(), Error> {
+        let state = sync_state::read(&mut *self.shared.stores.postgres.acquire().await?).await?;
+        self.status.applied(state.applied());
+        self.seen = None;
+        Ok(())
+    }
+
+    /// Takes one step.
+    pub async fn step(&mut self, fence: Fence) -> Result<Outcome, Error> {
+        let tip = self.clone.fetch().await?;
+        self.status.fetched(&tip.to_string());
+        let before = sync_state::read(&mut *self.shared.stores.postgres.acquire().await?).await?;
+        self.status.applied(before.applied());
+        let now = Timestamp::now();
+        if let Some(outcome) = self.as_seen(tip, before.generation, now) {
+            return Ok(outcome);
+        }
+        self.seen = None;
+        self.status.applying();
+        secrets::delete(&self.shared.stores).await?;
+        let compiled = self.compile(tip, now).await?;
+        let Some(catalog) = compiled.catalog().cloned().map(Arc::new) else {
+            let history = self.clone.history(before.commit.clone(), tip).await?;
+            let candidate = Candidate { commit: tip, history, before, now };
+            let errors = compiled.error_count();
+            let reason = format!("the commit does not compile: {errors} error{}", if errors == 1 { "" } else { "s" });
+            let findings = json::findings(&compiled.findings, &compiled.sources);
+            return self.reject(&candidate, reason, findings, fence).await;
+        };
+        drop(compiled);
+        let (live, before) = observe::observe(&self.shared.stores.postgres, &catalog, now).await?;
+        let history = self.clone.history(before.commit.clone(), tip).await?;
+        let candidate = Candidate { commit: tip, history, before, now };
+        let policy = self.policy_in_force(&candidate, &catalog).await?;
+        let (planned, wanted) = (catalog.clone(), catalog.clone());
+        let plan = tokio::task::spawn_blocking(move || plan::plan(&planned, &live, &policy, now)).await??;
+        if plan.is_empty() && candidate.before.commit.as_deref() == Some(tip.to_string().as_str()) {
+            secrets::undo(&self.shared.stores, &std::collections::BTreeSet::new()).await?;
+            self.arrived(&candidate, &catalog, candidate.before.generation);
+            return Ok(Outcome::Unchanged);
+        }
+        if !plan.holds.is_empty() && !is_released(&plan, &candidate.history) {
+            return self.hold(&candidate, &catalog, &plan, fence).await;
+        }
+        let (plan, writes) = self.open(plan, wanted).await?;
+        match writes {
+            Ok(writes) => self.apply(&candidate, &catalog, &plan, &writes, fence).await,
+            Err(unusable) => self.reject(&candidate, unusable.to_string(), Vec::new(), fence).await,
+        }
+    }
+
+    /// The outcome of the last look, where nothing has changed since.
+    fn as_seen(&self, tip: Oid, generation: i64, now: Timestamp) -> Option<Outcome> {
+        let seen = self.seen.as_ref().filter(|seen| seen.tip == tip && seen.generation == generation)?;
+        if seen.due.is_some_and(|due| due <= now) {
+            return None;
+        }
+        match &seen.blocked {
+            Some((outcome, blocked)) => {
+                self.status.blocked(phase(*outcome), blocked.clone());
+                Some(*outcome)
+            }
+            None => {
+                self.status.in_sync();
+                Some(Outcome::Unchanged)
+            }
+        }
+    }
+
+    async fn compile(&mut self, commit: Oid, now: Timestamp) -> Result<Compiled, Error> {
+        let mut compiler = std::mem::take(&mut self.compiler);
+        let path = self.clone.path().to_owned();
+        let options = Options { now, environment: Some(self.shared.config.environment.clone()) };
+        let compile = move || {
+            let result = compile(&mut compiler, &path, commit, &options);
+            (compiler, result)
+        };
+        let (compiler, result) = tokio::task::spawn_blocking(compile).await?;
+        self.compiler = compiler;
+        result.map_err(|error| {
+            // The only thing a compile of a fetched commit can fail at is a clone that lacks parts.
+            self.clone.discard();
+            Error::Source(error)
+        })
+    }
+
+    /// The guardrails of the applied commit, or the tip's own where nothing was applied or it can no longer be read.
+    async fn policy_in_force(&mut self, candidate: &Candidate, catalog: &Catalog) -> Result<PolicySpec, Error> {
+        let Some(applied) = candidate.before.commit.clone() else { return Ok(catalog.policy.clone()) };
+        if let Some((commit, policy)) = &self.policy
+            && *commit == applied
+        {
+            return Ok(policy.clone());
+        }
+        if !candidate.history.known {
+            return Ok(catalog.policy.clone());
+        }
+        let Ok(oid) = Oid::from_str(&applied) else { return Ok(catalog.policy.clone()) };
+        let compiled = self.compile(oid, candidate.now).await?;
+        let policy = compiled.catalog().map_or_else(|| catalog.policy.clone(), |catalog| catalog.policy.clone());
+        self.policy = Some((applied, policy.clone()));
+        Ok(policy)
+    }
+
+    async fn open(&self, plan: Plan, catalog: Arc<Catalog>) -> Result<(Plan, Result<Writes, Unusable>), Error> {
+        let file = self.shared.config.secrets.identity_file.clone();
+        let open = move || {
+            // Read anew each time: identities are rotated by replacing the file.
+            let identities = file.map(|file| Identities::read(&file)).transpose().map_err(Error::Identities)?;
+            let writes = secrets::open(&plan, &catalog, identities.as_ref());
+            Ok((plan, writes))
+        };
+        tokio::task::spawn_blocking(open).await?
+    }
+
+    async fn apply(
+        &mut self,
+        candidate: &Candidate,
+        catalog: &Catalog,
+        plan: &Plan,
+        writes: &Writes,
+        fence: Fence,
+    ) -> Result<Outcome, Error> {
+        let commit = candidate.commit.to_string();
+        let step = Step {
+            plan,
+            writes,
+            commit: &commit,
+            history: &candidate.history,
+            before: &candidate.before,
+            started_at: candidate.now.into(),
+        };
+        let applied = execute::apply(&self.shared, &step, fence).await?;
+        project::degraded(
+            &self.shared,
+            &project::show(&self.shared.stores, plan, &applied, candidate.now).await,
+        );
+        self.policy = Some((commit, catalog.policy.clone()));
+        self.report(candidate, catalog, plan, &applied);
+        secrets::delete(&self.shared.stores).await?;
+        self.arrived(candidate, catalog, applied.generation);
+        Ok(Outcome::Applied)
+    }
+
+    fn report(&self, candidate: &Candidate, catalog: &Catalog, plan: &Plan, applied: &AppliedCommit) {
+        let metrics = &self.shared.metrics;
+        for change in &plan.operators {
+            let action = crate::metrics::Action { action: change.action.as_str() };
+            metrics.operator_changes.get_or_create(&action).inc();
+        }
+        let counts = plan.counts();
+        let millis = u64::try_from(Timestamp::now().duration_since(candidate.now).as_millis()).unwrap_or_default();
+        tracing::info!(
+            commit = applied.commit,
+            generation = applied.generation,
+            created = counts.created,
+            updated = counts.updated,
+            deleted = counts.deleted,
+            restored = counts.restored,
+            renamed = counts.renamed,
+            routes = counts.routes,
+            mnos = plan.mnos.len(),
+            operators = catalog.operators.len(),
+            skipped = candidate.history.skipped.len(),
+            forced = !candidate.history.fast_forward,
+            millis,
+            "applied"
+        );
+        self.status.applied(Some(applied.clone()));
+    }
+
+    /// The stores are equal to the tip.
+    fn arrived(&mut self, candidate: &Candidate, catalog: &Catalog, generation: i64) {
+        let metrics = &self.shared.metrics;
+        metrics.operators.set(i64::try_from(catalog.operators.len()).unwrap_or_default());
+        metrics.routing_rules.set(i64::try_from(catalog.rule_count()).unwrap_or_default());
+        self.seen =
+            Some(Seen { tip: candidate.commit, generation, due: next_due(catalog, candidate.now), blocked: None });
+        self.status.in_sync();
+    }
+
+    async fn reject(
+        &mut self,
+        candidate: &Candidate,
+        reason: String,
+        mut findings: Vec<Value>,
+        fence: Fence,
+    ) -> Result<Outcome, Error> {
+        let total = findings.len();
+        findings.truncate(FINDINGS_KEPT);
+        let next_step = "the last good commit stays applied; `bindery check` shows what to mend: commit that, or revert";
+        let blocked = Blocked {
+            commit: candidate.commit.to_string(),
+            reason: reason.clone(),
+            findings: findings.clone(),
+            holds: Vec::new(),
+            plan_hash: None,
+            since: Instant::from(Timestamp::now()),
+            next_step: next_step.to_owned(),
+        };
+        let detail = json!({ "reason": reason, "findings": findings, "findingCount": total });
+        self.block(candidate, Outcome::Rejected, blocked, detail, None, fence).await
+    }
+
+    async fn hold(
+        &mut self,
+        candidate: &Candidate,
+        catalog: &Catalog,
+        plan: &Plan,
+        fence: Fence,
+    ) -> Result<Outcome, Error> {
+        let plan_hash = plan.hash.to_string();
+        let blocked = Blocked {
+            commit: candidate.commit.to_string(),
+            reason: "a guardrail of the policy holds the plan".to_owned(),
+            findings: Vec::new(),
+            holds: plan.holds.iter().map(|hold| format!("{}: {}", hold.guardrail, hold.message)).collect(),
+            plan_hash: Some(plan_hash.clone()),
+            since: Instant::from(Timestamp::now()),
+            next_step: format!("revert, or release exactly this plan by a commit with the trailer `Bindery-Allow: {plan_hash}`"),
+        };
+        let detail = json!({ "holds": plan.holds, "planHash": plan_hash, "counts": plan.counts() });
+        self.block(candidate, Outcome::Held, blocked, detail, next_due(catalog, candidate.now), fence).await
+    }
+
+    /// Leaves the last good commit in place, and says so once: a row, an event, the status, a metric.
+    async fn block(
+        &mut self,
+        candidate: &Candidate,
+        outcome: Outcome,
+        blocked: Blocked,
+        detail: Value,
+        due: Option<Timestamp>,
+        fence: Fence,
+    ) -> Result<Outcome, Error> {
+        secrets::undo(&self.shared.stores, &std::collections::BTreeSet::new()).await?;
+        let Candidate { history, before, .. } = candidate;
+        let mut transaction = self.shared.stores.postgres.begin().await?;
+        fence.hold(&mut transaction).await?;
+        if !runs::is_last(&mut transaction, &blocked.commit, outcome.as_str()).await? {
+            let previous = before.commit.as_deref();
+            let event_type = if outcome == Outcome::Held { event::SYNC_HELD } else { event::SYNC_REJECTED };
+            let environment = &self.shared.config.environment;
+            let told = append::sync(
+                environment,
+                event_type,
+                &blocked.commit,
+                previous,
+                before.generation,
+                &history.author,
+                detail.clone(),
+            );
+            outbox::append(&mut transaction, &[told]).await?;
+            let run = Run {
+                commit: &blocked.commit,
+                previous,
+                outcome: outcome.as_str(),
+                generation: None,
+                started_at: candidate.now.into(),
+                detail,
+                skipped: &history.skipped,
+            };
+            runs::record(&mut transaction, &run).await?;
+        }
+        transaction.commit().await?;
+        self.shared.relay.notify_one();
+        tracing::warn!(commit = blocked.commit, reason = blocked.reason, outcome = outcome.as_str(), "not applied");
+        self.status.blocked(phase(outcome), blocked.clone());
+        let generation = before.generation;
+        self.seen = Some(Seen { tip: candidate.commit, generation, due, blocked: Some((outcome, blocked)) });
+        Ok(outcome)
+    }
+}
+
+fn compile(
+    compiler: &mut Compiler,
+    path: &Path,
+    commit: Oid,
+    options: &Options,
+) -> Result<Compiled, source::Error> {
+    let repository = git2::Repository::open_bare(path)?;
+    compiler.compile_revision(&repository, commit, options)
+}
+
+fn phase(outcome: Outcome) -> SyncPhase {
+    if outcome == Outcome::Held { SyncPhase::Held } else { SyncPhase::Rejected }
+}
+
+fn is_released(plan: &Plan, history: &History) -> bool {
+    history.released.contains(&plan.hash.to_string()) || history.released.contains(&plan.hash.short())
+}
+
+/// When the next rename takes effect.
+fn next_due(catalog: &Catalog, now: Timestamp) -> Option<Timestamp> {
+    let renames = catalog.operators.values().filter_map(|operator| operator.renamed_from.as_ref());
+    renames.map(|renamed| renamed.effective_at.timestamp()).filter(|at| *at > now).min()
+}

@@ -1,0 +1,218 @@
+//! Passwords: opened from git, written to Vault before the transaction, deleted after it.
+//!
+//! A durable intent goes before every write, so whoever comes after a crash knows which passwords may be ahead of
+//! Postgres. Where the next plan writes the same operator's password again, that finishes it; where it does not, the
+//! version from before is put back. With a version 1 engine there is no version to put back: documented as weaker.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use bindery_compiler::seal::{self, Identities};
+use bindery_schema::catalog::Catalog;
+use bindery_schema::change::{Action, CredentialsChange, OperatorChange};
+use bindery_schema::plan::Plan;
+use bindery_schema::secret::Secret;
+use bindery_schema::value::OperatorId;
+use futures::FutureExt as _;
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+
+use crate::leader::fence::Fence;
+use crate::store::Stores;
+use crate::store::postgres::{self, intents};
+use crate::store::vault::{self, Vault};
+
+/// Requests to Vault at a time: enough to hide the round trip, few enough to leave a small server room.
+const PARALLEL: usize = 16;
+
+/// Why passwords could not be brought where they belong.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// See [`vault::Error`].
+    #[error(transparent)]
+    Vault(#[from] vault::Error),
+    /// See [`postgres::Error`].
+    #[error(transparent)]
+    Postgres(#[from] postgres::Error),
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Postgres(error.into())
+    }
+}
+
+/// A sealed password that cannot be used: the commit is rejected.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Unusable(String);
+
+/// One write into Vault.
+#[derive(Debug)]
+struct Write {
+    operator: OperatorId,
+    system_id: String,
+    content: Content,
+}
+
+/// Where the password comes from.
+#[derive(Debug)]
+enum Content {
+    /// From git.
+    Sealed(Secret),
+    /// From Vault: an operator that is renamed, or whose `systemId` changes, keeps its password.
+    Kept { from: OperatorId },
+    /// From Vault's deleted ones.
+    Deleted,
+}
+
+/// What a plan does in Vault, with every sealed password opened.
+#[derive(Debug, Default)]
+pub struct Writes(Vec<Write>);
+
+/// Opens every password a plan writes. Blocks for about a tenth of a millisecond each.
+pub fn open(plan: &Plan, catalog: &Catalog, identities: Option<&Identities>) -> Result<Writes, Unusable> {
+    let mut writes = Vec::new();
+    for change in &plan.operators {
+        let Some(desired) = &change.desired else { continue };
+        let content = match (change.credentials, &change.action) {
+            (CredentialsChange::Write, _) => match desired.spec.sealed() {
+                Some(sealed) => Content::Sealed(unseal(change, sealed, catalog, identities)?),
+                None => continue,
+            },
+            (_, Action::Restore) => Content::Deleted,
+            (_, Action::Rename { old_id }) => Content::Kept { from: old_id.clone() },
+            (_, Action::Update) if change.fields.iter().any(|field| field.path == "smpp.systemId") => {
+                Content::Kept { from: change.id.clone() }
+            }
+            _ => continue,
+        };
+        let system_id = desired.spec.smpp.system_id.to_string();
+        writes.push(Write { operator: change.id.clone(), system_id, content });
+    }
+    Ok(Writes(writes))
+}
+
+fn unseal(
+    change: &OperatorChange,
+    sealed: &str,
+    catalog: &Catalog,
+    identities: Option<&Identities>,
+) -> Result<Secret, Unusable> {
+    let id = &change.id;
+    let Some(identities) = identities else {
+        return Err(Unusable(format!(
+            "the password of `{id}` is sealed, and this agent has no identity to open it: set secrets.identity_file"
+        )));
+    };
+    // Until a rename is due the stores have the former id, while the value may be sealed for either.
+    let renamed = change.desired.as_ref().and_then(|desired| desired.renamed_from.as_ref());
+    let former = renamed.map(|renamed| &renamed.id);
+    let in_tree = if former == Some(id) { id_in_tree(catalog, id) } else { None };
+    seal::open(sealed, in_tree.unwrap_or(id), former, identities).map_err(|error| Unusable(error.to_string()))
+}
+
+fn id_in_tree<'a>(catalog: &'a Catalog, former: &OperatorId) -> Option<&'a OperatorId> {
+    let renamed = catalog.operators.iter().find(|(_, operator)| {
+        operator.renamed_from.as_ref().is_some_and(|renamed| renamed.id == *former)
+    });
+    renamed.map(|(id, _)| id)
+}
+
+/// Notes the intents and writes. When this fails, the intents stay.
+pub async fn write(stores: &Stores, writes: &Writes, commit: &str, fence: Fence) -> Result<(), Error> {
+    if writes.0.is_empty() {
+        return Ok(());
+    }
+    let version = |write: &Write| {
+        let (vault, id) = (stores.vault.clone(), write.operator.clone());
+        async move { vault.version(&id).await.map(|version| (id, version)) }.boxed()
+    };
+    let versions: BTreeMap<OperatorId, Option<u64>> =
+        stream::iter(writes.0.iter().map(version).collect::<Vec<_>>()).buffer_unordered(PARALLEL).try_collect().await?;
+    let noted: Vec<intents::Intent> = versions
+        .iter()
+        .map(|(id, version)| intents::Intent { operator: id.clone(), action: intents::Action::Write, version: *version })
+        .collect();
+    let mut transaction = stores.postgres.begin().await?;
+    fence.hold(&mut transaction).await?;
+    intents::record(&mut transaction, commit, &noted).await?;
+    transaction.commit().await?;
+
+    let versions = Arc::new(versions);
+    let carry_out = |write| {
+        let (vault, versions) = (stores.vault.clone(), versions.clone());
+        async move { write_one(&vault, write, versions.get(&write.operator).copied().flatten()).await }.boxed()
+    };
+    stream::iter(writes.0.iter().map(carry_out).collect::<Vec<_>>()).buffer_unordered(PARALLEL).try_collect::<()>().await?;
+    Ok(())
+}
+
+async fn write_one(vault: &Vault, write: &Write, version: Option<u64>) -> Result<(), vault::Error> {
+    let Write { operator, system_id, content } = write;
+    match content {
+        Content::Sealed(password) => vault.write_credentials(operator, system_id, password, version).await.map(drop),
+        Content::Kept { from } => match vault.read_credentials(from).await? {
+            Some(kept) => vault.write_credentials(operator, system_id, &kept.password, version).await.map(drop),
+            None => Ok(()),
+        },
+        Content::Deleted => vault.undelete(operator).await.map(drop),
+    }
+}
+
+/// The operators whose intents a step's transaction clears, because it makes their writes good.
+pub fn written(writes: &Writes) -> BTreeSet<&str> {
+    writes.0.iter().map(|write| write.operator.as_str()).collect()
+}
+
+/// Intents of the deletions a plan brings. They are noted in the step's transaction and carried out after it.
+pub fn deletions(plan: &Plan) -> Vec<intents::Intent> {
+    let gone = plan.operators.iter().filter_map(|change| match &change.action {
+        Action::Delete => Some(&change.id),
+        Action::Rename { old_id } => Some(old_id),
+        _ => (change.credentials == CredentialsChange::Delete).then_some(&change.id),
+    });
+    gone.map(|id| intents::Intent { operator: id.clone(), action: intents::Action::Delete, version: None }).collect()
+}
+
+/// Carries out every deletion that is owed.
+pub async fn delete(stores: &Stores) -> Result<(), Error> {
+    let open = intents::open(&mut *stores.postgres.acquire().await?).await?;
+    let owed: Vec<OperatorId> =
+        open.into_iter().filter(|intent| intent.action == intents::Action::Delete).map(|intent| intent.operator).collect();
+    let delete = |id: &OperatorId| {
+        let (vault, id) = (stores.vault.clone(), id.clone());
+        async move { vault.delete_credentials(&id).await }.boxed()
+    };
+    stream::iter(owed.iter().map(delete).collect::<Vec<_>>()).buffer_unordered(PARALLEL).try_collect::<()>().await?;
+    let ids: Vec<&str> = owed.iter().map(OperatorId::as_str).collect();
+    intents::clear(&mut *stores.postgres.acquire().await?, intents::Action::Delete, &ids).await?;
+    Ok(())
+}
+
+/// Takes back every write whose transaction was not committed, except those `again` writes anew.
+pub async fn undo(stores: &Stores, again: &BTreeSet<&str>) -> Result<(), Error> {
+    let open = intents::open(&mut *stores.postgres.acquire().await?).await?;
+    for intent in open {
+        if intent.action == intents::Action::Delete || again.contains(intent.operator.as_str()) {
+            continue;
+        }
+        undo_one(&stores.vault, &intent).await?;
+        tracing::warn!(operator = %intent.operator, "took back a password whose commit was not applied");
+        let mut connection = stores.postgres.acquire().await?;
+        intents::clear(&mut connection, intents::Action::Write, &[intent.operator.as_str()]).await?;
+    }
+    Ok(())
+}
+
+async fn undo_one(vault: &Vault, intent: &intents::Intent) -> Result<(), vault::Error> {
+    let (Some(before), Some(now)) = (intent.version, vault.version(&intent.operator).await?) else { return Ok(()) };
+    if now == before {
+        return Ok(());
+    }
+    match vault.read_version(&intent.operator, before).await? {
+        Some(kept) => {
+            vault.write_credentials(&intent.operator, &kept.system_id, &kept.password, Some(now)).await.map(drop)
+        }
+        None => vault.delete_credentials(&intent.operator).await,
+    }
+}
