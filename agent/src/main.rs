@@ -9,6 +9,8 @@ use clap::Parser;
 enum Command {
     /// Follow a branch and serve the APIs, on servers of your own
     Run(cli::run::Run),
+    /// Print a bearer token for the admin listener, signed with a key of your own
+    Token(cli::token::Token),
 }
 
 #[tokio::main]
@@ -16,5 +18,6 @@ async fn main() -> anyhow::Result<()> {
     cli::log();
     match Command::parse() {
         Command::Run(run) => run.run().await,
+        Command::Token(token) => Ok(token.run()?),
     }
 }
