@@ -7,6 +7,8 @@
 pub mod cli;
 pub mod config;
 pub mod dev;
+pub mod health;
+pub mod http;
 pub mod leader;
 pub mod metrics;
 pub mod outbox;

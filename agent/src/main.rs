@@ -8,13 +8,16 @@ use clap::Parser;
 #[command(name = "bindery-agent", version)]
 enum Command {
     /// Follow a branch and serve the APIs, on servers of your own
-    Run(cli::run::Args),
+    Run(cli::run::Run),
+    /// Print a bearer token for the admin listener, signed with a key of your own
+    Token(cli::token::Token),
 }
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     cli::log();
     match Command::parse() {
-        Command::Run(args) => cli::run::run(args).await,
+        Command::Run(run) => run.run().await,
+        Command::Token(token) => Ok(token.run()?),
     }
 }

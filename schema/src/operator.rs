@@ -179,16 +179,16 @@ impl TpsLimits {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct HealthThresholds {
-    /// Share of failed submits, 0 to 1, from which the operator is DEGRADED.
+    /// Share of failed submits, 0 to 1, above which the operator is DEGRADED.
     #[schemars(range(min = 0, max = 1))]
     pub degraded_error_rate: f64,
-    /// Share of failed submits, 0 to 1, from which it is UNHEALTHY.
+    /// Share of failed submits, 0 to 1, above which it is UNHEALTHY.
     #[schemars(range(min = 0, max = 1))]
     pub unhealthy_error_rate: f64,
-    /// 95th percentile of the response time in milliseconds from which it is DEGRADED.
+    /// 95th percentile of the response time in milliseconds above which it is DEGRADED.
     #[schemars(range(min = 1))]
     pub degraded_p95_millis: u32,
-    /// 95th percentile of the response time in milliseconds from which it is UNHEALTHY.
+    /// 95th percentile of the response time in milliseconds above which it is UNHEALTHY.
     #[schemars(range(min = 1))]
     pub unhealthy_p95_millis: u32,
     /// Signals in a row that must ask for a worse state.

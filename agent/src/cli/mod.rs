@@ -1,6 +1,7 @@
 //! The command line program, a module a command.
 
 pub mod run;
+pub mod token;
 
 use tracing_subscriber::EnvFilter;
 

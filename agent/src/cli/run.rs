@@ -3,29 +3,32 @@
 use std::path::PathBuf;
 
 use anyhow::Context as _;
+use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::Config;
 use crate::runtime::Agent;
 
 /// Arguments of `run`.
-#[derive(Debug, clap::Args)]
-pub struct Args {
+#[derive(Debug, Args)]
+pub struct Run {
     /// Configuration file; every key may also be an environment variable, `BINDERY_AGENT_POSTGRES__URL` for `postgres.url`
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 }
 
-/// Runs an agent until SIGINT or SIGTERM.
-pub async fn run(args: Args) -> anyhow::Result<()> {
-    let config = Config::load(args.config.as_deref()).context("the configuration cannot be used")?;
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    let mut agent = Agent::start(config).await?;
-    let result = tokio::select! {
-        _ = interrupt.recv() => Ok(()),
-        _ = terminate.recv() => Ok(()),
-        error = agent.failed() => Err(error),
-    };
-    agent.shutdown().await;
-    result
+impl Run {
+    /// Runs an agent until SIGINT or SIGTERM.
+    pub async fn run(self) -> anyhow::Result<()> {
+        let config = Config::load(self.config.as_deref()).context("the configuration cannot be used")?;
+        let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        let mut agent = Agent::start(config).await?;
+        let result = tokio::select! {
+            _ = interrupt.recv() => Ok(()),
+            _ = terminate.recv() => Ok(()),
+            error = agent.failed() => Err(error),
+        };
+        agent.shutdown().await;
+        result
+    }
 }

@@ -1,8 +1,11 @@
 //! Answers of the HTTP APIs.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use crate::operator::{Smpp, Status, TpsLimits};
+use crate::operator::{OperatorSpec, Smpp, Status, TpsLimits};
+use crate::secret::Secret;
 use crate::value::{Cost, E164Prefix, Instant, MnoId, OperatorId};
 
 /// An operator without its password.
@@ -27,6 +30,119 @@ pub struct OperatorView {
     pub created_at: Instant,
     /// When it last changed.
     pub updated_at: Instant,
+}
+
+/// An operator with its password: `GET /v1/internal/operators/{id}/credentials`. The only answer that has one.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OperatorCredentials {
+    /// The operator.
+    pub operator_id: OperatorId,
+    /// Its carrier.
+    pub mno_id: MnoId,
+    /// How to bind.
+    pub smpp: Smpp,
+    /// What to bind with.
+    #[serde(with = "exposed")]
+    pub password: Secret,
+    /// Version of the password in Vault; absent where the engine keeps none.
+    pub version: Option<u64>,
+    /// Number of the applied step.
+    pub generation: i64,
+}
+
+mod exposed {
+    //! The one way a password is written out.
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use crate::secret::Secret;
+
+    pub(super) fn serialize<S: Serializer>(secret: &Secret, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(secret.expose())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
+        String::deserialize(deserializer).map(Secret::new)
+    }
+}
+
+/// An operator as administrators see it: as in YAML, with what the agent knows about it. Never a password.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AdminOperator {
+    /// The operator.
+    pub id: OperatorId,
+    /// Its carrier.
+    pub mno: MnoId,
+    /// As in YAML, overlaid for the environment.
+    pub spec: OperatorSpec,
+    /// The commit that last changed it.
+    pub commit: String,
+    /// Number of the applied step.
+    pub generation: i64,
+    /// When it came into being.
+    pub created_at: Instant,
+    /// When it last changed.
+    pub updated_at: Instant,
+    /// When it was deleted.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub deleted_at: Option<Instant>,
+}
+
+/// A part of a list.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Page<T> {
+    /// In the list's order.
+    pub items: Vec<T>,
+    /// `cursor` of the next part; absent after the last.
+    pub next_cursor: Option<String>,
+}
+
+/// Whether the agent can serve: `GET /health/ready`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Readiness {
+    /// The worst that matters: DOWN where Vault or Postgres is.
+    pub status: ComponentState,
+    /// Each part by name.
+    pub components: BTreeMap<String, Component>,
+}
+
+/// State of one part.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Component {
+    /// Its state.
+    pub status: ComponentState,
+    /// Why it is not UP.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub detail: Option<String>,
+}
+
+/// How well a part works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum ComponentState {
+    /// It works.
+    Up,
+    /// Something waits for it, but answers are right.
+    Degraded,
+    /// It does not work.
+    Down,
+}
+
+/// Who serves which destinations: `GET /v1/internal/routing-table`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RoutingTable {
+    /// Number of the applied step. The ETag follows it.
+    pub generation: i64,
+    /// The applied commit.
+    pub commit: Option<String>,
+    /// By prefix, priority and operator.
+    pub rows: Vec<RouteRow>,
 }
 
 /// A row of the routing table. Only active rules of ACTIVE operators are in it.

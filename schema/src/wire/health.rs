@@ -1,5 +1,6 @@
 //! Health states and the signals they are made from.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -96,7 +97,20 @@ pub struct HealthView {
     /// What the state rests on.
     pub reason: String,
     /// What each connector last said.
-    pub connectors: std::collections::BTreeMap<String, ConnectorView>,
+    pub connectors: BTreeMap<String, ConnectorView>,
+}
+
+impl HealthView {
+    /// An operator no connector ever spoke about.
+    pub fn unheard() -> Self {
+        Self {
+            state: HealthState::Unknown,
+            since: None,
+            last_signal_at: None,
+            reason: "no connector was ever heard".to_owned(),
+            connectors: BTreeMap::new(),
+        }
+    }
 }
 
 /// What one connector last said.
@@ -105,6 +119,8 @@ pub struct HealthView {
 pub struct ConnectorView {
     /// The state its signals amount to.
     pub state: HealthState,
+    /// What that state rests on.
+    pub reason: String,
     /// State of its session.
     pub bind_state: BindState,
     /// Share of failed submits, 0 to 1.
@@ -113,6 +129,25 @@ pub struct ConnectorView {
     pub p95_millis: u32,
     /// Requests without an answer.
     pub in_flight: u64,
-    /// When it spoke.
+    /// When it measured.
     pub at: Instant,
+    /// When the agent heard it. Silence counts from here, so that a connector's clock does not matter.
+    pub heard_at: Instant,
+    /// How many of its signals in a row asked for what.
+    #[serde(default)]
+    pub runs: SignalRuns,
+}
+
+/// Signals in a row, up to the newest, that asked for a state or one beyond it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SignalRuns {
+    /// Asked for HEALTHY.
+    pub healthy: u16,
+    /// Asked for HEALTHY or DEGRADED.
+    pub degraded_or_better: u16,
+    /// Asked for DEGRADED or UNHEALTHY.
+    pub degraded_or_worse: u16,
+    /// Asked for UNHEALTHY.
+    pub unhealthy: u16,
 }

@@ -5,10 +5,12 @@
 
 pub mod audit;
 pub mod carriers;
+pub mod health;
 pub mod intents;
 pub mod leases;
 pub mod operators;
 pub mod outbox;
+pub mod read;
 pub mod rules;
 pub mod runs;
 pub mod sync_state;

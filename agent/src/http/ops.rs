@@ -1,0 +1,116 @@
+//! Health of the agent itself, and its metrics. Plain HTTP, meant for the orchestrator and the monitoring alone.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use bindery_schema::wire::api::{Component, ComponentState, Readiness, SyncPhase};
+
+use super::error::{Code, Problem};
+use crate::shared::Shared;
+use crate::store::postgres::read;
+use crate::store::vault::Health;
+
+/// Longest wait for a part: below the second that probes commonly wait.
+const TIMEOUT: Duration = Duration::from_millis(800);
+
+/// The routes.
+pub(super) fn router(shared: &Shared) -> Router {
+    Router::new()
+        .route("/health/live", get(|| async { Json(serde_json::json!({ "status": "UP" })) }))
+        .route("/health/ready", get(ready))
+        .route("/metrics", get(metrics))
+        .with_state(shared.clone())
+}
+
+async fn metrics(State(shared): State<Shared>) -> Result<Response, Problem> {
+    let text = shared.metrics.encode().map_err(|_| Problem::new(Code::Internal))?;
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    Ok(([(CONTENT_TYPE, kind)], text).into_response())
+}
+
+/// 503 where Vault or Postgres does not work, since without them no credentials can be served. NATS and Redis only
+/// delay what is seen elsewhere.
+async fn ready(State(shared): State<Shared>) -> (StatusCode, Json<Readiness>) {
+    let stores = &shared.stores;
+    let (postgres, vault, redis) = tokio::join!(
+        probe(async { read::ping(&stores.postgres).await.map_err(|_| "unreachable") }),
+        probe(async {
+            match stores.vault.ping().await {
+                Ok(Health::Ready | Health::Standby) => Ok(()),
+                Ok(Health::Sealed) => Err("sealed"),
+                Ok(Health::Uninitialized) => Err("not initialised"),
+                Err(_) => Err("unreachable"),
+            }
+        }),
+        probe(async { stores.redis.ping().await.map_err(|_| "unreachable") }),
+    );
+    let nats = if stores.nats.is_connected() { Ok(()) } else { Err("not connected") };
+    let phase = shared.status.borrow().phase;
+    let answer = assess(postgres, vault, nats, redis, phase);
+    let status = if answer.status == ComponentState::Down { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
+    (status, Json(answer))
+}
+
+type Probe = Result<(), &'static str>;
+
+async fn probe(check: impl Future<Output = Probe>) -> Probe {
+    tokio::time::timeout(TIMEOUT, check).await.unwrap_or(Err("no answer in time"))
+}
+
+fn assess(postgres: Probe, vault: Probe, nats: Probe, redis: Probe, phase: SyncPhase) -> Readiness {
+    let sync = match phase {
+        SyncPhase::InSync | SyncPhase::Applying => Ok(()),
+        SyncPhase::Starting => Err("nothing was applied since the start"),
+        SyncPhase::Rejected => Err("the branch's tip does not compile"),
+        SyncPhase::Held => Err("a guardrail holds the plan"),
+        SyncPhase::Retrying => Err("a store or the repository failed"),
+    };
+    let needed = |probe: Probe| component(probe, ComponentState::Down);
+    let wanted = |probe: Probe| component(probe, ComponentState::Degraded);
+    let components = BTreeMap::from([
+        ("postgres".to_owned(), needed(postgres)),
+        ("vault".to_owned(), needed(vault)),
+        ("nats".to_owned(), wanted(nats)),
+        ("redis".to_owned(), wanted(redis)),
+        ("sync".to_owned(), wanted(sync)),
+    ]);
+    let status = components.values().map(|component| component.status).max().unwrap_or(ComponentState::Up);
+    Readiness { status, components }
+}
+
+fn component(probe: Probe, otherwise: ComponentState) -> Component {
+    match probe {
+        Ok(()) => Component { status: ComponentState::Up, detail: None },
+        Err(detail) => Component { status: otherwise, detail: Some(detail.to_owned()) },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_postgres_and_vault_take_the_agent_down() {
+        let (up, down): (Probe, Probe) = (Ok(()), Err("unreachable"));
+        let table = [
+            (up, up, up, up, SyncPhase::InSync, ComponentState::Up),
+            (down, up, up, up, SyncPhase::InSync, ComponentState::Down),
+            (up, Err("sealed"), up, up, SyncPhase::InSync, ComponentState::Down),
+            (up, up, down, up, SyncPhase::InSync, ComponentState::Degraded),
+            (up, up, up, down, SyncPhase::InSync, ComponentState::Degraded),
+            (up, up, up, up, SyncPhase::Rejected, ComponentState::Degraded),
+            (down, down, down, down, SyncPhase::Retrying, ComponentState::Down),
+        ];
+        for (postgres, vault, nats, redis, phase, status) in table {
+            let answer = assess(postgres, vault, nats, redis, phase);
+            assert_eq!((answer.status, answer.components.len()), (status, 5), "{answer:?}");
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! Pages of a list: `?limit=` and an opaque `?cursor=`.
+
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use serde::Deserialize;
+
+use super::error::{Code, Problem};
+
+/// Items on a page unless asked for otherwise.
+const USUAL: u16 = 100;
+/// Most items on a page.
+const MOST: u16 = 1_000;
+
+/// What a client asks for.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct PageQuery {
+    limit: Option<u16>,
+    cursor: Option<String>,
+}
+
+impl PageQuery {
+    /// How many items, 1 to 1000.
+    pub(super) fn limit(&self) -> Result<u16, Problem> {
+        match self.limit.unwrap_or(USUAL) {
+            limit @ 1..=MOST => Ok(limit),
+            _ => Err(Problem::new(Code::BadRequest).detail(format!("limit is a number from 1 to {MOST}"))),
+        }
+    }
+
+    /// The key of the last item the client has seen; empty for the first page.
+    pub(super) fn after(&self) -> Result<String, Problem> {
+        let bad = || Problem::new(Code::BadRequest).detail("cursor is not one this list gave out");
+        let Some(cursor) = &self.cursor else { return Ok(String::new()) };
+        let key = BASE64_URL_SAFE_NO_PAD.decode(cursor).map_err(|_| bad())?;
+        String::from_utf8(key).ok().filter(|key| !key.is_empty() && !key.contains('\0')).ok_or_else(bad)
+    }
+}
+
+/// The cursor that goes on after an item.
+pub(super) fn cursor(key: &str) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_leads_back_to_its_key() {
+        let query = |limit, cursor: Option<&str>| PageQuery { limit, cursor: cursor.map(str::to_owned) };
+        assert_eq!(query(None, Some(&cursor("af-roshan-1"))).after().unwrap(), "af-roshan-1");
+        assert_eq!((query(None, None).limit().unwrap(), query(None, None).after().unwrap()), (100, String::new()));
+        for bad in ["", "ö", "AA", "!"] {
+            assert!(query(None, Some(bad)).after().is_err(), "{bad}");
+        }
+        for (limit, good) in [(0, false), (1, true), (1_000, true), (1_001, false)] {
+            assert_eq!(query(Some(limit), None).limit().is_ok(), good, "{limit}");
+        }
+    }
+}

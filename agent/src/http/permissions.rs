@@ -1,0 +1,119 @@
+//! Who may do what on the admin listener: the whole table.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// What a caller is, from its token. Unknown names in a token are ignored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// Manages carriers and operators.
+    CarrierAdmin,
+    /// Keeps the platform running.
+    Sre,
+    /// Watches it and intervenes.
+    Noc,
+    /// Reads contracts and costs.
+    Finance,
+    /// A customer; sees its own reservations only.
+    Tenant,
+    /// Reads everything but what is a tenant's own.
+    ReadOnly,
+}
+
+impl Role {
+    /// Every role.
+    pub const ALL: [Self; 6] = [Self::CarrierAdmin, Self::Sre, Self::Noc, Self::Finance, Self::Tenant, Self::ReadOnly];
+
+    /// As tokens spell it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::CarrierAdmin => "carrier-admin",
+            Self::Sre => "sre",
+            Self::Noc => "noc",
+            Self::Finance => "finance",
+            Self::Tenant => "tenant",
+            Self::ReadOnly => "read-only",
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// A name that is no role.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not a role; roles are carrier-admin, sre, noc, finance, tenant and read-only")]
+pub struct UnknownRole;
+
+impl FromStr for Role {
+    type Err = UnknownRole;
+
+    fn from_str(text: &str) -> Result<Self, UnknownRole> {
+        Self::ALL.into_iter().find(|role| role.as_str() == text).ok_or(UnknownRole)
+    }
+}
+
+/// What a route does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Permission {
+    /// See what the sync is doing.
+    ReadSync,
+    /// Have the branch fetched at once.
+    TriggerSync,
+    /// See operators, without passwords.
+    ReadOperators,
+}
+
+impl Permission {
+    /// The roles that have it.
+    pub fn roles(self) -> &'static [Role] {
+        match self {
+            Self::ReadSync | Self::ReadOperators => {
+                &[Role::CarrierAdmin, Role::Sre, Role::Noc, Role::Finance, Role::ReadOnly]
+            }
+            Self::TriggerSync => &[Role::CarrierAdmin, Role::Sre],
+        }
+    }
+
+    /// Whether any of a caller's roles has it.
+    pub fn is_granted_to(self, roles: &[Role]) -> bool {
+        roles.iter().any(|role| self.roles().contains(role))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Permission::{ReadOperators, ReadSync, TriggerSync};
+
+    #[test]
+    fn the_table() {
+        let table = [
+            (Role::CarrierAdmin, vec![ReadSync, TriggerSync, ReadOperators]),
+            (Role::Sre, vec![ReadSync, TriggerSync, ReadOperators]),
+            (Role::Noc, vec![ReadSync, ReadOperators]),
+            (Role::Finance, vec![ReadSync, ReadOperators]),
+            (Role::Tenant, vec![]),
+            (Role::ReadOnly, vec![ReadSync, ReadOperators]),
+        ];
+        for (role, granted) in table {
+            for permission in [ReadSync, TriggerSync, ReadOperators] {
+                let expected = granted.contains(&permission);
+                assert_eq!(permission.is_granted_to(&[role]), expected, "{role} {permission:?}");
+            }
+        }
+        assert!(!ReadSync.is_granted_to(&[]));
+        assert!(TriggerSync.is_granted_to(&[Role::Tenant, Role::Sre]));
+    }
+
+    #[test]
+    fn names_are_those_of_tokens() {
+        for role in Role::ALL {
+            assert_eq!(role.to_string().parse(), Ok(role));
+        }
+        assert_eq!("root".parse::<Role>(), Err(UnknownRole));
+    }
+}

@@ -1,0 +1,155 @@
+//! What the APIs read of the applied configuration.
+
+use bindery_schema::operator::OperatorSpec;
+use bindery_schema::value::{Cost, E164Prefix, Instant, MnoId, OperatorId};
+use bindery_schema::wire::api::RouteRow;
+use futures::stream::{Stream, StreamExt as _};
+use sqlx::types::Json;
+use sqlx::{FromRow, PgConnection, PgPool, PgTransaction};
+
+use super::{Error, instant, parse};
+
+const OPERATORS: &str = "ops.operators";
+const RULES: &str = "ops.routing_rules";
+
+/// An operator's row.
+#[derive(Debug, Clone)]
+pub struct OperatorRow {
+    /// The operator.
+    pub id: OperatorId,
+    /// Its carrier.
+    pub mno: MnoId,
+    /// As applied, without the sealed password.
+    pub spec: OperatorSpec,
+    /// Hash of the spec that was applied.
+    pub spec_hash: String,
+    /// The commit that last changed it.
+    pub commit: String,
+    /// When it came into being.
+    pub created_at: Instant,
+    /// When it last changed.
+    pub updated_at: Instant,
+    /// When it was deleted.
+    pub deleted_at: Option<Instant>,
+}
+
+#[derive(FromRow)]
+struct Raw {
+    id: String,
+    mno_id: String,
+    spec: Json<OperatorSpec>,
+    spec_hash: String,
+    source_commit: String,
+    created: i64,
+    updated: i64,
+    deleted: Option<i64>,
+}
+
+impl TryFrom<Raw> for OperatorRow {
+    type Error = Error;
+
+    fn try_from(raw: Raw) -> Result<Self, Error> {
+        Ok(Self {
+            id: parse(OPERATORS, &raw.id)?,
+            mno: parse(OPERATORS, &raw.mno_id)?,
+            spec: raw.spec.0.without_sealed(),
+            spec_hash: raw.spec_hash,
+            commit: raw.source_commit,
+            created_at: instant(raw.created),
+            updated_at: instant(raw.updated),
+            deleted_at: raw.deleted.map(instant),
+        })
+    }
+}
+
+/// Begins a transaction that sees one state of the tables throughout.
+pub async fn snapshot(pool: &PgPool) -> Result<PgTransaction<'static>, Error> {
+    Ok(pool.begin_with("begin isolation level repeatable read, read only").await?)
+}
+
+/// An operator, deleted or not.
+pub async fn operator(connection: &mut PgConnection, id: &OperatorId) -> Result<Option<OperatorRow>, Error> {
+    let found: Option<Raw> = sqlx::query_as(
+        "select id, mno_id, spec, spec_hash, source_commit,
+                (extract(epoch from created_at) * 1000000)::bigint as created,
+                (extract(epoch from updated_at) * 1000000)::bigint as updated,
+                (extract(epoch from deleted_at) * 1000000)::bigint as deleted
+         from ops.operators where id = $1",
+    )
+    .bind(id.as_str())
+    .fetch_optional(connection)
+    .await?;
+    found.map(TryInto::try_into).transpose()
+}
+
+/// Which operators a page holds.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    /// Ids after this one.
+    pub after: String,
+    /// Of this carrier only.
+    pub mno: Option<String>,
+    /// Deleted ones too.
+    pub deleted: bool,
+    /// At most so many.
+    pub limit: i64,
+}
+
+/// Operators by id.
+pub async fn operators(connection: &mut PgConnection, page: &Selection) -> Result<Vec<OperatorRow>, Error> {
+    let found: Vec<Raw> = sqlx::query_as(
+        r#"select id, mno_id, spec, spec_hash, source_commit,
+                  (extract(epoch from created_at) * 1000000)::bigint as created,
+                  (extract(epoch from updated_at) * 1000000)::bigint as updated,
+                  (extract(epoch from deleted_at) * 1000000)::bigint as deleted
+           from ops.operators
+           where id collate "C" > $1 and ($2::text is null or mno_id = $2) and ($3 or deleted_at is null)
+           order by id collate "C" limit $4"#,
+    )
+    .bind(&page.after)
+    .bind(&page.mno)
+    .bind(page.deleted)
+    .bind(page.limit)
+    .fetch_all(connection)
+    .await?;
+    found.into_iter().map(TryInto::try_into).collect()
+}
+
+/// Whether an operator exists and is not deleted.
+pub async fn exists(pool: &PgPool, id: &OperatorId) -> Result<bool, Error> {
+    let query = sqlx::query_scalar("select exists (select from ops.operators where id = $1 and deleted_at is null)");
+    Ok(query.bind(id.as_str()).fetch_one(pool).await?)
+}
+
+/// Active rules of ACTIVE operators by prefix, priority and operator, row by row: there may be millions.
+pub fn routing_table(connection: &mut PgConnection) -> impl Stream<Item = Result<RouteRow, Error>> + '_ {
+    type Raw = (String, String, i32, i32, Option<String>, Option<String>);
+    let rows = sqlx::query_as::<_, Raw>(
+        r#"select r.prefix, r.operator_id, r.priority, r.weight, r.cost::text, r.currency
+           from ops.routing_rules r join ops.operators o on o.id = r.operator_id
+           where r.active and o.status = 'ACTIVE' and o.deleted_at is null
+           order by r.prefix collate "C", r.priority, r.operator_id collate "C""#,
+    )
+    .fetch(connection);
+    rows.map(|row| {
+        let (prefix, operator, priority, weight, amount, currency) = row?;
+        let malformed = |what: &str| Error::Corrupt { table: RULES, reason: format!("the {what} of {operator} {prefix}") };
+        let cost = match (amount, currency) {
+            (Some(amount), Some(currency)) => Some(Cost { amount: parse(RULES, &amount)?, currency: parse(RULES, &currency)? }),
+            _ => None,
+        };
+        Ok(RouteRow {
+            prefix: E164Prefix::from_digits(&prefix).ok_or_else(|| malformed("prefix"))?,
+            operator: parse(RULES, &operator)?,
+            priority: priority.try_into().map_err(|_| malformed("priority"))?,
+            weight: weight.try_into().map_err(|_| malformed("weight"))?,
+            cost,
+        })
+    })
+}
+
+/// Whether Postgres answers.
+pub async fn ping(pool: &PgPool) -> Result<(), Error> {
+    sqlx::query("select 1").execute(pool).await?;
+    Ok(())
+}
