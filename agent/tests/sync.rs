@@ -9,6 +9,8 @@ use serde_json::Value;
 use sqlx::PgPool;
 use world::{World, contract, eventually, mno, operator, routes, until, until_applied};
 
+const POLICY: &str = "apiVersion: bindery/v1\nkind: Policy\nspec: {guardrails: {maxEndpointChanges: {percent: 100}}}\n";
+
 fn id(text: &str) -> OperatorId {
     text.parse().unwrap()
 }
@@ -23,6 +25,8 @@ fn small(world: &World) -> Vec<(&'static str, Option<String>)> {
         ("operators/carrier/one.routes.yaml", Some(routes("one", &["9370", "9371"]))),
         ("operators/carrier/two.yaml", Some(operator("two", "carrier", "two.example", None))),
         ("operators/carrier/two.routes.yaml", Some(routes("two", &["9379"]))),
+        // One of two operators that moves would be half of them.
+        ("policy.yaml", Some(POLICY.to_owned())),
     ]
 }
 

@@ -94,7 +94,7 @@ pub async fn keep(shared: Shared, cancel: CancellationToken) {
         let Some(applied) = applied.filter(|_| shared.leading.borrow().is_some()) else { continue };
         let now = Timestamp::now();
         let result = match shared.stores.redis.catalog().await {
-            Ok(Some(shown)) if shown == catalog(&applied) && filled == Some(Day::of(now)) => Ok(()),
+            Ok(Some(shown)) if shows(&shown, &applied) && filled == Some(Day::of(now)) => Ok(()),
             Ok(_) => refill(&shared.stores, now).await.map(|()| filled = Some(Day::of(now))),
             Err(error) => Err(error.into()),
         };
@@ -112,6 +112,11 @@ pub fn degraded(shared: &Shared, result: &Result<(), Error>) {
         Ok(()) if before == 1 => tracing::info!("Redis shows the applied step again"),
         _ => {}
     }
+}
+
+/// Whether the cache shows a step. Two agents that disagree on the commit of a step do not share a history.
+fn shows(shown: &CatalogProjection, applied: &AppliedCommit) -> bool {
+    shown.generation == applied.generation && shown.commit == applied.commit
 }
 
 fn catalog(applied: &AppliedCommit) -> CatalogProjection {

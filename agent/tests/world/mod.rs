@@ -81,6 +81,8 @@ impl World {
     }
 
     async fn within(stack: Servers, name: &str, engine: KvVersion) -> Self {
+        // Shown where a test fails; the first test of the binary sets it up for all.
+        let _ = tracing_subscriber::fmt().with_test_writer().with_env_filter("bindery_agent=info,warn").try_init();
         let dir = tempfile::tempdir().unwrap();
         let git = Git::init_bare(dir.path().join("forge.git")).unwrap();
         let database = stack.postgres.create_database(name).await.unwrap();

@@ -133,9 +133,12 @@ pub fn routing_table(connection: &mut PgConnection) -> impl Stream<Item = Result
     .fetch(connection);
     rows.map(|row| {
         let (prefix, operator, priority, weight, amount, currency) = row?;
-        let malformed = |what: &str| Error::Corrupt { table: RULES, reason: format!("the {what} of {operator} {prefix}") };
+        let malformed =
+            |what: &str| Error::Corrupt { table: RULES, reason: format!("the {what} of {operator} {prefix}") };
         let cost = match (amount, currency) {
-            (Some(amount), Some(currency)) => Some(Cost { amount: parse(RULES, &amount)?, currency: parse(RULES, &currency)? }),
+            (Some(amount), Some(currency)) => {
+                Some(Cost { amount: parse(RULES, &amount)?, currency: parse(RULES, &currency)? })
+            }
             _ => None,
         };
         Ok(RouteRow {
