@@ -100,7 +100,8 @@ impl Nats {
         let mut headers = async_nats::HeaderMap::new();
         headers.insert(async_nats::header::NATS_MESSAGE_ID, id);
         let subject = self.subject(event_type);
-        let ack = self.jetstream.publish_with_headers(subject, headers, payload.into()).await.map_err(Error::Publish)?;
+        let ack =
+            self.jetstream.publish_with_headers(subject, headers, payload.into()).await.map_err(Error::Publish)?;
         ack.await.map_err(Error::Publish)?;
         Ok(())
     }

@@ -212,7 +212,8 @@ impl Vault {
             return Ok(Some(Duration::from_secs(ttl)));
         }
         let renewed = self.call("token", Method::POST, "auth/token/renew-self", Some(json!({}))).await?;
-        let ttl = renewed.and_then(|answer| answer.pointer("/auth/lease_duration").and_then(Value::as_u64)).unwrap_or(ttl);
+        let ttl =
+            renewed.and_then(|answer| answer.pointer("/auth/lease_duration").and_then(Value::as_u64)).unwrap_or(ttl);
         Ok(Some(Duration::from_secs(ttl)))
     }
 

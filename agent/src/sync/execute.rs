@@ -58,10 +58,12 @@ pub async fn apply(shared: &Shared, step: &Step<'_>, fence: Fence) -> Result<App
 async fn write_rows(connection: &mut PgConnection, step: &Step<'_>, generation: i64) -> Result<(), postgres::Error> {
     let Step { plan, commit, .. } = step;
     carriers_before(connection, plan, commit).await?;
-    let renamed = || plan.operators.iter().filter_map(|change| match &change.action {
-        Action::Rename { old_id } => Some((old_id, &change.id)),
-        _ => None,
-    });
+    let renamed = || {
+        plan.operators.iter().filter_map(|change| match &change.action {
+            Action::Rename { old_id } => Some((old_id, &change.id)),
+            _ => None,
+        })
+    };
     for (old, new) in renamed() {
         rules::note_leaving(connection, old, generation).await?;
         operators::rename(connection, old, new).await?;

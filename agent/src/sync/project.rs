@@ -157,7 +157,8 @@ fn tps(spec: &TpsContractSpec, direction: Direction, today: Day) -> TpsProjectio
     let reservations = spec.reservations.iter().filter(|reservation| reservation.direction == direction);
     let in_force = contracts.clone().find(|contract| contract.period().contains(today));
     let contracted = in_force.map_or(0, |contract| contract.contracted_tps);
-    let holds = |from: Option<Day>, to: Option<Day>| from.is_none_or(|from| from <= today) && to.is_none_or(|to| today < to);
+    let holds =
+        |from: Option<Day>, to: Option<Day>| from.is_none_or(|from| from <= today) && to.is_none_or(|to| today < to);
     let reserved = reservations
         .clone()
         .filter(|reservation| holds(reservation.effective_from, reservation.effective_to))

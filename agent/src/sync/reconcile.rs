@@ -269,10 +269,7 @@ impl Reconciler {
             started_at: candidate.now.into(),
         };
         let applied = execute::apply(&self.shared, &step, fence).await?;
-        project::degraded(
-            &self.shared,
-            &project::show(&self.shared.stores, plan, &applied, candidate.now).await,
-        );
+        project::degraded(&self.shared, &project::show(&self.shared.stores, plan, &applied, candidate.now).await);
         self.policy = Some((commit, catalog.policy.clone()));
         self.report(candidate, catalog, plan, &applied);
         secrets::delete(&self.shared.stores).await?;
@@ -326,7 +323,8 @@ impl Reconciler {
     ) -> Result<Outcome, Error> {
         let total = findings.len();
         findings.truncate(FINDINGS_KEPT);
-        let next_step = "the last good commit stays applied; `bindery check` shows what to mend: commit that, or revert";
+        let next_step =
+            "the last good commit stays applied; `bindery check` shows what to mend: commit that, or revert";
         let blocked = Blocked {
             commit: candidate.commit.to_string(),
             reason: reason.clone(),
@@ -355,7 +353,9 @@ impl Reconciler {
             holds: plan.holds.iter().map(|hold| format!("{}: {}", hold.guardrail, hold.message)).collect(),
             plan_hash: Some(plan_hash.clone()),
             since: Instant::from(Timestamp::now()),
-            next_step: format!("revert, or release exactly this plan by a commit with the trailer `Bindery-Allow: {plan_hash}`"),
+            next_step: format!(
+                "revert, or release exactly this plan by a commit with the trailer `Bindery-Allow: {plan_hash}`"
+            ),
         };
         let detail = json!({ "holds": plan.holds, "planHash": plan_hash, "counts": plan.counts() });
         self.block(candidate, Outcome::Held, blocked, detail, next_due(catalog, candidate.now), fence).await
@@ -410,12 +410,7 @@ impl Reconciler {
     }
 }
 
-fn compile(
-    compiler: &mut Compiler,
-    path: &Path,
-    commit: Oid,
-    options: &Options,
-) -> Result<Compiled, source::Error> {
+fn compile(compiler: &mut Compiler, path: &Path, commit: Oid, options: &Options) -> Result<Compiled, source::Error> {
     let repository = git2::Repository::open_bare(path)?;
     compiler.compile_revision(&repository, commit, options)
 }

@@ -112,9 +112,10 @@ fn unseal(
 }
 
 fn id_in_tree<'a>(catalog: &'a Catalog, former: &OperatorId) -> Option<&'a OperatorId> {
-    let renamed = catalog.operators.iter().find(|(_, operator)| {
-        operator.renamed_from.as_ref().is_some_and(|renamed| renamed.id == *former)
-    });
+    let renamed = catalog
+        .operators
+        .iter()
+        .find(|(_, operator)| operator.renamed_from.as_ref().is_some_and(|renamed| renamed.id == *former));
     renamed.map(|(id, _)| id)
 }
 
@@ -131,7 +132,11 @@ pub async fn write(stores: &Stores, writes: &Writes, commit: &str, fence: Fence)
         stream::iter(writes.0.iter().map(version).collect::<Vec<_>>()).buffer_unordered(PARALLEL).try_collect().await?;
     let noted: Vec<intents::Intent> = versions
         .iter()
-        .map(|(id, version)| intents::Intent { operator: id.clone(), action: intents::Action::Write, version: *version })
+        .map(|(id, version)| intents::Intent {
+            operator: id.clone(),
+            action: intents::Action::Write,
+            version: *version,
+        })
         .collect();
     let mut transaction = stores.postgres.begin().await?;
     fence.hold(&mut transaction).await?;
@@ -143,7 +148,10 @@ pub async fn write(stores: &Stores, writes: &Writes, commit: &str, fence: Fence)
         let (vault, versions) = (stores.vault.clone(), versions.clone());
         async move { write_one(&vault, write, versions.get(&write.operator).copied().flatten()).await }.boxed()
     };
-    stream::iter(writes.0.iter().map(carry_out).collect::<Vec<_>>()).buffer_unordered(PARALLEL).try_collect::<()>().await?;
+    stream::iter(writes.0.iter().map(carry_out).collect::<Vec<_>>())
+        .buffer_unordered(PARALLEL)
+        .try_collect::<()>()
+        .await?;
     Ok(())
 }
 
@@ -177,8 +185,11 @@ pub fn deletions(plan: &Plan) -> Vec<intents::Intent> {
 /// Carries out every deletion that is owed.
 pub async fn delete(stores: &Stores) -> Result<(), Error> {
     let open = intents::open(&mut *stores.postgres.acquire().await?).await?;
-    let owed: Vec<OperatorId> =
-        open.into_iter().filter(|intent| intent.action == intents::Action::Delete).map(|intent| intent.operator).collect();
+    let owed: Vec<OperatorId> = open
+        .into_iter()
+        .filter(|intent| intent.action == intents::Action::Delete)
+        .map(|intent| intent.operator)
+        .collect();
     let delete = |id: &OperatorId| {
         let (vault, id) = (stores.vault.clone(), id.clone());
         async move { vault.delete_credentials(&id).await }.boxed()

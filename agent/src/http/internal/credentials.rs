@@ -31,7 +31,9 @@ pub(super) async fn read(
     match &answer {
         Ok(found) => tracing::info!(%client, operator = %found.operator_id, outcome, "credentials were read"),
         // Debug form: what a caller writes may hold anything.
-        Err(_) => tracing::warn!(%client, operator = ?id.chars().take(63).collect::<String>(), outcome, "credentials were asked for"),
+        Err(_) => {
+            tracing::warn!(%client, operator = ?id.chars().take(63).collect::<String>(), outcome, "credentials were asked for")
+        }
     }
     answer.map(Json)
 }

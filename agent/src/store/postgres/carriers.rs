@@ -106,7 +106,10 @@ pub async fn write(connection: &mut PgConnection, changes: &[MnoChange], commit:
         changes.iter().filter(|change| change.action == Action::Delete).map(|change| change.id.as_str()).collect();
     let touched: Vec<&str> = changes.iter().map(|change| change.id.as_str()).collect();
 
-    sqlx::query("delete from ops.tps_contracts where mno_id = any($1)").bind(&touched).execute(&mut *connection).await?;
+    sqlx::query("delete from ops.tps_contracts where mno_id = any($1)")
+        .bind(&touched)
+        .execute(&mut *connection)
+        .await?;
     sqlx::query("delete from routing.tenant_preferences where mno_id = any($1)")
         .bind(&touched)
         .execute(&mut *connection)
@@ -193,8 +196,9 @@ async fn insert_reservations(connection: &mut PgConnection, kept: &[(&MnoId, &Mn
 
 /// Ids of the carriers that exist.
 pub async fn ids(connection: &mut PgConnection) -> Result<Vec<MnoId>, Error> {
-    let ids: Vec<String> =
-        sqlx::query_scalar("select id from ops.mnos where deleted_at is null order by id").fetch_all(connection).await?;
+    let ids: Vec<String> = sqlx::query_scalar("select id from ops.mnos where deleted_at is null order by id")
+        .fetch_all(connection)
+        .await?;
     ids.iter().map(|id| parse(MNOS, id)).collect()
 }
 
