@@ -2,7 +2,10 @@
 
 mod world;
 
-use bindery_agent::store::postgres::{self, sync_state};
+use bindery_agent::leader::fence::Fence;
+use bindery_agent::store::postgres::{self, intents, sync_state};
+use bindery_agent::store::redis::Entry;
+use bindery_schema::secret::Secret;
 use bindery_schema::value::OperatorId;
 use bindery_schema::wire::api::SyncPhase;
 use serde_json::Value;
@@ -341,4 +344,110 @@ async fn a_second_agent_follows_and_takes_over() {
     let fences = "select fence from ops.sync_state";
     assert_eq!(count(&world.stores().await.postgres, fences).await, 2);
     follower.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_ahead_of_its_transaction_is_taken_back() {
+    let world = World::new("ahead").await;
+    let first = world.commit("First", &small(&world));
+    let agent = world.agent().await;
+    until_applied(&agent, first).await;
+    agent.shutdown().await;
+
+    // As a crash between Vault and Postgres leaves it: intents and passwords of a commit that was not applied, and
+    // that the branch no longer has.
+    let stores = world.stores().await;
+    let mut connection = stores.postgres.acquire().await.unwrap();
+    let intent = |operator: &str, version| intents::Intent {
+        operator: id(operator),
+        action: intents::Action::Write,
+        version: Some(version),
+    };
+    let gone = "0000000000000000000000000000000000000001";
+    intents::record(&mut connection, gone, &[intent("one", 1), intent("two", 0)]).await.unwrap();
+    let password = Secret::new("n0tthis1");
+    stores.vault.write_credentials(&id("one"), "sys-one", &password, Some(1)).await.unwrap();
+    stores.vault.write_credentials(&id("two"), "sys-two", &password, Some(0)).await.unwrap();
+
+    let agent = world.agent().await;
+    until_applied(&agent, first).await;
+    let one = stores.vault.read_credentials(&id("one")).await.unwrap().unwrap();
+    assert_eq!(one.password.expose(), "s3cret01");
+    assert!(stores.vault.read_credentials(&id("two")).await.unwrap().is_none());
+    assert_eq!(count(&stores.postgres, "select count(*) from ops.secret_intents").await, 0);
+    assert_eq!(count(&stores.postgres, "select generation from ops.sync_state").await, 1);
+    agent.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leader_that_was_overtaken_can_change_nothing() {
+    let world = World::new("overtaken").await;
+    let first = world.commit("First", &small(&world));
+    let agent = world.agent().await;
+    until_applied(&agent, first).await;
+    agent.shutdown().await;
+    let agent = world.agent().await;
+    until_applied(&agent, first).await;
+    let moved = operator("two", "carrier", "moved.example", None);
+    let second = world.commit("Second", &[("operators/carrier/two.yaml", Some(moved))]);
+    until_applied(&agent, second).await;
+
+    let stores = world.stores().await;
+    let stale = Fence::new(1);
+    let mut transaction = stores.postgres.begin().await.unwrap();
+    let advanced = sync_state::advance(&mut transaction, "stale", stale.number(), 2).await;
+    assert!(matches!(advanced, Err(postgres::Error::Fenced)));
+    assert!(matches!(stale.hold(&mut transaction).await, Err(postgres::Error::Fenced)));
+    let newest = sync_state::advance(&mut transaction, "no step of mine", 2, 1).await;
+    assert!(matches!(newest, Err(postgres::Error::Fenced)));
+    drop(transaction);
+    // The cache refuses an older step as well.
+    let entry = Entry { key: "ops:operator:two".to_owned(), value: Some("{}".to_owned()) };
+    let refused = stores.redis.write(1, std::slice::from_ref(&entry)).await;
+    assert!(matches!(refused, Err(bindery_agent::store::redis::Error::Newer)));
+    agent.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_renamed_operator_keeps_its_password_and_its_rules() {
+    let world = World::new("renamed").await;
+    let first = world.commit("First", &small(&world));
+    let agent = world.agent().await;
+    until_applied(&agent, first).await;
+    let stores = world.stores().await;
+    let soon = jiff::Timestamp::now() + std::time::Duration::from_secs(2);
+    let sealed = world.seal("one", "s3cret01");
+    let renamed = |at: &str| {
+        operator("uno", "carrier", "one.example", Some(&sealed)).replace("sys-uno", "sys-one").replace(
+            "metadata: {id: uno, mno: carrier}",
+            &format!("metadata: {{id: uno, mno: carrier, renamedFrom: {{id: one, effectiveAt: \"{at}\"}}}}"),
+        )
+    };
+    let second = world.commit(
+        "Rename",
+        &[
+            ("operators/carrier/one.yaml", None),
+            ("operators/carrier/one.routes.yaml", None),
+            ("operators/carrier/uno.yaml", Some(renamed(&soon.to_string()))),
+            ("operators/carrier/uno.routes.yaml", Some(routes("uno", &["9370", "9371"]))),
+        ],
+    );
+    until_applied(&agent, second).await;
+    until(&agent, "the rename", |status| status.applied.as_ref().is_some_and(|applied| applied.generation == 3)).await;
+    assert!(jiff::Timestamp::now() >= soon);
+    until_applied(&agent, second).await;
+    let uno = stores.vault.read_credentials(&id("uno")).await.unwrap().unwrap();
+    assert_eq!(uno.password.expose(), "s3cret01");
+    assert!(stores.vault.read_credentials(&id("one")).await.unwrap().is_none());
+    let rules = prefixes(&stores.postgres).await;
+    assert_eq!(rules, [("two", "9379"), ("uno", "9370"), ("uno", "9371")].map(|(o, p)| (o.into(), p.into())));
+    let noted = "select count(*) from ops.routing_changes where generation = 3";
+    assert_eq!(count(&stores.postgres, noted).await, 4);
+    assert!(redis_text(&world, "ops:operator:one").await.is_none());
+    assert!(redis_text(&world, "ops:operator:uno").await.is_some());
+    eventually("all is published", || all_published(&stores.postgres)).await;
+    let events = world.events().await;
+    let event = events.iter().find(|event| event["type"] == "operator.config.renamed.v1").unwrap();
+    assert_eq!((&event["data"]["oldId"], &event["data"]["newId"]), (&"one".into(), &"uno".into()));
+    agent.shutdown().await;
 }

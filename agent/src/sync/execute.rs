@@ -40,7 +40,7 @@ pub struct Step<'a> {
 pub async fn apply(shared: &Shared, step: &Step<'_>, fence: Fence) -> Result<AppliedCommit, secrets::Error> {
     let stores = &shared.stores;
     let again = secrets::written(step.writes);
-    secrets::undo(stores, &again).await?;
+    secrets::undo(stores, &again, fence).await?;
     secrets::write(stores, step.writes, step.commit, fence).await?;
 
     let mut transaction = stores.postgres.begin().await?;
