@@ -1,5 +1,7 @@
 //! The sync against real servers: what arrives where, once, and what happens when something is away.
 
+#![expect(clippy::unwrap_used, reason = "a test ends where something it needs is missing")]
+
 mod world;
 
 use bindery_agent::leader::fence::Fence;

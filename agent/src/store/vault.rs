@@ -221,10 +221,8 @@ impl Vault {
 
     async fn read_at(&self, path: &str, version: Option<u64>) -> Result<Option<Stored>, Error> {
         let engine = self.engine().await?;
-        let mut path = self.data(path).await?;
-        if let Some(version) = version {
-            path.push_str(&format!("?version={version}"));
-        }
+        let path = self.data(path).await?;
+        let path = version.map_or_else(|| path.clone(), |version| format!("{path}?version={version}"));
         let Some(mut answer) = self.call("read", Method::GET, &path, None).await? else {
             return Ok(None);
         };

@@ -140,13 +140,11 @@ fn operator_entries(out: &mut Vec<Entry>, change: &OperatorChange, generation: i
 }
 
 fn mno_entries(out: &mut Vec<Entry>, change: &MnoChange, now: Timestamp) -> Result<(), redis::Error> {
-    match &change.desired {
-        Some(desired) => tps_entries(out, &change.id, &desired.contracts, now),
-        None => {
-            out.extend(Entry::without_tps(&change.id));
-            Ok(())
-        }
+    if let Some(desired) = &change.desired {
+        return tps_entries(out, &change.id, &desired.contracts, now);
     }
+    out.extend(Entry::without_tps(&change.id));
+    Ok(())
 }
 
 fn tps_entries(out: &mut Vec<Entry>, id: &MnoId, spec: &TpsContractSpec, now: Timestamp) -> Result<(), redis::Error> {

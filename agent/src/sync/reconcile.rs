@@ -10,9 +10,7 @@ use bindery_compiler::{Compiled, Compiler, Options, plan, source};
 use bindery_schema::catalog::Catalog;
 use bindery_schema::plan::Plan;
 use bindery_schema::policy::PolicySpec;
-use bindery_schema::value::Instant;
 use bindery_schema::wire::api::{AppliedCommit, Blocked, SyncPhase};
-use bindery_schema::wire::event;
 use git2::Oid;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -23,11 +21,9 @@ use super::secrets::{self, Unusable, Writes};
 use super::status::Publisher;
 use super::{block, observe, project};
 use crate::leader::fence::Fence;
-use crate::outbox::append;
 use crate::shared::Shared;
-use crate::store::postgres::runs::Run;
 use crate::store::postgres::sync_state::SyncState;
-use crate::store::postgres::{self, outbox, runs, sync_state};
+use crate::store::postgres::{self, runs, sync_state};
 
 /// Findings of a rejected commit that are kept; the first ones are those to mend first.
 const FINDINGS_KEPT: usize = 200;
@@ -211,16 +207,12 @@ impl Reconciler {
         if seen.due.is_some_and(|due| due <= now) {
             return None;
         }
-        match &seen.blocked {
-            Some((outcome, blocked)) => {
-                self.status.blocked(phase(*outcome), blocked.clone());
-                Some(*outcome)
-            }
-            None => {
-                self.status.in_sync();
-                Some(Outcome::Unchanged)
-            }
-        }
+        let Some((outcome, blocked)) = &seen.blocked else {
+            self.status.in_sync();
+            return Some(Outcome::Unchanged);
+        };
+        self.status.blocked(phase(*outcome), blocked.clone());
+        Some(*outcome)
     }
 
     async fn compile(&mut self, commit: Oid, now: Timestamp) -> Result<Compiled, Error> {

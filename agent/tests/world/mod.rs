@@ -187,11 +187,8 @@ impl World {
 /// Waits until the agent's status is as wanted.
 pub(crate) async fn until(agent: &Agent, what: &str, wanted: impl FnMut(&SyncStatus) -> bool) -> SyncStatus {
     let mut status = agent.status();
-    let found = tokio::time::timeout(PATIENCE, status.wait_for(wanted)).await;
-    match found {
-        Ok(found) => found.unwrap().clone(),
-        Err(_) => panic!("the agent never came to {what}; it is at {:?}", *agent.status().borrow()),
-    }
+    let found = tokio::time::timeout(PATIENCE, status.wait_for(wanted)).await.map(|found| found.unwrap().clone());
+    found.unwrap_or_else(|_| panic!("the agent never came to {what}; it is at {:?}", *agent.status().borrow()))
 }
 
 /// Waits until the agent has applied a commit in full.
@@ -234,13 +231,14 @@ pub(crate) fn operator(id: &str, mno: &str, host: &str, sealed: Option<&str>) ->
          smpp: {{host: {host}, port: 2775, systemId: sys-{id}, bindMode: TRANSMITTER}}\n  tps: {{outbound: 20}}\n"
     );
     if let Some(sealed) = sealed {
-        text.push_str("  credentials:\n    sealed: |\n");
-        sealed.lines().for_each(|line| text.push_str(&format!("      {line}\n")));
+        let lines: Vec<String> = sealed.lines().map(|line| format!("      {line}")).collect();
+        text = format!("{text}  credentials:\n    sealed: |\n{}\n", lines.join("\n"));
     }
     text
 }
 
 pub(crate) fn routes(operator: &str, prefixes: &[&str]) -> String {
-    let rules: String = prefixes.iter().map(|prefix| format!("    - {{prefix: \"+{prefix}\"}}\n")).collect();
-    format!("apiVersion: bindery/v1\nkind: Routes\nmetadata: {{operator: {operator}}}\nspec:\n  rules:\n{rules}")
+    let rules: Vec<String> = prefixes.iter().map(|prefix| format!("{{prefix: \"+{prefix}\"}}")).collect();
+    let rules = rules.join(", ");
+    format!("apiVersion: bindery/v1\nkind: Routes\nmetadata: {{operator: {operator}}}\nspec: {{rules: [{rules}]}}\n")
 }

@@ -17,6 +17,9 @@ const MNOS: &str = "ops.mnos";
 const CONTRACTS: &str = "ops.tps_contracts";
 const RESERVATIONS: &str = "routing.tenant_preferences";
 
+/// Carrier, direction, reference, messages a second, first day, day after the last, document, fines.
+type ContractRow = (String, String, String, i64, String, Option<String>, String, Value);
+
 /// Every carrier's hashes, tombstones included.
 pub async fn observe(connection: &mut PgConnection) -> Result<BTreeMap<MnoId, LiveMno>, Error> {
     let rows: Vec<(String, String, String, bool)> =
@@ -55,7 +58,7 @@ pub async fn contracts_of(
     ids: Option<&[&str]>,
 ) -> Result<BTreeMap<MnoId, TpsContractSpec>, Error> {
     let mut found: BTreeMap<MnoId, TpsContractSpec> = BTreeMap::new();
-    let rows: Vec<(String, String, String, i64, String, Option<String>, String, Value)> = sqlx::query_as(
+    let rows: Vec<ContractRow> = sqlx::query_as(
         "select mno_id, bind_direction, contract_ref, contracted_tps, effective_from::text, effective_to::text,
                 document, fine_schedule
          from ops.tps_contracts where $1::text[] is null or mno_id = any($1)
