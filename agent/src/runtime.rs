@@ -8,7 +8,6 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use bindery_schema::wire::api::SyncStatus;
 
 use crate::config::Config;
 use crate::health::ingest;
