@@ -240,7 +240,7 @@ impl Reconciler {
         {
             return Ok(policy.clone());
         }
-        if !candidate.history.known {
+        if !candidate.history.known || applied == candidate.commit.to_string() {
             return Ok(catalog.policy.clone());
         }
         let Ok(oid) = Oid::from_str(&applied) else { return Ok(catalog.policy.clone()) };
