@@ -140,7 +140,7 @@ mod tests {
         let waiting = Waiting::default();
         let id = |n: usize| format!("op-{n:04}").parse::<OperatorId>().unwrap();
         let view = |reason: &str| HealthView { reason: reason.to_owned(), ..HealthView::unheard() };
-        for n in 0..BATCH + 1 {
+        for n in 0..=BATCH {
             waiting.show(id(n), view("old"));
         }
         let batch = waiting.take();

@@ -71,7 +71,7 @@ impl Tokens {
         let candidates = keys.iter().filter(|key| header.kid.is_none() || header.kid == key.id);
         let mut failure = invalid("the token is signed with an unknown key");
         for key in candidates {
-            match decode::<Value>(token, &key.key, &self.validation(key)) {
+            match decode::<Value>(token, &key.decoding, &self.validation(key)) {
                 Ok(token) => return self.read(&token.claims),
                 Err(error) => {
                     let signed = !matches!(error.kind(), ErrorKind::InvalidSignature | ErrorKind::InvalidAlgorithm);

@@ -36,6 +36,7 @@ pub(super) fn frame(listener: &'static str, metrics: &Arc<Metrics>, routes: Rout
         .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the layer hands it over")]
 fn on_panic(panic: Box<dyn Any + Send + 'static>) -> Response {
     let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     tracing::error!(panic = text.unwrap_or("of an unknown kind"), "a handler panicked");

@@ -52,8 +52,8 @@ pub(super) struct Key {
     pub(super) id: Option<String>,
     /// What it may be used with.
     pub(super) algorithms: Vec<Algorithm>,
-    /// The key.
-    pub(super) key: DecodingKey,
+    /// What a signature is checked with.
+    pub(super) decoding: DecodingKey,
 }
 
 enum Source {
@@ -168,8 +168,8 @@ fn usable(jwk: &Jwk) -> Option<Key> {
     let declared = jwk.common.key_algorithm.map(|algorithm| algorithm.to_string());
     let serves = |able: &Algorithm| declared.as_ref().is_none_or(|declared| *declared == format!("{able:?}"));
     let algorithms: Vec<_> = able.iter().copied().filter(serves).collect();
-    let key = DecodingKey::from_jwk(jwk).ok()?;
-    (!algorithms.is_empty()).then(|| Key { id: jwk.common.key_id.clone(), algorithms, key })
+    let decoding = DecodingKey::from_jwk(jwk).ok()?;
+    (!algorithms.is_empty()).then(|| Key { id: jwk.common.key_id.clone(), algorithms, decoding })
 }
 
 #[cfg(test)]
