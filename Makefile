@@ -4,10 +4,14 @@
 SHELL := /bin/bash
 CARGO ?= cargo
 
-.PHONY: install test lint bench clean
+.PHONY: install run test lint bench clean
 
 install:
 	@bash agent/dev/install.sh
+
+run: install
+	$(CARGO) build --workspace
+	RUST_LOG=$${RUST_LOG:-warn} ./target/debug/bindery-agent dev
 
 test: install
 	$(CARGO) build --workspace --all-targets

@@ -8,7 +8,10 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+
 use crate::config::Config;
+use crate::health::ingest;
+use crate::http;
 use crate::leader::lease;
 use crate::metrics::Metrics;
 use crate::outbox::relay;
@@ -29,6 +32,7 @@ pub struct Agent {
     stop: CancellationToken,
     lease: JoinSet<()>,
     stop_lease: CancellationToken,
+    listeners: http::Listeners,
 }
 
 impl Agent {
@@ -51,12 +55,16 @@ impl Agent {
             relay: Arc::new(Notify::new()),
             leading,
         };
+        let stop = CancellationToken::new();
+        // Before anything is written: an agent that cannot serve is better not started.
+        let listeners = http::serve(shared.clone(), stop.clone()).await?;
         let mut agent = Self {
             shared: shared.clone(),
             parts: JoinSet::new(),
-            stop: CancellationToken::new(),
+            stop,
             lease: JoinSet::new(),
             stop_lease: CancellationToken::new(),
+            listeners,
         };
         let (pool, stop) = (shared.stores.postgres.clone(), agent.stop_lease.clone());
         agent.lease.spawn(async move {
@@ -69,12 +77,23 @@ impl Agent {
         agent.spawn("relay", relay::run);
         agent.spawn("projection", project::keep);
         agent.spawn("vault token", renew_token);
+        agent.spawn("health", ingest::run);
         Ok(agent)
     }
 
     /// Handles to the agent's state.
     pub fn shared(&self) -> &Shared {
         &self.shared
+    }
+
+    /// Where the agent listens.
+    pub fn listeners(&self) -> &http::Listeners {
+        &self.listeners
+    }
+
+    /// What the sync is doing.
+    pub fn status(&self) -> watch::Receiver<SyncStatus> {
+        self.shared.status.clone()
     }
 
     /// Starts a part that ends when the token is cancelled.
@@ -105,6 +124,7 @@ impl Agent {
             tracing::warn!("a part of the agent did not end in time");
             self.parts.shutdown().await;
         }
+        self.listeners.ended().await;
         self.stop_lease.cancel();
         if tokio::time::timeout(PATIENCE, self.lease.join_next()).await.is_err() {
             self.lease.shutdown().await;

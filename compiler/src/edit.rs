@@ -16,7 +16,9 @@ pub enum Error {
     #[error("the file does not define the operator `{0}`")]
     NoOperator(OperatorId),
     /// The operator is written in a form that cannot be edited by lines, such as `credentials: {}`.
-    #[error("spec.credentials cannot be edited as it is written: give each key its own line, without braces or aliases")]
+    #[error(
+        "spec.credentials cannot be edited as it is written: give each key its own line, without braces or aliases"
+    )]
     Layout,
 }
 
@@ -117,13 +119,15 @@ const STEP: usize = 2;
 fn root_of<'t>(stream: &'t yaml::Stream<'_>, operator: &OperatorId) -> Option<&'t Node<'t>> {
     stream.documents.iter().find(|root| {
         let text = |node: Option<&Node<'_>>, wanted: &str| node.and_then(Node::as_text) == Some(wanted);
-        text(root.get("kind"), "Operator") && text(root.get("metadata").and_then(|metadata| metadata.get("id")), operator.as_str())
+        text(root.get("kind"), "Operator")
+            && text(root.get("metadata").and_then(|metadata| metadata.get("id")), operator.as_str())
     })
 }
 
 fn verify(edited: &str, operator: &OperatorId, sealed: &str) -> Result<(), Error> {
     let stream = yaml::read(edited.strip_prefix('\u{feff}').unwrap_or(edited));
-    let value = root_of(&stream, operator).and_then(|root| root.get("spec")?.get("credentials")?.get("sealed")?.as_text());
+    let value =
+        root_of(&stream, operator).and_then(|root| root.get("spec")?.get("credentials")?.get("sealed")?.as_text());
     let same = value.is_some_and(|value| value.trim_end() == sealed.trim_end());
     if stream.fault.is_none() && stream.duplicates.is_empty() && same { Ok(()) } else { Err(Error::Layout) }
 }
@@ -177,7 +181,7 @@ fn block(indent: usize, sealed: &str, ending: &str) -> String {
     let (outer, inner) = (" ".repeat(indent), " ".repeat(indent + STEP));
     let mut text = format!("{outer}sealed: |{ending}");
     for line in sealed.trim_end().lines() {
-        text.push_str(&format!("{inner}{line}{ending}"));
+        text.extend([&*inner, line, ending]);
     }
     text
 }
@@ -195,9 +199,15 @@ mod recipient_tests {
         let head = "apiVersion: bindery/v1\nkind: Policy\nspec:\n";
         for (policy, expected) in [
             (String::new(), "recipients:\n      - age1x\n"),
-            (format!("{head}  secrets:\n    recipients: []\n  tps: {{}} # kept\n"), "recipients:\n      - age1x\n  tps: {} # kept\n"),
+            (
+                format!("{head}  secrets:\n    recipients: []\n  tps: {{}} # kept\n"),
+                "recipients:\n      - age1x\n  tps: {} # kept\n",
+            ),
             (format!("{head}  secrets:\n    recipients:\n      - age1y\n"), "      - age1y\n      - age1x\n"),
-            (format!("{head}  tps:\n    minOnDemandPoolPercent: 5\n"), "5\n  secrets:\n    recipients:\n      - age1x\n"),
+            (
+                format!("{head}  tps:\n    minOnDemandPoolPercent: 5\n"),
+                "5\n  secrets:\n    recipients:\n      - age1x\n",
+            ),
         ] {
             let edited = add_recipient(&policy, "age1x").unwrap();
             assert!(edited.ends_with(expected), "{edited}");
@@ -216,7 +226,9 @@ mod tests {
     }
 
     fn operator(rest: &str) -> String {
-        format!("# head\napiVersion: bindery/v1\nkind: Operator\nmetadata:\n  id: af-one-1 # this one\nspec:\n  tps: {{outbound: 5}}\n{rest}")
+        format!(
+            "# head\napiVersion: bindery/v1\nkind: Operator\nmetadata:\n  id: af-one-1 # this one\nspec:\n  tps: {{outbound: 5}}\n{rest}"
+        )
     }
 
     fn check(rest: &str, expected: &str) {
@@ -230,17 +242,25 @@ mod tests {
         check("\n# tail\n---\nkind: Mno\n", &format!("{block}\n# tail\n---\nkind: Mno\n"));
         check("  credentials:\n", block);
         let rotated = "    rotatedAt: 2026-01-01T00:00:00Z # note\n";
-        check(&format!("  credentials:\n    # when\n{rotated}"), &block.replace("    sealed", "    # when\n    sealed").add(rotated));
-        check("  health:\n# odd comment\n    confirm: 3\n", &format!("  health:\n# odd comment\n    confirm: 3\n{block}"));
+        let commented = block.replace("    sealed", "    # when\n    sealed");
+        check(&format!("  credentials:\n    # when\n{rotated}"), &format!("{commented}{rotated}"));
+        check(
+            "  health:\n# odd comment\n    confirm: 3\n",
+            &format!("  health:\n# odd comment\n    confirm: 3\n{block}"),
+        );
     }
-
-    use std::ops::Add as _;
 
     #[test]
     fn replaces_what_is_there() {
         let new = "  credentials:\n    sealed: |\n      -----BEGIN AGE-----\n      YWJj\n      -----END AGE-----\n";
-        check("  credentials:\n    sealed: |\n        old\n\n        older\n\n  # next\n  status: ACTIVE\n", &format!("{new}\n  # next\n  status: ACTIVE\n"));
-        check("  credentials:\n    sealed: \"old\n      old\"\n    # about the date\n    rotatedAt: x\n", &format!("{new}    # about the date\n    rotatedAt: x\n"));
+        check(
+            "  credentials:\n    sealed: |\n        old\n\n        older\n\n  # next\n  status: ACTIVE\n",
+            &format!("{new}\n  # next\n  status: ACTIVE\n"),
+        );
+        check(
+            "  credentials:\n    sealed: \"old\n      old\"\n    # about the date\n    rotatedAt: x\n",
+            &format!("{new}    # about the date\n    rotatedAt: x\n"),
+        );
     }
 
     #[test]

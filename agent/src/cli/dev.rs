@@ -9,14 +9,13 @@ use bindery_schema::secret::Secret;
 use bindery_schema::wire::api::SyncPhase;
 use jiff::Timestamp;
 
+use super::token::{DEV_AUDIENCE, DEV_ISSUER, mint_dev};
 use crate::config::{Admin, Config, Internal, Nats, Ops, Postgres, Redis, Repository, Secrets, Vault};
 use crate::dev::{Pki, Stack, StackOptions, Tools, seed};
+use crate::http::permissions::Role;
 use crate::runtime::Agent;
+use crate::store::postgres::read;
 
-/// Issuer and audience of tokens for the private stack.
-pub const ISSUER: &str = "https://issuer.bindery.example/dev";
-/// See [`ISSUER`].
-pub const AUDIENCE: &str = "bindery-admin";
 /// How long a first sync may take before the command says that it is still waiting.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -52,7 +51,7 @@ async fn serve(stack: &Stack, repo: &Path, data_dir: &Path) -> anyhow::Result<()
     let config = config(stack, &bare, data_dir);
     let agent = Agent::start(config).await?;
     let env = data_dir.join("env");
-    let token = super::token::mint_dev(data_dir, &["carrier-admin"])?;
+    let token = mint_dev(data_dir, &[Role::CarrierAdmin])?;
     write_private(&env, &environment(stack, &agent, &bare, &token))?;
     say("applying the configuration");
     let mut status = agent.status();
@@ -60,7 +59,8 @@ async fn serve(stack: &Stack, repo: &Path, data_dir: &Path) -> anyhow::Result<()
     if tokio::time::timeout(PATIENCE, first).await.is_err() {
         say("the first sync is still running; see GET /v1/admin/sync");
     }
-    say(&greeting(&agent, &bare, &env, stack));
+    let operator = read::any_operator(&agent.shared().stores.postgres).await?;
+    say(&greeting(&agent, &bare, &env, stack, operator.as_deref().unwrap_or("OPERATOR")));
     let outcome = watch(stack).await;
     agent.shutdown().await;
     outcome
@@ -102,8 +102,8 @@ pub fn config(stack: &Stack, bare: &Path, data_dir: &Path) -> Config {
         admin: Admin {
             listen: loopback(),
             jwks: stack.pki.jwks.display().to_string(),
-            issuer: ISSUER.to_owned(),
-            audience: AUDIENCE.to_owned(),
+            issuer: DEV_ISSUER.to_owned(),
+            audience: DEV_AUDIENCE.to_owned(),
             roles_claim: "roles".to_owned(),
         },
         internal: Internal {
@@ -147,13 +147,12 @@ fn environment(stack: &Stack, agent: &Agent, bare: &Path, token: &str) -> String
     })
 }
 
-fn greeting(agent: &Agent, bare: &Path, env: &Path, stack: &Stack) -> String {
+fn greeting(agent: &Agent, bare: &Path, env: &Path, stack: &Stack, operator: &str) -> String {
     let listeners = agent.listeners();
     let pki = &stack.pki;
     let status = agent.status();
     let status = status.borrow();
     let applied = status.applied.as_ref().map_or("nothing", |applied| applied.commit.as_str());
-    let operator = agent.any_operator().unwrap_or_else(|| "OPERATOR".to_owned());
     format!(
         "serving; applied {applied}\n\n  repository  {}\n  admin       http://{}\n  internal    https://{}\n  ops         \
          http://{}/health/ready\n  all of it   source {}\n\ncredentials of one operator:\n  curl --cacert {} --cert {} \

@@ -1,5 +1,6 @@
 //! The command line program, a module a command.
 
+pub mod dev;
 pub mod run;
 pub mod token;
 

@@ -35,7 +35,11 @@ pub struct Heard {
 
 impl Board {
     /// Watches exactly these operators from now on. Known ones keep their state; a new one takes it from `known`.
-    pub fn watch(&mut self, operators: BTreeMap<OperatorId, HealthThresholds>, known: &BTreeMap<OperatorId, HealthView>) {
+    pub fn watch(
+        &mut self,
+        operators: BTreeMap<OperatorId, HealthThresholds>,
+        known: &BTreeMap<OperatorId, HealthView>,
+    ) {
         let mut before = std::mem::take(&mut self.operators);
         let watched = operators.into_iter().map(|(id, thresholds)| {
             let kept = before.remove(&id).map(|watched| watched.view);

@@ -25,8 +25,8 @@ use crate::http::error::chain;
 use crate::leader::fence::Fence;
 use crate::metrics::Outcome;
 use crate::shared::Shared;
-use crate::store::postgres::health::{self, Change};
 use crate::store::postgres;
+use crate::store::postgres::health::{self, Change};
 
 /// What every signal's subject begins with; the operator's id follows.
 pub const SUBJECT: &str = "operator.health.signal.v1.";
@@ -53,13 +53,10 @@ pub async fn run(shared: Shared, cancel: CancellationToken) {
             // Ends the term in order: what waits is still written.
             term.cancel();
         };
-        let ((), result) = tokio::join!(
-            async { term.run_until_cancelled(ended).await.unwrap_or_default() },
-            async {
-                let _end = term.drop_guard_ref();
-                lead(&shared, fence, &term).await
-            },
-        );
+        let ((), result) = tokio::join!(async { term.run_until_cancelled(ended).await.unwrap_or_default() }, async {
+            let _end = term.drop_guard_ref();
+            lead(&shared, fence, &term).await
+        },);
         if let Err(error) = result {
             tracing::error!(error = chain(&*error), "health signals cannot be ingested yet");
             let _ = cancel.run_until_cancelled(tokio::time::sleep(RETRY)).await;
@@ -219,7 +216,8 @@ mod tests {
 
     #[test]
     fn signals_are_taken_as_the_connector_writes_them() {
-        let full = br#"{"operatorId":"a","connectorId":"c1","bindState":"BOUND","submitted":10,"failed":1,"throttled":0,
+        let full =
+            br#"{"operatorId":"a","connectorId":"c1","bindState":"BOUND","submitted":10,"failed":1,"throttled":0,
             "p95Millis":120,"inFlight":3,"at":"2026-11-24T08:00:00.000Z","further":"fields are ignored"}"#;
         assert_eq!(parse("a", full).unwrap().failed, 1);
         let short = br#"{"operatorId":"a","connectorId":"c1","bindState":"UNBOUND","at":"2026-11-24T08:00:00Z"}"#;
@@ -229,7 +227,8 @@ mod tests {
         for bad in [&b""[..], b"{}", b"\xff\xfe", b"null", b"[1]", &large] {
             assert!(parse("a", bad).is_none());
         }
-        let negative = br#"{"operatorId":"a","connectorId":"c1","bindState":"BOUND","failed":-1,"at":"2026-11-24T08:00:00Z"}"#;
+        let negative =
+            br#"{"operatorId":"a","connectorId":"c1","bindState":"BOUND","failed":-1,"at":"2026-11-24T08:00:00Z"}"#;
         assert!(parse("a", negative).is_none());
     }
 }

@@ -149,7 +149,10 @@ mod tests {
         waiting.give_back(batch);
         let mut again = waiting.take();
         again.extend(waiting.take());
-        assert_eq!((again.len(), again[&id(0)].reason.as_str(), again[&id(1)].reason.as_str()), (BATCH + 1, "new", "old"));
+        assert_eq!(
+            (again.len(), again[&id(0)].reason.as_str(), again[&id(1)].reason.as_str()),
+            (BATCH + 1, "new", "old")
+        );
         assert!(waiting.take().is_empty());
     }
 }

@@ -54,7 +54,11 @@ async fn write(shared: &Shared, fence: Fence, batch: &[Change]) -> bool {
                 return false;
             }
             Err(error) => {
-                tracing::error!(error = chain(&error), changes = batch.len(), "changes of health cannot be written yet");
+                tracing::error!(
+                    error = chain(&error),
+                    changes = batch.len(),
+                    "changes of health cannot be written yet"
+                );
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(RETRY.1);
             }

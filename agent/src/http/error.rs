@@ -62,7 +62,9 @@ impl Code {
             Self::CredentialsNotSet => ("CREDENTIALS_NOT_SET", S::NOT_FOUND, "The operator has no password yet"),
             Self::MethodNotAllowed => ("METHOD_NOT_ALLOWED", S::METHOD_NOT_ALLOWED, "Method not allowed"),
             Self::PayloadTooLarge => ("PAYLOAD_TOO_LARGE", S::PAYLOAD_TOO_LARGE, "The body is too large"),
-            Self::UnsupportedMediaType => ("UNSUPPORTED_MEDIA_TYPE", S::UNSUPPORTED_MEDIA_TYPE, "The body has to be JSON"),
+            Self::UnsupportedMediaType => {
+                ("UNSUPPORTED_MEDIA_TYPE", S::UNSUPPORTED_MEDIA_TYPE, "The body has to be JSON")
+            }
             Self::Internal => ("INTERNAL", S::INTERNAL_SERVER_ERROR, "The agent failed"),
             Self::VaultUnavailable => ("VAULT_UNAVAILABLE", S::SERVICE_UNAVAILABLE, "Vault is not available"),
             Self::StoreUnavailable => ("STORE_UNAVAILABLE", S::SERVICE_UNAVAILABLE, "The store is not available"),

@@ -43,7 +43,11 @@ fn on_panic(panic: Box<dyn Any + Send + 'static>) -> Response {
     Problem::new(Code::Internal).into_response()
 }
 
-async fn around(State((listener, metrics)): State<(&'static str, Arc<Metrics>)>, request: Request, next: Next) -> Response {
+async fn around(
+    State((listener, metrics)): State<(&'static str, Arc<Metrics>)>,
+    request: Request,
+    next: Next,
+) -> Response {
     let path = request.uri().path().to_owned();
     // The template, never the path: ids and whatever else callers write would make endless series.
     let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();

@@ -62,11 +62,14 @@ impl Gate {
         let path = request.uri().path();
         if let Err(error) = self.tls.verify(connection) {
             tracing::warn!(%client, path, %error, "refused a client whose certificate is not good any more");
-            return Err(Problem::new(Code::Forbidden).detail("the client certificate is revoked, expired or not trusted any more"));
+            return Err(Problem::new(Code::Forbidden)
+                .detail("the client certificate is revoked, expired or not trusted any more"));
         }
         if !client.0.iter().any(|name| self.allowed.contains(name)) {
             tracing::warn!(%client, path, "refused a client that is not on the allow-list");
-            return Err(Problem::new(Code::Forbidden).detail("the client certificate's names are not on the allow-list"));
+            return Err(
+                Problem::new(Code::Forbidden).detail("the client certificate's names are not on the allow-list")
+            );
         }
         Ok(client)
     }

@@ -101,7 +101,8 @@ impl KeySet {
 }
 
 async fn fetch(client: &reqwest::Client, url: &str) -> Result<Vec<u8>, Error> {
-    let mut answer = client.get(url).send().await.and_then(reqwest::Response::error_for_status).map_err(Error::Fetch)?;
+    let mut answer =
+        client.get(url).send().await.and_then(reqwest::Response::error_for_status).map_err(Error::Fetch)?;
     let mut body = Vec::new();
     while let Some(chunk) = answer.chunk().await.map_err(Error::Fetch)? {
         body.extend_from_slice(&chunk);

@@ -111,7 +111,8 @@ impl Files {
             Some(path) => Some(read(path).await?),
             None => None,
         };
-        let (cert, key, client_ca) = (read(&config.cert).await?, read(&config.key).await?, read(&config.client_ca).await?);
+        let (cert, key, client_ca) =
+            (read(&config.cert).await?, read(&config.key).await?, read(&config.client_ca).await?);
         Ok(Self { cert, key, client_ca, client_crl })
     }
 

@@ -14,8 +14,8 @@ use tokio_util::sync::CancellationToken;
 use crate::metrics::Publication;
 use crate::shared::Shared;
 use crate::store::nats::{self, DUPLICATE_WINDOW};
-use crate::store::postgres::outbox::{self, Pending};
 use crate::store::postgres;
+use crate::store::postgres::outbox::{self, Pending};
 
 /// Rows read at a time.
 const BATCH: i64 = 500;
@@ -96,11 +96,8 @@ async fn turn(shared: &Shared, ready: &mut bool, cancel: &CancellationToken) -> 
 
 async fn publish(shared: &Shared, rows: &[Pending], cancel: &CancellationToken) -> Result<(), Error> {
     let forgotten = rows.iter().any(|row| row.age > DUPLICATE_WINDOW.as_secs_f64());
-    let known: HashSet<String> = if forgotten {
-        shared.stores.nats.last_message_ids(TAIL).await?.into_iter().collect()
-    } else {
-        HashSet::new()
-    };
+    let known: HashSet<String> =
+        if forgotten { shared.stores.nats.last_message_ids(TAIL).await?.into_iter().collect() } else { HashSet::new() };
     for group in rows.chunks(MARKS) {
         let mut done = Vec::with_capacity(group.len());
         let mut failure = None;

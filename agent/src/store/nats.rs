@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_nats::ServerAddr;
 use async_nats::jetstream;
 use async_nats::jetstream::context::PublishErrorKind;
 use async_nats::jetstream::stream::{Config, StorageType};
@@ -41,15 +42,25 @@ pub struct Nats {
 impl Nats {
     /// Opens a connection in the background; a server that is down is tried again for ever.
     pub async fn connect(config: &config::Nats) -> Result<Self, Error> {
-        let client = async_nats::ConnectOptions::new()
+        let servers: Vec<ServerAddr> = config
+            .url
+            .expose()
+            .split(',')
+            .map(|url| url.trim().parse())
+            .collect::<Result<_, _>>()
+            .map_err(|_| Error::Configuration)?;
+        let mut options = async_nats::ConnectOptions::new()
             .name("bindery-agent")
             .retry_on_initial_connect()
             .connection_timeout(TIMEOUT)
             .request_timeout(Some(TIMEOUT))
-            .reconnect_delay_callback(|attempts| Duration::from_millis(100 * attempts.min(20) as u64))
-            .connect(config.url.expose())
-            .await
-            .map_err(|_| Error::Configuration)?;
+            .reconnect_delay_callback(|attempts| Duration::from_millis(100 * attempts.min(20) as u64));
+        // The client leaves a user in the address alone.
+        let user = servers.iter().find_map(|server| Some((server.username()?, server.password().unwrap_or_default())));
+        if let Some((user, password)) = user {
+            options = options.user_and_password(percent_decoded(user), percent_decoded(password));
+        }
+        let client = options.connect(servers).await.map_err(|_| Error::Configuration)?;
         let mut jetstream = jetstream::new(client.clone());
         jetstream.set_timeout(TIMEOUT);
         let (stream, prefix) = (config.stream.as_str().into(), config.subject_prefix.as_str().into());
@@ -100,7 +111,8 @@ impl Nats {
         let mut headers = async_nats::HeaderMap::new();
         headers.insert(async_nats::header::NATS_MESSAGE_ID, id);
         let subject = self.subject(event_type);
-        let ack = self.jetstream.publish_with_headers(subject, headers, payload.into()).await.map_err(Error::Publish)?;
+        let ack =
+            self.jetstream.publish_with_headers(subject, headers, payload.into()).await.map_err(Error::Publish)?;
         ack.await.map_err(Error::Publish)?;
         Ok(())
     }
@@ -125,5 +137,32 @@ impl Nats {
         if tokio::time::timeout(TIMEOUT, self.client.drain()).await.is_err() {
             tracing::warn!("the connection to NATS was not closed in time");
         }
+    }
+}
+
+/// Undoes the escaping a user or password needs inside an address.
+fn percent_decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let escaped = (*first == b'%').then(|| text_byte(tail)).flatten();
+        bytes.push(escaped.unwrap_or(*first));
+        rest = if escaped.is_some() { &tail[2..] } else { tail };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn text_byte(digits: &[u8]) -> Option<u8> {
+    u8::from_str_radix(std::str::from_utf8(digits.get(..2)?).ok()?, 16).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::percent_decoded;
+
+    #[test]
+    fn escapes_in_an_address_are_undone() {
+        assert_eq!(percent_decoded("p%40ss%2Fw0rd"), "p@ss/w0rd");
+        assert_eq!(percent_decoded("100%"), "100%");
     }
 }

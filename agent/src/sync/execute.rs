@@ -40,7 +40,7 @@ pub struct Step<'a> {
 pub async fn apply(shared: &Shared, step: &Step<'_>, fence: Fence) -> Result<AppliedCommit, secrets::Error> {
     let stores = &shared.stores;
     let again = secrets::written(step.writes);
-    secrets::undo(stores, &again).await?;
+    secrets::undo(stores, &again, fence).await?;
     secrets::write(stores, step.writes, step.commit, fence).await?;
 
     let mut transaction = stores.postgres.begin().await?;
@@ -58,10 +58,12 @@ pub async fn apply(shared: &Shared, step: &Step<'_>, fence: Fence) -> Result<App
 async fn write_rows(connection: &mut PgConnection, step: &Step<'_>, generation: i64) -> Result<(), postgres::Error> {
     let Step { plan, commit, .. } = step;
     carriers_before(connection, plan, commit).await?;
-    let renamed = || plan.operators.iter().filter_map(|change| match &change.action {
-        Action::Rename { old_id } => Some((old_id, &change.id)),
-        _ => None,
-    });
+    let renamed = || {
+        plan.operators.iter().filter_map(|change| match &change.action {
+            Action::Rename { old_id } => Some((old_id, &change.id)),
+            _ => None,
+        })
+    };
     for (old, new) in renamed() {
         rules::note_leaving(connection, old, generation).await?;
         operators::rename(connection, old, new).await?;

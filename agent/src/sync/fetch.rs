@@ -112,8 +112,7 @@ fn fetch(path: &Path, url: &str, branch: &str) -> Result<Oid, Error> {
     let mut remote = repository.remote_anonymous(url).map_err(Error::Fetch)?;
     let name = format!("refs/heads/{branch}");
     let tip = {
-        let connection =
-            remote.connect_auth(Direction::Fetch, Some(callbacks()), None).map_err(Error::Fetch)?;
+        let connection = remote.connect_auth(Direction::Fetch, Some(callbacks()), None).map_err(Error::Fetch)?;
         let heads = connection.list().map_err(Error::Fetch)?;
         heads.iter().find(|head| head.name() == name).map(git2::RemoteHead::oid)
     };

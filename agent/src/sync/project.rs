@@ -94,7 +94,7 @@ pub async fn keep(shared: Shared, cancel: CancellationToken) {
         let Some(applied) = applied.filter(|_| shared.leading.borrow().is_some()) else { continue };
         let now = Timestamp::now();
         let result = match shared.stores.redis.catalog().await {
-            Ok(Some(shown)) if shown == catalog(&applied) && filled == Some(Day::of(now)) => Ok(()),
+            Ok(Some(shown)) if shows(&shown, &applied) && filled == Some(Day::of(now)) => Ok(()),
             Ok(_) => refill(&shared.stores, now).await.map(|()| filled = Some(Day::of(now))),
             Err(error) => Err(error.into()),
         };
@@ -112,6 +112,11 @@ pub fn degraded(shared: &Shared, result: &Result<(), Error>) {
         Ok(()) if before == 1 => tracing::info!("Redis shows the applied step again"),
         _ => {}
     }
+}
+
+/// Whether the cache shows a step. Two agents that disagree on the commit of a step do not share a history.
+fn shows(shown: &CatalogProjection, applied: &AppliedCommit) -> bool {
+    shown.generation == applied.generation && shown.commit == applied.commit
 }
 
 fn catalog(applied: &AppliedCommit) -> CatalogProjection {
@@ -135,13 +140,11 @@ fn operator_entries(out: &mut Vec<Entry>, change: &OperatorChange, generation: i
 }
 
 fn mno_entries(out: &mut Vec<Entry>, change: &MnoChange, now: Timestamp) -> Result<(), redis::Error> {
-    match &change.desired {
-        Some(desired) => tps_entries(out, &change.id, &desired.contracts, now),
-        None => {
-            out.extend(Entry::without_tps(&change.id));
-            Ok(())
-        }
+    if let Some(desired) = &change.desired {
+        return tps_entries(out, &change.id, &desired.contracts, now);
     }
+    out.extend(Entry::without_tps(&change.id));
+    Ok(())
 }
 
 fn tps_entries(out: &mut Vec<Entry>, id: &MnoId, spec: &TpsContractSpec, now: Timestamp) -> Result<(), redis::Error> {
@@ -157,7 +160,8 @@ fn tps(spec: &TpsContractSpec, direction: Direction, today: Day) -> TpsProjectio
     let reservations = spec.reservations.iter().filter(|reservation| reservation.direction == direction);
     let in_force = contracts.clone().find(|contract| contract.period().contains(today));
     let contracted = in_force.map_or(0, |contract| contract.contracted_tps);
-    let holds = |from: Option<Day>, to: Option<Day>| from.is_none_or(|from| from <= today) && to.is_none_or(|to| today < to);
+    let holds =
+        |from: Option<Day>, to: Option<Day>| from.is_none_or(|from| from <= today) && to.is_none_or(|to| today < to);
     let reserved = reservations
         .clone()
         .filter(|reservation| holds(reservation.effective_from, reservation.effective_to))

@@ -1,5 +1,6 @@
 //! One step: from a look at the branch to stores that are equal to it, or a reason why they are not.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,9 +10,7 @@ use bindery_compiler::{Compiled, Compiler, Options, plan, source};
 use bindery_schema::catalog::Catalog;
 use bindery_schema::plan::Plan;
 use bindery_schema::policy::PolicySpec;
-use bindery_schema::value::Instant;
 use bindery_schema::wire::api::{AppliedCommit, Blocked, SyncPhase};
-use bindery_schema::wire::event;
 use git2::Oid;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -20,13 +19,11 @@ use super::execute::{self, Step};
 use super::fetch::{self, History};
 use super::secrets::{self, Unusable, Writes};
 use super::status::Publisher;
-use super::{observe, project};
+use super::{block, observe, project};
 use crate::leader::fence::Fence;
-use crate::outbox::append;
 use crate::shared::Shared;
-use crate::store::postgres::runs::Run;
 use crate::store::postgres::sync_state::SyncState;
-use crate::store::postgres::{self, outbox, runs, sync_state};
+use crate::store::postgres::{self, runs, sync_state};
 
 /// Findings of a rejected commit that are kept; the first ones are those to mend first.
 const FINDINGS_KEPT: usize = 200;
@@ -110,11 +107,16 @@ pub struct Reconciler {
 }
 
 /// The tip with all that was found out about it.
-struct Candidate {
-    commit: Oid,
-    history: History,
-    before: SyncState,
-    now: Timestamp,
+#[derive(Debug)]
+pub struct Candidate {
+    /// The tip.
+    pub commit: Oid,
+    /// What is known of it.
+    pub history: History,
+    /// The step the stores are equal to.
+    pub before: SyncState,
+    /// When the look at it began.
+    pub now: Timestamp,
 }
 
 impl Reconciler {
@@ -137,9 +139,21 @@ impl Reconciler {
 
     /// Publishes the step the leader has applied.
     pub async fn follow(&mut self) -> Result<(), Error> {
-        let state = sync_state::read(&mut *self.shared.stores.postgres.acquire().await?).await?;
+        let mut connection = self.shared.stores.postgres.acquire().await?;
+        let state = sync_state::read(&mut connection).await?;
+        let last = runs::last(&mut connection).await?;
         self.status.applied(state.applied());
         self.seen = None;
+        match last {
+            Some(last) if last.outcome == "rejected" => {
+                self.status.blocked(SyncPhase::Rejected, block::rejected(last.commit, &last.detail, last.finished_at));
+            }
+            Some(last) if last.outcome == "held" => {
+                self.status.blocked(SyncPhase::Held, block::held(last.commit, &last.detail, last.finished_at));
+            }
+            Some(_) => self.status.in_sync(),
+            None => {}
+        }
         Ok(())
     }
 
@@ -155,7 +169,7 @@ impl Reconciler {
         }
         self.seen = None;
         self.status.applying();
-        secrets::delete(&self.shared.stores).await?;
+        secrets::delete(&self.shared.stores, fence).await?;
         let compiled = self.compile(tip, now).await?;
         let Some(catalog) = compiled.catalog().cloned().map(Arc::new) else {
             let history = self.clone.history(before.commit.clone(), tip).await?;
@@ -173,7 +187,7 @@ impl Reconciler {
         let (planned, wanted) = (catalog.clone(), catalog.clone());
         let plan = tokio::task::spawn_blocking(move || plan::plan(&planned, &live, &policy, now)).await??;
         if plan.is_empty() && candidate.before.commit.as_deref() == Some(tip.to_string().as_str()) {
-            secrets::undo(&self.shared.stores, &std::collections::BTreeSet::new()).await?;
+            secrets::undo(&self.shared.stores, &BTreeSet::new(), fence).await?;
             self.arrived(&candidate, &catalog, candidate.before.generation);
             return Ok(Outcome::Unchanged);
         }
@@ -193,16 +207,12 @@ impl Reconciler {
         if seen.due.is_some_and(|due| due <= now) {
             return None;
         }
-        match &seen.blocked {
-            Some((outcome, blocked)) => {
-                self.status.blocked(phase(*outcome), blocked.clone());
-                Some(*outcome)
-            }
-            None => {
-                self.status.in_sync();
-                Some(Outcome::Unchanged)
-            }
-        }
+        let Some((outcome, blocked)) = &seen.blocked else {
+            self.status.in_sync();
+            return Some(Outcome::Unchanged);
+        };
+        self.status.blocked(phase(*outcome), blocked.clone());
+        Some(*outcome)
     }
 
     async fn compile(&mut self, commit: Oid, now: Timestamp) -> Result<Compiled, Error> {
@@ -269,13 +279,10 @@ impl Reconciler {
             started_at: candidate.now.into(),
         };
         let applied = execute::apply(&self.shared, &step, fence).await?;
-        project::degraded(
-            &self.shared,
-            &project::show(&self.shared.stores, plan, &applied, candidate.now).await,
-        );
+        project::degraded(&self.shared, &project::show(&self.shared.stores, plan, &applied, candidate.now).await);
         self.policy = Some((commit, catalog.policy.clone()));
         self.report(candidate, catalog, plan, &applied);
-        secrets::delete(&self.shared.stores).await?;
+        secrets::delete(&self.shared.stores, fence).await?;
         self.arrived(candidate, catalog, applied.generation);
         Ok(Outcome::Applied)
     }
@@ -326,18 +333,8 @@ impl Reconciler {
     ) -> Result<Outcome, Error> {
         let total = findings.len();
         findings.truncate(FINDINGS_KEPT);
-        let next_step = "the last good commit stays applied; `bindery check` shows what to mend: commit that, or revert";
-        let blocked = Blocked {
-            commit: candidate.commit.to_string(),
-            reason: reason.clone(),
-            findings: findings.clone(),
-            holds: Vec::new(),
-            plan_hash: None,
-            since: Instant::from(Timestamp::now()),
-            next_step: next_step.to_owned(),
-        };
         let detail = json!({ "reason": reason, "findings": findings, "findingCount": total });
-        self.block(candidate, Outcome::Rejected, blocked, detail, None, fence).await
+        self.block(candidate, Outcome::Rejected, detail, None, fence).await
     }
 
     async fn hold(
@@ -347,18 +344,8 @@ impl Reconciler {
         plan: &Plan,
         fence: Fence,
     ) -> Result<Outcome, Error> {
-        let plan_hash = plan.hash.to_string();
-        let blocked = Blocked {
-            commit: candidate.commit.to_string(),
-            reason: "a guardrail of the policy holds the plan".to_owned(),
-            findings: Vec::new(),
-            holds: plan.holds.iter().map(|hold| format!("{}: {}", hold.guardrail, hold.message)).collect(),
-            plan_hash: Some(plan_hash.clone()),
-            since: Instant::from(Timestamp::now()),
-            next_step: format!("revert, or release exactly this plan by a commit with the trailer `Bindery-Allow: {plan_hash}`"),
-        };
-        let detail = json!({ "holds": plan.holds, "planHash": plan_hash, "counts": plan.counts() });
-        self.block(candidate, Outcome::Held, blocked, detail, next_due(catalog, candidate.now), fence).await
+        let detail = json!({ "holds": plan.holds, "planHash": plan.hash.to_string(), "counts": plan.counts() });
+        self.block(candidate, Outcome::Held, detail, next_due(catalog, candidate.now), fence).await
     }
 
     /// Leaves the last good commit in place, and says so once: a row, an event, the status, a metric.
@@ -366,56 +353,21 @@ impl Reconciler {
         &mut self,
         candidate: &Candidate,
         outcome: Outcome,
-        blocked: Blocked,
         detail: Value,
         due: Option<Timestamp>,
         fence: Fence,
     ) -> Result<Outcome, Error> {
-        secrets::undo(&self.shared.stores, &std::collections::BTreeSet::new()).await?;
-        let Candidate { history, before, .. } = candidate;
-        let mut transaction = self.shared.stores.postgres.begin().await?;
-        fence.hold(&mut transaction).await?;
-        if !runs::is_last(&mut transaction, &blocked.commit, outcome.as_str()).await? {
-            let previous = before.commit.as_deref();
-            let event_type = if outcome == Outcome::Held { event::SYNC_HELD } else { event::SYNC_REJECTED };
-            let environment = &self.shared.config.environment;
-            let told = append::sync(
-                environment,
-                event_type,
-                &blocked.commit,
-                previous,
-                before.generation,
-                &history.author,
-                detail.clone(),
-            );
-            outbox::append(&mut transaction, &[told]).await?;
-            let run = Run {
-                commit: &blocked.commit,
-                previous,
-                outcome: outcome.as_str(),
-                generation: None,
-                started_at: candidate.now.into(),
-                detail,
-                skipped: &history.skipped,
-            };
-            runs::record(&mut transaction, &run).await?;
-        }
-        transaction.commit().await?;
-        self.shared.relay.notify_one();
+        secrets::undo(&self.shared.stores, &BTreeSet::new(), fence).await?;
+        let blocked = block::record(&self.shared, candidate, outcome, detail, fence).await?;
         tracing::warn!(commit = blocked.commit, reason = blocked.reason, outcome = outcome.as_str(), "not applied");
         self.status.blocked(phase(outcome), blocked.clone());
-        let generation = before.generation;
+        let generation = candidate.before.generation;
         self.seen = Some(Seen { tip: candidate.commit, generation, due, blocked: Some((outcome, blocked)) });
         Ok(outcome)
     }
 }
 
-fn compile(
-    compiler: &mut Compiler,
-    path: &Path,
-    commit: Oid,
-    options: &Options,
-) -> Result<Compiled, source::Error> {
+fn compile(compiler: &mut Compiler, path: &Path, commit: Oid, options: &Options) -> Result<Compiled, source::Error> {
     let repository = git2::Repository::open_bare(path)?;
     compiler.compile_revision(&repository, commit, options)
 }

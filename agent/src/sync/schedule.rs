@@ -22,13 +22,14 @@ pub async fn run(mut reconciler: Reconciler, shared: Shared, cancel: Cancellatio
     while !cancel.is_cancelled() {
         let fence = *leading.borrow_and_update();
         let Some(fence) = fence else {
+            // First the wait: an agent that has just started may be about to lead, and knows nothing yet.
+            tokio::select! {
+                () = cancel.cancelled() => continue,
+                _ = leading.changed() => continue,
+                () = tokio::time::sleep(FOLLOW) => {}
+            }
             if let Err(error) = reconciler.follow().await {
                 tracing::debug!(error = &error as &dyn std::error::Error, "the applied step cannot be read");
-            }
-            tokio::select! {
-                () = cancel.cancelled() => {}
-                _ = leading.changed() => {}
-                () = tokio::time::sleep(FOLLOW) => {}
             }
             continue;
         };

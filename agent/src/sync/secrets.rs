@@ -112,9 +112,10 @@ fn unseal(
 }
 
 fn id_in_tree<'a>(catalog: &'a Catalog, former: &OperatorId) -> Option<&'a OperatorId> {
-    let renamed = catalog.operators.iter().find(|(_, operator)| {
-        operator.renamed_from.as_ref().is_some_and(|renamed| renamed.id == *former)
-    });
+    let renamed = catalog
+        .operators
+        .iter()
+        .find(|(_, operator)| operator.renamed_from.as_ref().is_some_and(|renamed| renamed.id == *former));
     renamed.map(|(id, _)| id)
 }
 
@@ -131,7 +132,11 @@ pub async fn write(stores: &Stores, writes: &Writes, commit: &str, fence: Fence)
         stream::iter(writes.0.iter().map(version).collect::<Vec<_>>()).buffer_unordered(PARALLEL).try_collect().await?;
     let noted: Vec<intents::Intent> = versions
         .iter()
-        .map(|(id, version)| intents::Intent { operator: id.clone(), action: intents::Action::Write, version: *version })
+        .map(|(id, version)| intents::Intent {
+            operator: id.clone(),
+            action: intents::Action::Write,
+            version: *version,
+        })
         .collect();
     let mut transaction = stores.postgres.begin().await?;
     fence.hold(&mut transaction).await?;
@@ -143,7 +148,10 @@ pub async fn write(stores: &Stores, writes: &Writes, commit: &str, fence: Fence)
         let (vault, versions) = (stores.vault.clone(), versions.clone());
         async move { write_one(&vault, write, versions.get(&write.operator).copied().flatten()).await }.boxed()
     };
-    stream::iter(writes.0.iter().map(carry_out).collect::<Vec<_>>()).buffer_unordered(PARALLEL).try_collect::<()>().await?;
+    stream::iter(writes.0.iter().map(carry_out).collect::<Vec<_>>())
+        .buffer_unordered(PARALLEL)
+        .try_collect::<()>()
+        .await?;
     Ok(())
 }
 
@@ -174,34 +182,51 @@ pub fn deletions(plan: &Plan) -> Vec<intents::Intent> {
     gone.map(|id| intents::Intent { operator: id.clone(), action: intents::Action::Delete, version: None }).collect()
 }
 
-/// Carries out every deletion that is owed.
-pub async fn delete(stores: &Stores) -> Result<(), Error> {
-    let open = intents::open(&mut *stores.postgres.acquire().await?).await?;
-    let owed: Vec<OperatorId> =
-        open.into_iter().filter(|intent| intent.action == intents::Action::Delete).map(|intent| intent.operator).collect();
+/// Carries out every deletion that is owed. The fence is held meanwhile: a newer leader may be bringing the operator
+/// back.
+pub async fn delete(stores: &Stores, fence: Fence) -> Result<(), Error> {
+    let owed = |open: Vec<intents::Intent>| -> Vec<OperatorId> {
+        let owed = open.into_iter().filter(|intent| intent.action == intents::Action::Delete);
+        owed.map(|intent| intent.operator).collect()
+    };
+    if owed(intents::open(&mut *stores.postgres.acquire().await?).await?).is_empty() {
+        return Ok(());
+    }
+    let mut transaction = stores.postgres.begin().await?;
+    fence.hold(&mut transaction).await?;
+    let owed = owed(intents::open(&mut transaction).await?);
     let delete = |id: &OperatorId| {
         let (vault, id) = (stores.vault.clone(), id.clone());
         async move { vault.delete_credentials(&id).await }.boxed()
     };
     stream::iter(owed.iter().map(delete).collect::<Vec<_>>()).buffer_unordered(PARALLEL).try_collect::<()>().await?;
     let ids: Vec<&str> = owed.iter().map(OperatorId::as_str).collect();
-    intents::clear(&mut *stores.postgres.acquire().await?, intents::Action::Delete, &ids).await?;
-    Ok(())
+    intents::clear(&mut transaction, intents::Action::Delete, &ids).await?;
+    Ok(transaction.commit().await?)
 }
 
-/// Takes back every write whose transaction was not committed, except those `again` writes anew.
-pub async fn undo(stores: &Stores, again: &BTreeSet<&str>) -> Result<(), Error> {
-    let open = intents::open(&mut *stores.postgres.acquire().await?).await?;
-    for intent in open {
-        if intent.action == intents::Action::Delete || again.contains(intent.operator.as_str()) {
-            continue;
-        }
-        undo_one(&stores.vault, &intent).await?;
-        tracing::warn!(operator = %intent.operator, "took back a password whose commit was not applied");
-        let mut connection = stores.postgres.acquire().await?;
-        intents::clear(&mut connection, intents::Action::Write, &[intent.operator.as_str()]).await?;
+/// Takes back every write whose transaction was not committed, except those `again` writes anew. The fence is held
+/// meanwhile: what a newer leader has just written is not to be taken back.
+pub async fn undo(stores: &Stores, again: &BTreeSet<&str>, fence: Fence) -> Result<(), Error> {
+    let stale = |open: Vec<intents::Intent>| -> Vec<intents::Intent> {
+        let stale = |intent: &intents::Intent| {
+            intent.action == intents::Action::Write && !again.contains(intent.operator.as_str())
+        };
+        open.into_iter().filter(stale).collect()
+    };
+    if stale(intents::open(&mut *stores.postgres.acquire().await?).await?).is_empty() {
+        return Ok(());
     }
-    Ok(())
+    let mut transaction = stores.postgres.begin().await?;
+    fence.hold(&mut transaction).await?;
+    let stale = stale(intents::open(&mut transaction).await?);
+    for intent in &stale {
+        undo_one(&stores.vault, intent).await?;
+        tracing::warn!(operator = %intent.operator, "took back a password whose commit was not applied");
+    }
+    let ids: Vec<&str> = stale.iter().map(|intent| intent.operator.as_str()).collect();
+    intents::clear(&mut transaction, intents::Action::Write, &ids).await?;
+    Ok(transaction.commit().await?)
 }
 
 async fn undo_one(vault: &Vault, intent: &intents::Intent) -> Result<(), vault::Error> {

@@ -67,7 +67,12 @@ pub(super) fn run(repo: &Path, arguments: &Arguments, out: &mut impl Write) -> a
 }
 
 /// Writes findings in a format.
-pub(super) fn write(findings: &[Finding], sources: &SourceMap, format: Format, out: &mut impl Write) -> anyhow::Result<()> {
+pub(super) fn write(
+    findings: &[Finding],
+    sources: &SourceMap,
+    format: Format,
+    out: &mut impl Write,
+) -> anyhow::Result<()> {
     match format {
         Format::Full => full::write(findings, sources, out)?,
         Format::Concise => concise::write(findings, sources, out)?,

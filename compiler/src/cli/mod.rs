@@ -1,6 +1,7 @@
 //! The command line: arguments, output and exit codes. What the commands do is the library's.
 //!
-//! Exit codes: 0 clean or no changes, 1 findings or an error, 2 `plan` found changes (and clap's usage errors).
+//! Exit codes: 0 clean or no changes, 1 findings or an error, 2 `plan` found changes. Wrong usage is
+//! an error too: clap's own 2 would look like changes to a pipeline.
 
 mod check;
 mod completions;
@@ -23,7 +24,12 @@ use jiff::Timestamp;
 
 /// Checks SMPP operator configuration kept as YAML in git, plans changes and renders runbooks.
 #[derive(Debug, Parser)]
-#[command(name = "bindery", version, max_term_width = 100, after_help = "Start with `bindery check`; `bindery explain BND0501` tells what a finding means.")]
+#[command(
+    name = "bindery",
+    version,
+    max_term_width = 100,
+    after_help = "Start with `bindery check`; `bindery explain BND0501` tells what a finding means."
+)]
 struct Cli {
     /// Root of the configuration repository
     #[arg(long, global = true, value_name = "DIR", default_value = ".")]
@@ -62,7 +68,14 @@ enum Outcome {
 
 /// Runs the program.
 pub(crate) fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(usage) => {
+            // Help and version come as an error too. Where the output is closed there is nobody to tell.
+            let _ = usage.print();
+            return if usage.use_stderr() { ExitCode::from(1) } else { ExitCode::SUCCESS };
+        }
+    };
     let out = &mut anstream::stdout().lock();
     let done = match &cli.command {
         Command::Check(arguments) => check::run(&cli.repo, arguments, out),
@@ -78,7 +91,9 @@ pub(crate) fn main() -> ExitCode {
         Ok(Outcome::Findings) => ExitCode::from(1),
         Ok(Outcome::Changes) => ExitCode::from(2),
         // The reader, such as `head`, has seen enough.
-        Err(error) if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe) => {
+        Err(error)
+            if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe) =>
+        {
             ExitCode::from(1)
         }
         Err(error) => {
@@ -99,7 +114,12 @@ fn options(at: Option<Day>, environment: Option<&str>) -> Options {
 }
 
 /// Compiles a revision, or the working tree where none is named.
-fn compile(compiler: &mut Compiler, repo: &Path, revision: Option<&str>, options: &Options) -> anyhow::Result<Compiled> {
+fn compile(
+    compiler: &mut Compiler,
+    repo: &Path,
+    revision: Option<&str>,
+    options: &Options,
+) -> anyhow::Result<Compiled> {
     let Some(revision) = revision else { return Ok(compiler.compile_directory(repo, options)?) };
     let repository = open(repo)?;
     let commit = source::resolve_revision(&repository, revision)?;

@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::bail;
 use bindery_compiler::Compiler;
 use bindery_compiler::diagnostic::render::concise;
+use bindery_compiler::plan::{plan, text};
 use bindery_schema::catalog::Catalog;
 use bindery_schema::live::Live;
 use bindery_schema::value::Day;
@@ -63,10 +64,14 @@ pub(super) fn run(repo: &Path, arguments: &Arguments, out: &mut impl Write) -> a
         catalog.clone()
     };
     // The base's policy guards: a change cannot lift the guardrail it runs into.
-    let plan = bindery_compiler::plan::plan(wanted, &Live::of(&base), &base.policy, options.now)?;
+    let plan = plan(wanted, &Live::of(&base), &base.policy, options.now)?;
     match arguments.format {
-        Format::Human => out.write_all(human(&plan).as_bytes())?,
-        Format::Json => writeln!(out, "{:#}", serde_json::to_value(&plan)?)?,
+        Format::Human => {
+            let mut lines = String::new();
+            text::human(&plan, &mut lines)?;
+            out.write_all(lines.as_bytes())?;
+        }
+        Format::Json => writeln!(out, "{:#}", text::json(&plan))?,
     }
     Ok(if plan.is_empty() { Outcome::Clean } else { Outcome::Changes })
 }
@@ -74,8 +79,4 @@ pub(super) fn run(repo: &Path, arguments: &Arguments, out: &mut impl Write) -> a
 /// In a repository without a commit everything is new.
 fn has_no_commit(repo: &Path, base: &str) -> anyhow::Result<bool> {
     Ok(base == "HEAD" && super::open(repo)?.is_empty()?)
-}
-
-fn human(plan: &bindery_schema::plan::Plan) -> String {
-    format!("{plan:#?}\n")
 }

@@ -10,6 +10,7 @@ use anyhow::{Context as _, anyhow};
 use bindery_compiler::diagnostic::render::concise;
 use bindery_compiler::source::SourceMap;
 use bindery_compiler::{Compiler, render};
+use bindery_schema::value::MnoId;
 use clap::Args;
 
 use super::check::{self, Format};
@@ -53,7 +54,8 @@ pub(super) fn run(repo: &Path, arguments: &Arguments, out: &mut impl Write) -> a
     for id in catalog.mnos.keys() {
         let path = format!("{FOLDER}/{id}.md");
         let existing = read_if_there(&repo.join(&path))?;
-        let text = renderer.runbook(catalog, id, existing.as_deref()).map_err(|error| anyhow!(error).context(path.clone()))?;
+        let text =
+            renderer.runbook(catalog, id, existing.as_deref()).map_err(|error| anyhow!(error).context(path.clone()))?;
         if existing.as_ref() == Some(&text) {
             continue;
         }
@@ -64,14 +66,18 @@ pub(super) fn run(repo: &Path, arguments: &Arguments, out: &mut impl Write) -> a
             written += 1;
         }
     }
-    for id in left_over(&repo.join(FOLDER), &catalog.mnos.keys().map(|id| id.as_str()).collect())? {
+    for id in left_over(&repo.join(FOLDER), &catalog.mnos.keys().map(MnoId::as_str).collect())? {
         note(&format!("note: {FOLDER}/{id}.md belongs to no carrier; delete it when its notes are no longer needed"));
     }
     if !arguments.check {
         writeln!(out, "{written} of {} runbooks written", catalog.mnos.len())?;
         return Ok(Outcome::Clean);
     }
-    let sources = stale.iter().map(|(path, existing, _)| (Arc::from(&**path), Arc::from(existing.as_deref().unwrap_or_default())));
+    // A source map finds files by path; ids sort otherwise, as `-` comes before `.`.
+    stale.sort();
+    let sources = stale
+        .iter()
+        .map(|(path, existing, _)| (Arc::from(&**path), Arc::from(existing.as_deref().unwrap_or_default())));
     let sources = SourceMap::new(sources.collect());
     let findings: Vec<_> = stale
         .iter()

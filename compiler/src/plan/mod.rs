@@ -1,24 +1,282 @@
-//! wip
-use bindery_schema::{
-    catalog::Catalog,
-    live::Live,
-    plan::Plan,
-    policy::PolicySpec,
-    value::{MnoId, OperatorId},
-};
+//! What has to change so that the stores say what git says.
+//!
+//! A pure function of catalog, stores, policy and time. Planning against the result of an applied plan gives the
+//! empty plan. Parts whose hashes are equal are not looked into, so the content of an object is needed only where
+//! [`to_observe`] names it.
+
+mod diff;
+mod safety;
+pub mod text;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use bindery_schema::catalog::{self, Catalog};
+use bindery_schema::change::{Action, CredentialsChange, ListChange, MnoChange, OperatorChange};
+use bindery_schema::contract::TpsContractSpec;
+use bindery_schema::hash;
+use bindery_schema::live::{Live, LiveMno, LiveOperator, MnoDetail, OperatorDetail};
+use bindery_schema::plan::Plan;
+use bindery_schema::policy::PolicySpec;
+use bindery_schema::value::{MnoId, OperatorId};
 use jiff::Timestamp;
+
+/// The objects whose content a plan needs, by the id the stores know them by.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Observe {
+    /// Carriers.
     pub mnos: Vec<MnoId>,
+    /// Operators.
     pub operators: Vec<OperatorId>,
 }
-#[derive(Debug, thiserror::Error)]
+
+/// The content of an object was needed and not read: the plan would have to guess.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the content of {object} was not observed")]
 pub struct MissingDetail {
+    /// Kind and id of the object.
     pub object: String,
 }
-pub fn to_observe(_c: &Catalog, _l: &Live, _n: Timestamp) -> Observe {
-    unimplemented!()
+
+/// Whose content must be read before [`plan`] can be made.
+pub fn to_observe(catalog: &Catalog, live: &Live, now: Timestamp) -> Observe {
+    let mnos = mno_steps(catalog, live).into_iter().filter(MnoStep::needs_detail);
+    let operators = operator_steps(catalog, live, now).into_values().filter(OperatorStep::needs_detail);
+    Observe {
+        mnos: mnos.map(|step| step.id.clone()).collect(),
+        operators: operators.filter_map(|step| step.before.map(|(id, _)| id.clone())).collect(),
+    }
 }
-pub fn plan(_c: &Catalog, _l: &Live, _p: &PolicySpec, _n: Timestamp) -> Result<Plan, MissingDetail> {
-    unimplemented!()
+
+/// Compares a catalog with the stores. What it finds is decided in full.
+///
+/// An operator keeps its former id until `renamedFrom.effectiveAt`.
+pub fn plan(catalog: &Catalog, live: &Live, policy: &PolicySpec, now: Timestamp) -> Result<Plan, MissingDetail> {
+    let mnos = mno_steps(catalog, live).iter().map(MnoStep::change).collect::<Result<Vec<_>, _>>()?;
+    let operators = operator_steps(catalog, live, now);
+    let operators = operators.values().map(OperatorStep::change).collect::<Result<Vec<_>, _>>()?;
+    Ok(Plan {
+        hash: safety::hash(&mnos, &operators),
+        holds: safety::holds(&mnos, &operators, live.operator_count(), policy),
+        mnos,
+        operators,
+    })
+}
+
+/// A carrier that changes.
+struct MnoStep<'a> {
+    id: &'a MnoId,
+    action: Action,
+    before: Option<&'a LiveMno>,
+    after: Option<&'a catalog::Mno>,
+}
+
+fn mno_steps<'a>(catalog: &'a Catalog, live: &'a Live) -> Vec<MnoStep<'a>> {
+    let ids: BTreeSet<&MnoId> = catalog.mnos.keys().chain(live.mnos.keys()).collect();
+    let step = |id: &'a MnoId| {
+        let (before, after) = (live.mnos.get(id), catalog.mnos.get(id));
+        let action = match (before, after) {
+            (None, Some(_)) => Action::Create,
+            (Some(before), Some(_)) if before.deleted => Action::Restore,
+            (Some(before), Some(after))
+                if before.spec_hash != after.spec_hash || before.contracts_hash != after.contracts_hash =>
+            {
+                Action::Update
+            }
+            (Some(before), None) if !before.deleted => Action::Delete,
+            _ => return None,
+        };
+        Some(MnoStep { id, action, before, after })
+    };
+    ids.into_iter().filter_map(step).collect()
+}
+
+impl MnoStep<'_> {
+    fn specs_differ(&self) -> bool {
+        self.before.zip(self.after).is_some_and(|(before, after)| before.spec_hash != after.spec_hash)
+    }
+
+    /// Whether contracts that are in force in the stores change. Those of a tombstone went with it.
+    fn contracts_differ(&self) -> bool {
+        let wanted = self.after.map_or_else(|| hash::contracts(&TpsContractSpec::default()), |mno| mno.contracts_hash);
+        self.before.is_some_and(|before| !before.deleted && before.contracts_hash != wanted)
+    }
+
+    fn needs_detail(&self) -> bool {
+        self.specs_differ() || self.contracts_differ()
+    }
+
+    fn detail(&self) -> Result<Option<&MnoDetail>, MissingDetail> {
+        if !self.needs_detail() {
+            return Ok(None);
+        }
+        let detail = self.before.and_then(|before| before.detail.as_ref());
+        detail.map(Some).ok_or_else(|| MissingDetail { object: format!("carrier `{}`", self.id) })
+    }
+
+    fn change(&self) -> Result<MnoChange, MissingDetail> {
+        let detail = self.detail()?;
+        let fields = match self.after {
+            Some(after) if self.specs_differ() || self.before.is_none() => {
+                diff::mno_fields(detail.map(|detail| &*detail.spec), &after.spec)
+            }
+            _ => Vec::new(),
+        };
+        let none = TpsContractSpec::default();
+        let wanted = self.after.map_or(&none, |after| &after.contracts);
+        let held = match detail {
+            Some(detail) if self.contracts_differ() => &detail.contracts,
+            _ if self.before.is_none_or(|before| before.deleted) => &none,
+            _ => wanted,
+        };
+        Ok(MnoChange {
+            id: self.id.clone(),
+            action: self.action.clone(),
+            fields,
+            contracts: diff::contracts(&held.contracts, &wanted.contracts),
+            reservations: diff::reservations(&held.reservations, &wanted.reservations),
+            desired: self.after.cloned(),
+        })
+    }
+}
+
+/// An operator that changes. `before` carries the id the stores know it by, which differs when it is renamed.
+struct OperatorStep<'a> {
+    id: &'a OperatorId,
+    action: Action,
+    before: Option<(&'a OperatorId, &'a LiveOperator)>,
+    after: Option<&'a Arc<catalog::Operator>>,
+}
+
+fn operator_steps<'a>(
+    catalog: &'a Catalog,
+    live: &'a Live,
+    now: Timestamp,
+) -> BTreeMap<&'a OperatorId, OperatorStep<'a>> {
+    let mut steps = BTreeMap::new();
+    let mut kept = BTreeSet::new();
+    for (tree_id, after) in &catalog.operators {
+        let identity = Identity::of(tree_id, after, catalog, live, now);
+        let before = live.operators.get_key_value(identity.before);
+        kept.insert(identity.before);
+        let action = match before {
+            None => Action::Create,
+            Some((old_id, _)) if identity.before != identity.after => Action::Rename { old_id: old_id.clone() },
+            Some((_, before)) if before.deleted => Action::Restore,
+            Some((_, before)) if differs(before, after) => Action::Update,
+            Some(_) => continue,
+        };
+        steps.insert(identity.after, OperatorStep { id: identity.after, action, before, after: Some(after) });
+    }
+    for (id, before) in &live.operators {
+        if !before.deleted && !kept.contains(id) {
+            steps.insert(id, OperatorStep { id, action: Action::Delete, before: Some((id, before)), after: None });
+        }
+    }
+    steps
+}
+
+fn differs(before: &LiveOperator, after: &catalog::Operator) -> bool {
+    before.mno != after.mno
+        || before.spec_hash != after.spec_hash
+        || before.routes_hash != after.routes_hash
+        || before.credentials_hash != after.credentials_hash
+}
+
+/// The id an operator has in the stores, and the one it shall have.
+struct Identity<'a> {
+    before: &'a OperatorId,
+    after: &'a OperatorId,
+}
+
+impl<'a> Identity<'a> {
+    fn of(
+        tree_id: &'a OperatorId,
+        operator: &'a catalog::Operator,
+        catalog: &Catalog,
+        live: &Live,
+        now: Timestamp,
+    ) -> Self {
+        let settled = Self { before: tree_id, after: tree_id };
+        let Some(renamed) = &operator.renamed_from else { return settled };
+        if catalog.operators.contains_key(&renamed.id) {
+            return settled;
+        }
+        let exists = |id: &OperatorId| live.operators.get(id).is_some_and(|operator| !operator.deleted);
+        if renamed.effective_at.timestamp() > now {
+            // A rename that has happened is not taken back because its time was moved.
+            let happened = exists(tree_id) && !exists(&renamed.id);
+            return if happened { settled } else { Self { before: &renamed.id, after: &renamed.id } };
+        }
+        // A tombstone of the new id keeps it taken: that operator comes back and the former one goes.
+        if exists(&renamed.id) && !live.operators.contains_key(tree_id) {
+            return Self { before: &renamed.id, after: tree_id };
+        }
+        settled
+    }
+}
+
+impl OperatorStep<'_> {
+    fn specs_differ(&self) -> bool {
+        let pair = self.before.zip(self.after);
+        pair.is_some_and(|((_, before), after)| before.mno != after.mno || before.spec_hash != after.spec_hash)
+    }
+
+    /// Whether rules that are in force in the stores change. Those of a tombstone went with it.
+    fn routes_differ(&self) -> bool {
+        let wanted = self.after.map_or_else(|| hash::routes(&[]), |operator| operator.routes_hash);
+        self.before.is_some_and(|(_, before)| !before.deleted && before.routes_hash != wanted)
+    }
+
+    fn needs_detail(&self) -> bool {
+        self.specs_differ() || self.routes_differ()
+    }
+
+    fn detail(&self) -> Result<Option<&OperatorDetail>, MissingDetail> {
+        let Some((id, before)) = self.before.filter(|_| self.needs_detail()) else { return Ok(None) };
+        before.detail.as_ref().map(Some).ok_or_else(|| MissingDetail { object: format!("operator `{id}`") })
+    }
+
+    fn change(&self) -> Result<OperatorChange, MissingDetail> {
+        let detail = self.detail()?;
+        let held = self.before.map(|(_, before)| before);
+        let fields = match self.after {
+            Some(after) if self.specs_differ() || held.is_none() => {
+                let before = held.zip(detail).map(|(held, detail)| (&held.mno, &detail.spec));
+                diff::operator_fields(before, (&after.mno, &after.spec))
+            }
+            _ => Vec::new(),
+        };
+        let wanted = self.after.map_or(&[][..], |after| &after.rules);
+        let routes = match detail {
+            Some(detail) if self.routes_differ() => diff::rules(&detail.rules, wanted),
+            _ if held.is_none_or(|held| held.deleted) => diff::rules(&[], wanted),
+            _ => ListChange::default(),
+        };
+        let mno = self.after.map(|after| &after.mno).or_else(|| held.map(|held| &held.mno));
+        let missing = || MissingDetail { object: format!("operator `{}`", self.id) };
+        Ok(OperatorChange {
+            id: self.id.clone(),
+            mno: mno.ok_or_else(missing)?.clone(),
+            action: self.action.clone(),
+            fields,
+            routes,
+            credentials: self.credentials(),
+            desired: self.after.cloned(),
+        })
+    }
+
+    /// What happens to the password. Where git holds none, one that was set outside git stays.
+    fn credentials(&self) -> CredentialsChange {
+        let Some(after) = self.after else { return CredentialsChange::Delete };
+        let written = self.before.filter(|(_, before)| !before.deleted).and_then(|(_, before)| before.credentials_hash);
+        match after.credentials_hash {
+            Some(sealed) if written != Some(sealed) => CredentialsChange::Write,
+            None if self.action == Action::Create => CredentialsChange::Missing,
+            _ => CredentialsChange::Keep,
+        }
+    }
 }

@@ -43,7 +43,7 @@ pub(super) fn merge(rendered: &str, existing: &str) -> Result<String, Error> {
 }
 
 fn push(text: &mut String, name: &str, body: &str) {
-    text.push_str(&format!("<!-- bindery:keep {name} -->\n{body}{CLOSE}\n"));
+    text.extend(["<!-- bindery:keep ", name, " -->\n", body, CLOSE, "\n"]);
 }
 
 fn parts(text: &str) -> Result<Vec<Part<'_>>, Error> {
@@ -57,7 +57,9 @@ fn parts(text: &str) -> Result<Vec<Part<'_>>, Error> {
                 parts.extend(open.take().map(|(name, _, body)| Part::Keep { name, body }));
             }
             (Some((_, _, body)), None) => body.push_str(line),
-            (None, Some(name)) if names.contains(&name) => return Err(Error::Twice { name: name.to_owned(), line: number }),
+            (None, Some(name)) if names.contains(&name) => {
+                return Err(Error::Twice { name: name.to_owned(), line: number });
+            }
             (None, Some(name)) => {
                 names.push(name);
                 open = Some((name, number, String::new()));

@@ -81,7 +81,9 @@ pub fn stale(file: FileId, path: &str, existing: Option<&str>, rendered: &str) -
     let same = existing.unwrap_or_default().lines().zip(rendered.lines()).take_while(|(a, b)| a == b).count();
     let at = Position { line: u32::try_from(same + 1).unwrap_or(u32::MAX), column: 1 };
     let (message, span) = match existing {
-        Some(_) => (format!("the runbook `{path}` is not what the configuration renders to"), Span { start: at, end: at }),
+        Some(_) => {
+            (format!("the runbook `{path}` is not what the configuration renders to"), Span { start: at, end: at })
+        }
         None => (format!("the runbook `{path}` is missing"), Span::FILE),
     };
     Finding {

@@ -11,7 +11,10 @@ use crate::http::error::Problem;
 use crate::store::postgres::{health, read};
 
 /// The operator's state: the newest from Redis, else the last change from Postgres. Either store alone suffices.
-pub(super) async fn read(State(internal): State<Internal>, Path(id): Path<String>) -> Result<Json<HealthView>, Problem> {
+pub(super) async fn read(
+    State(internal): State<Internal>,
+    Path(id): Path<String>,
+) -> Result<Json<HealthView>, Problem> {
     let operator: OperatorId = id.parse().map_err(|_| Problem::no_operator(&id))?;
     let stores = &internal.shared.stores;
     let (exists, cached) =

@@ -38,7 +38,8 @@ pub(super) async fn table(State(internal): State<Internal>, headers: HeaderMap) 
     } else {
         let (sender, receiver) = mpsc::channel(AHEAD);
         tokio::spawn(send(snapshot, step, sender, permit));
-        let pieces = stream::unfold(receiver, |mut receiver| async { receiver.recv().await.map(|piece| (piece, receiver)) });
+        let pieces =
+            stream::unfold(receiver, |mut receiver| async { receiver.recv().await.map(|piece| (piece, receiver)) });
         let mut response = Body::from_stream(pieces).into_response();
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         response
@@ -52,7 +53,9 @@ pub(super) async fn table(State(internal): State<Internal>, headers: HeaderMap) 
 /// Whether `If-None-Match` names the tag (RFC 9110, 13.1.2: weak comparison).
 fn is_known(headers: &HeaderMap, tag: &str) -> bool {
     let tags = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    tags.flat_map(|value| value.split(',')).map(str::trim).any(|known| known == "*" || known.trim_start_matches("W/") == tag)
+    tags.flat_map(|value| value.split(','))
+        .map(str::trim)
+        .any(|known| known == "*" || known.trim_start_matches("W/") == tag)
 }
 
 type Pieces = mpsc::Sender<io::Result<Bytes>>;
@@ -108,7 +111,14 @@ mod tests {
             let headers = HeaderMap::from_iter([(IF_NONE_MATCH, HeaderValue::from_str(value).unwrap())]);
             is_known(&headers, "\"g7\"")
         };
-        for (value, expected) in [("\"g7\"", true), ("W/\"g7\"", true), ("\"g6\", \"g7\"", true), ("*", true), ("\"g70\"", false), ("g7", false)] {
+        for (value, expected) in [
+            ("\"g7\"", true),
+            ("W/\"g7\"", true),
+            ("\"g6\", \"g7\"", true),
+            ("*", true),
+            ("\"g70\"", false),
+            ("g7", false),
+        ] {
             assert_eq!(known(value), expected, "{value}");
         }
         assert!(!is_known(&HeaderMap::new(), "\"g7\""));

@@ -17,6 +17,9 @@ const MNOS: &str = "ops.mnos";
 const CONTRACTS: &str = "ops.tps_contracts";
 const RESERVATIONS: &str = "routing.tenant_preferences";
 
+/// Carrier, direction, reference, messages a second, first day, day after the last, document, fines.
+type ContractRow = (String, String, String, i64, String, Option<String>, String, Value);
+
 /// Every carrier's hashes, tombstones included.
 pub async fn observe(connection: &mut PgConnection) -> Result<BTreeMap<MnoId, LiveMno>, Error> {
     let rows: Vec<(String, String, String, bool)> =
@@ -55,7 +58,7 @@ pub async fn contracts_of(
     ids: Option<&[&str]>,
 ) -> Result<BTreeMap<MnoId, TpsContractSpec>, Error> {
     let mut found: BTreeMap<MnoId, TpsContractSpec> = BTreeMap::new();
-    let rows: Vec<(String, String, String, i64, String, Option<String>, String, Value)> = sqlx::query_as(
+    let rows: Vec<ContractRow> = sqlx::query_as(
         "select mno_id, bind_direction, contract_ref, contracted_tps, effective_from::text, effective_to::text,
                 document, fine_schedule
          from ops.tps_contracts where $1::text[] is null or mno_id = any($1)
@@ -106,7 +109,10 @@ pub async fn write(connection: &mut PgConnection, changes: &[MnoChange], commit:
         changes.iter().filter(|change| change.action == Action::Delete).map(|change| change.id.as_str()).collect();
     let touched: Vec<&str> = changes.iter().map(|change| change.id.as_str()).collect();
 
-    sqlx::query("delete from ops.tps_contracts where mno_id = any($1)").bind(&touched).execute(&mut *connection).await?;
+    sqlx::query("delete from ops.tps_contracts where mno_id = any($1)")
+        .bind(&touched)
+        .execute(&mut *connection)
+        .await?;
     sqlx::query("delete from routing.tenant_preferences where mno_id = any($1)")
         .bind(&touched)
         .execute(&mut *connection)
@@ -193,8 +199,9 @@ async fn insert_reservations(connection: &mut PgConnection, kept: &[(&MnoId, &Mn
 
 /// Ids of the carriers that exist.
 pub async fn ids(connection: &mut PgConnection) -> Result<Vec<MnoId>, Error> {
-    let ids: Vec<String> =
-        sqlx::query_scalar("select id from ops.mnos where deleted_at is null order by id").fetch_all(connection).await?;
+    let ids: Vec<String> = sqlx::query_scalar("select id from ops.mnos where deleted_at is null order by id")
+        .fetch_all(connection)
+        .await?;
     ids.iter().map(|id| parse(MNOS, id)).collect()
 }
 

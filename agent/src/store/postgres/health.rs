@@ -29,7 +29,9 @@ pub struct Change {
 /// the default ones: an operator is better watched by those than not at all.
 pub async fn watched(pool: &PgPool) -> Result<BTreeMap<OperatorId, HealthThresholds>, Error> {
     let rows: Vec<(String, Option<Json<serde_json::Value>>)> =
-        sqlx::query_as("select id, spec -> 'health' from ops.operators where deleted_at is null").fetch_all(pool).await?;
+        sqlx::query_as("select id, spec -> 'health' from ops.operators where deleted_at is null")
+            .fetch_all(pool)
+            .await?;
     let thresholds = |value: Option<Json<serde_json::Value>>| {
         value.and_then(|value| serde_json::from_value(value.0).ok()).unwrap_or_default()
     };
@@ -46,10 +48,11 @@ pub async fn views(pool: &PgPool) -> Result<BTreeMap<OperatorId, HealthView>, Er
 
 /// An operator's state as last written.
 pub async fn view(pool: &PgPool, operator: &OperatorId) -> Result<Option<HealthView>, Error> {
-    let found: Option<Json<HealthView>> = sqlx::query_scalar("select view from ops.operator_health where operator_id = $1")
-        .bind(operator.as_str())
-        .fetch_optional(pool)
-        .await?;
+    let found: Option<Json<HealthView>> =
+        sqlx::query_scalar("select view from ops.operator_health where operator_id = $1")
+            .bind(operator.as_str())
+            .fetch_optional(pool)
+            .await?;
     Ok(found.map(|view| view.0))
 }
 

@@ -32,13 +32,14 @@ pub async fn acquire(
 
 /// Extends a lease; `false` where someone else has taken it.
 pub async fn renew(connection: &mut PgConnection, name: &str, fence: i64, ttl: Duration) -> Result<bool, Error> {
-    let renewed =
-        sqlx::query("update ops.leases set expires_at = now() + make_interval(secs => $3) where name = $1 and fence = $2")
-            .bind(name)
-            .bind(fence)
-            .bind(ttl.as_secs_f64())
-            .execute(connection)
-            .await?;
+    let renewed = sqlx::query(
+        "update ops.leases set expires_at = now() + make_interval(secs => $3) where name = $1 and fence = $2",
+    )
+    .bind(name)
+    .bind(fence)
+    .bind(ttl.as_secs_f64())
+    .execute(connection)
+    .await?;
     Ok(renewed.rows_affected() == 1)
 }
 

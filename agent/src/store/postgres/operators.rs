@@ -63,9 +63,8 @@ pub async fn all(connection: &mut PgConnection) -> Result<Vec<(OperatorId, MnoId
         sqlx::query_as("select id, mno_id, spec from ops.operators where deleted_at is null order by id")
             .fetch_all(connection)
             .await?;
-    let read = |(id, mno, spec): (String, String, Value)| {
-        Ok((parse(TABLE, &id)?, parse(TABLE, &mno)?, spec_of(&id, spec)?))
-    };
+    let read =
+        |(id, mno, spec): (String, String, Value)| Ok((parse(TABLE, &id)?, parse(TABLE, &mno)?, spec_of(&id, spec)?));
     rows.into_iter().map(read).collect()
 }
 
@@ -137,5 +136,6 @@ pub async fn upsert(
 }
 
 fn spec_of(id: &str, spec: Value) -> Result<OperatorSpec, Error> {
-    serde_json::from_value(spec).map_err(|error| Error::Corrupt { table: TABLE, reason: format!("the spec of {id}: {error}") })
+    serde_json::from_value(spec)
+        .map_err(|error| Error::Corrupt { table: TABLE, reason: format!("the spec of {id}: {error}") })
 }

@@ -16,7 +16,7 @@ pub struct Pending {
     pub id: Uuid,
     /// Its type.
     pub event_type: String,
-    /// The whole CloudEvent.
+    /// The whole event in its envelope.
     pub payload: Value,
     /// Its age in seconds.
     pub age: f64,

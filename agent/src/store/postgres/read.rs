@@ -115,6 +115,12 @@ pub async fn operators(connection: &mut PgConnection, page: &Selection) -> Resul
     found.into_iter().map(TryInto::try_into).collect()
 }
 
+/// Id of the first active operator, for an example; none where there is none.
+pub async fn any_operator(pool: &PgPool) -> Result<Option<String>, Error> {
+    let first = "select id from ops.operators where deleted_at is null and status = 'ACTIVE' order by id limit 1";
+    Ok(sqlx::query_scalar(first).fetch_optional(pool).await?)
+}
+
 /// Whether an operator exists and is not deleted.
 pub async fn exists(pool: &PgPool, id: &OperatorId) -> Result<bool, Error> {
     let query = sqlx::query_scalar("select exists (select from ops.operators where id = $1 and deleted_at is null)");
@@ -133,9 +139,12 @@ pub fn routing_table(connection: &mut PgConnection) -> impl Stream<Item = Result
     .fetch(connection);
     rows.map(|row| {
         let (prefix, operator, priority, weight, amount, currency) = row?;
-        let malformed = |what: &str| Error::Corrupt { table: RULES, reason: format!("the {what} of {operator} {prefix}") };
+        let malformed =
+            |what: &str| Error::Corrupt { table: RULES, reason: format!("the {what} of {operator} {prefix}") };
         let cost = match (amount, currency) {
-            (Some(amount), Some(currency)) => Some(Cost { amount: parse(RULES, &amount)?, currency: parse(RULES, &currency)? }),
+            (Some(amount), Some(currency)) => {
+                Some(Cost { amount: parse(RULES, &amount)?, currency: parse(RULES, &currency)? })
+            }
             _ => None,
         };
         Ok(RouteRow {

@@ -169,5 +169,6 @@ fn digits(text: &str) -> Result<E164Prefix, Error> {
 }
 
 fn number(value: i32) -> Result<u16, Error> {
-    u16::try_from(value).map_err(|_| Error::Corrupt { table: TABLE, reason: format!("{value} is no priority or weight") })
+    u16::try_from(value)
+        .map_err(|_| Error::Corrupt { table: TABLE, reason: format!("{value} is no priority or weight") })
 }

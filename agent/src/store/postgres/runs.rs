@@ -4,7 +4,7 @@ use bindery_schema::value::Instant;
 use serde_json::Value;
 use sqlx::PgConnection;
 
-use super::Error;
+use super::{Error, instant};
 
 /// A run to be recorded.
 #[derive(Debug, Clone)]
@@ -43,11 +43,26 @@ pub async fn record(connection: &mut PgConnection, run: &Run<'_>) -> Result<(), 
     Ok(())
 }
 
-/// Whether the last run ended this commit in this way: then there is nothing new to record or to tell.
-pub async fn is_last(connection: &mut PgConnection, commit: &str, outcome: &str) -> Result<bool, Error> {
-    let last: Option<(String, String)> =
-        sqlx::query_as("select commit, outcome from ops.sync_runs order by id desc limit 1")
-            .fetch_optional(connection)
-            .await?;
-    Ok(last.is_some_and(|last| last.0 == commit && last.1 == outcome))
+/// The run recorded last.
+#[derive(Debug, Clone)]
+pub struct Last {
+    /// The commit.
+    pub commit: String,
+    /// How it ended.
+    pub outcome: String,
+    /// When.
+    pub finished_at: Instant,
+    /// Counts, findings or guardrails.
+    pub detail: Value,
+}
+
+/// The run recorded last; `None` before the first.
+pub async fn last(connection: &mut PgConnection) -> Result<Option<Last>, Error> {
+    let row: Option<(String, String, i64, Value)> = sqlx::query_as(
+        "select commit, outcome, (extract(epoch from finished_at) * 1000000)::bigint, detail
+         from ops.sync_runs order by id desc limit 1",
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.map(|(commit, outcome, at, detail)| Last { commit, outcome, finished_at: instant(at), detail }))
 }

@@ -36,7 +36,8 @@ pub async fn read(connection: &mut PgConnection) -> Result<SyncState, Error> {
 
 /// Takes the row's lock and refuses when a newer leader has been here. Held until the transaction ends.
 pub async fn hold(connection: &mut PgConnection, fence: i64) -> Result<(), Error> {
-    let held = sqlx::query("update ops.sync_state set fence = $1 where fence <= $1").bind(fence).execute(connection).await?;
+    let held =
+        sqlx::query("update ops.sync_state set fence = $1 where fence <= $1").bind(fence).execute(connection).await?;
     if held.rows_affected() == 1 { Ok(()) } else { Err(Error::Fenced) }
 }
 

@@ -10,7 +10,8 @@ pub fn write(findings: &[Finding], sources: &SourceMap, out: &mut impl Write) ->
     for finding in findings {
         let Location { file, span } = finding.primary;
         let (path, line, column) = (sources.path(file), span.start.line, span.start.column);
-        let message = finding.message.replace(['\r', '\n'], " ");
+        // Values from a file may hold line breaks or escape sequences of a terminal.
+        let message = finding.message.replace(char::is_control, " ");
         writeln!(out, "{path}:{line}:{column}: {} {} {message}", finding.severity().as_str(), finding.code)?;
     }
     Ok(())

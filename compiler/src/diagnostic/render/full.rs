@@ -54,3 +54,38 @@ fn bytes(line: &str, location: Location) -> std::ops::Range<usize> {
     let end = if span.end.line > span.start.line { line.trim_end().len() } else { at(span.end.column) };
     start..end.max(start)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::{Compiler, Options, diagnostic::render};
+
+    #[test]
+    fn no_format_shows_a_secret() {
+        let secrets = ["k3y7pq2x", "hvs.CAESIJ", "s3cond"];
+        let text = "apiVersion: bindery/v1\nkind: Operator\nspec:\n  smpp: {systemId: 5, password: k3y7pq2x, port: x}\n  \
+                    displayName: hvs.CAESIJ\n  credentials: {password: s3cond}\n";
+        let directory = tempfile::tempdir().unwrap();
+        let folder = directory.path().join("operators");
+        fs::create_dir(&folder).unwrap();
+        fs::write(folder.join("parses.yaml"), text).unwrap();
+        fs::write(folder.join("broken.yaml"), "spec:\n  password: k3y7pq2x: s3cond\n").unwrap();
+        let options = Options { now: jiff::Timestamp::UNIX_EPOCH, environment: None };
+        let compiled = Compiler::default().compile_directory(directory.path(), &options).unwrap();
+        let (findings, sources) = (&compiled.findings, &compiled.sources);
+
+        let mut out = Vec::new();
+        write(findings, sources, &mut out).unwrap();
+        let shown = String::from_utf8_lossy(&out).into_owned();
+        assert!(shown.contains("password:") && shown.contains("***"), "{shown}");
+        render::concise::write(findings, sources, &mut out).unwrap();
+        render::github::write(findings, sources, &mut out).unwrap();
+        let mut shown = String::from_utf8(out).unwrap();
+        shown.push_str(&serde_json::Value::from(render::json::findings(findings, sources)).to_string());
+        for secret in secrets {
+            assert!(!shown.contains(secret), "{secret} is in {shown}");
+        }
+    }
+}

@@ -19,10 +19,11 @@ pub fn write(findings: &[Finding], sources: &SourceMap, out: &mut impl Write) ->
         let mut message = finding.message.clone();
         for related in &finding.related {
             let Location { file, span } = related.location;
-            message.push_str(&format!("\n{}:{}:{}: {}", sources.path(file), span.start.line, span.start.column, related.message));
+            let (path, line, column) = (sources.path(file), span.start.line, span.start.column);
+            message.extend(["\n", path, &format!(":{line}:{column}: "), &*related.message]);
         }
         if let Some(help) = &finding.help {
-            message.push_str(&format!("\nhelp: {help}"));
+            message.extend(["\nhelp: ", &**help]);
         }
         let title = property(&format!("{} {}", finding.code, finding.code.name()));
         let (file, message) = (property(sources.path(file)), data(&message));

@@ -15,7 +15,9 @@ impl Lines {
     pub(super) fn of(findings: &[Finding], sources: &SourceMap) -> Self {
         let mut files: BTreeMap<FileId, Vec<String>> = BTreeMap::new();
         for finding in findings {
-            for location in std::iter::once(finding.primary).chain(finding.related.iter().map(|related| related.location)) {
+            for location in
+                std::iter::once(finding.primary).chain(finding.related.iter().map(|related| related.location))
+            {
                 files.entry(location.file).or_insert_with(|| by_key(sources.text(location.file)));
             }
             if finding.code == Code::PlaintextSecret
@@ -90,7 +92,17 @@ mod tests {
         let covered = by_key(text);
         assert_eq!(
             covered,
-            ["host: a", "Password: *** ***", "{\"apiToken\" : **** ** **", "secret: *", "  *****", "", "  ****", "port: 1", "passwordless yes"]
+            [
+                "host: a",
+                "Password: *** ***",
+                "{\"apiToken\" : **** ** **",
+                "secret: *",
+                "  *****",
+                "",
+                "  ****",
+                "port: 1",
+                "passwordless yes"
+            ]
         );
     }
 

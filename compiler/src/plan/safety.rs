@@ -1,0 +1,76 @@
+//! Which changes are guarded, what identifies them, and which of the policy's guardrails they run into.
+
+use bindery_schema::change::{Action, MnoChange, OperatorChange};
+use bindery_schema::hash::Digest;
+use bindery_schema::plan::Hold;
+use bindery_schema::policy::{PolicySpec, Threshold};
+
+/// The fields whose change moves a bind to another endpoint.
+const ENDPOINT: [&str; 3] = ["smpp.host", "smpp.port", "smpp.systemId"];
+
+/// Identifies the guarded changes: deletions and moved endpoints.
+///
+/// Anything else may change between the plan that was held and the commit that releases it, so nothing else enters:
+/// neither values nor commit, time, password or drift.
+pub(super) fn hash(mnos: &[MnoChange], operators: &[OperatorChange]) -> Digest {
+    let deleted_mnos = mnos.iter().filter(|change| change.action == Action::Delete);
+    let mut lines: Vec<String> = deleted_mnos.map(|change| format!("mno {} delete ", change.id)).collect();
+    for change in operators {
+        if change.action == Action::Delete {
+            lines.push(format!("operator {} delete ", change.id));
+        } else if change.moves_endpoint() {
+            let paths = change.fields.iter().map(|field| field.path.as_str()).filter(|path| ENDPOINT.contains(path));
+            let mut paths: Vec<&str> = paths.collect();
+            paths.sort_unstable();
+            lines.push(format!("operator {} {} {}", change.id, change.action.as_str(), paths.join(",")));
+        }
+    }
+    lines.sort_unstable();
+    Digest::of(lines.join("\n"))
+}
+
+/// The guardrails the changes run into, where `existing` operators are there now.
+pub(super) fn holds(
+    mnos: &[MnoChange],
+    operators: &[OperatorChange],
+    existing: usize,
+    policy: &PolicySpec,
+) -> Vec<Hold> {
+    let guardrails = &policy.guardrails;
+    let deletes = operators.iter().filter(|change| change.action == Action::Delete).count();
+    let moves = operators.iter().filter(|change| change.moves_endpoint()).count();
+    let mut holds = Vec::new();
+    exceeds("maxDeletes", "deletes", deletes, existing, guardrails.max_deletes, &mut holds);
+    exceeds(
+        "maxEndpointChanges",
+        "moves the endpoint of",
+        moves,
+        existing,
+        guardrails.max_endpoint_changes,
+        &mut holds,
+    );
+
+    let deleted_mnos = mnos.iter().filter(|change| change.action == Action::Delete).map(|change| change.id.as_str());
+    let deleted_operators =
+        operators.iter().filter(|change| change.action == Action::Delete).map(|change| change.id.as_str());
+    let named = deleted_mnos.map(|id| ("carrier", id)).chain(deleted_operators.map(|id| ("operator", id)));
+    for (kind, id) in named.filter(|(_, id)| guardrails.protect.contains(*id)) {
+        let message = format!("the plan deletes the {kind} `{id}`, which the policy protects");
+        holds.push(Hold { guardrail: "guardrails.protect".to_owned(), message });
+    }
+    holds
+}
+
+/// Notes each of a threshold's two limits that is exceeded.
+fn exceeds(name: &str, what: &str, number: usize, existing: usize, limit: Threshold, holds: &mut Vec<Hold>) {
+    let operators = if number == 1 { "operator" } else { "operators" };
+    if number > limit.count as usize {
+        let message = format!("the plan {what} {number} {operators}; the policy allows {}", limit.count);
+        holds.push(Hold { guardrail: format!("guardrails.{name}.count"), message });
+    }
+    if number * 100 > usize::from(limit.percent) * existing {
+        let message =
+            format!("the plan {what} {number} of {existing} operators; the policy allows {} %", limit.percent);
+        holds.push(Hold { guardrail: format!("guardrails.{name}.percent"), message });
+    }
+}
