@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable as _};
+use bindery_schema::wire::api::SyncStatus;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-
 
 use crate::config::Config;
 use crate::health::ingest;
