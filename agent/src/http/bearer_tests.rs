@@ -76,7 +76,7 @@ fn claims_decide() {
         let answer = ask(&tokens, &format!("Bearer {}", issuer.sign(&claims(&changes))));
         match refusal {
             None => {
-                assert!(answer.as_ref().is_ok_and(|caller| caller.roles.contains(&Role::Sre)), "{changes}: {answer:?}")
+                assert!(answer.as_ref().is_ok_and(|caller| caller.roles.contains(&Role::Sre)), "{changes}: {answer:?}");
             }
             Some(why) => assert!(answer.as_ref().is_err_and(|text| text.contains(why)), "{changes}: {answer:?}"),
         }

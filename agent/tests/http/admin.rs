@@ -99,11 +99,15 @@ async fn operators_are_shown_as_in_yaml() {
     let reader = token(&world, &[Role::ReadOnly], |_| {});
     let (status, body) = ask(&world, Method::GET, "/v1/admin/operators/af-roshan-1", &reader).await;
     assert_eq!(status, 200, "{body}");
-    assert_eq!((&body["id"], &body["mno"], &body["spec"]["smpp"]["port"]), (&json!("af-roshan-1"), &json!("af-roshan"), &json!(2775)));
+    assert_eq!(
+        (&body["id"], &body["mno"], &body["spec"]["smpp"]["port"]),
+        (&json!("af-roshan-1"), &json!("af-roshan"), &json!(2775))
+    );
     assert_eq!((&body["commit"], &body["generation"]), (&json!("c0ffee"), &json!(7)));
     assert!(!body.to_string().contains("must never be shown"));
     assert_eq!(ask(&world, Method::GET, "/v1/admin/operators/af-roshan-2", &reader).await.0, 404);
-    let ids = |body: &Value| body["items"].as_array().unwrap().iter().map(|item| item["id"].clone()).collect::<Vec<_>>();
+    let ids =
+        |body: &Value| body["items"].as_array().unwrap().iter().map(|item| item["id"].clone()).collect::<Vec<_>>();
     let listed = ask(&world, Method::GET, "/v1/admin/operators", &reader).await.1;
     assert_eq!(ids(&listed), ["af-roshan-1"]);
     let all = ask(&world, Method::GET, "/v1/admin/operators?includeDeleted=true&limit=5", &reader).await.1;

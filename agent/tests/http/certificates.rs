@@ -108,7 +108,9 @@ async fn changed_certificates_and_revocations_are_taken_over() {
         other.issue(name, 5, ExtendedKeyUsagePurpose::ClientAuth),
     );
     std::fs::copy(other.revoke(&[]), dir.path().join("crl.pem")).unwrap();
-    for (from, to) in [(&new_server.certificate, &server.certificate), (&new_server.key, &server.key), (&other.ca, &authority.ca)] {
+    for (from, to) in
+        [(&new_server.certificate, &server.certificate), (&new_server.key, &server.key), (&other.ca, &authority.ca)]
+    {
         std::fs::copy(from, to).unwrap();
     }
     until("the new authority serves", async || {

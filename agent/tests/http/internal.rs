@@ -1,4 +1,4 @@
-use bindery_schema::wire::api::{OperatorCredentials, Page, OperatorView, RoutingTable};
+use bindery_schema::wire::api::{OperatorCredentials, OperatorView, Page, RoutingTable};
 use serde_json::{Value, json};
 
 use crate::world::{PASSWORD, World, answer};
@@ -31,7 +31,10 @@ async fn credentials_go_to_the_allow_list_alone() {
     assert_eq!(status, 200, "{body}");
     assert_eq!(body["password"], PASSWORD);
     assert_eq!(body["smpp"]["systemId"], "bindery");
-    assert_eq!((&body["operatorId"], &body["mnoId"], &body["generation"]), (&json!("af-roshan-1"), &json!("af-roshan"), &json!(7)));
+    assert_eq!(
+        (&body["operatorId"], &body["mnoId"], &body["generation"]),
+        (&json!("af-roshan-1"), &json!("af-roshan"), &json!(7))
+    );
     assert_eq!(body["version"], 1);
     let typed: OperatorCredentials = serde_json::from_value(body).unwrap();
     assert!(!format!("{typed:?}").contains(PASSWORD));
@@ -53,7 +56,9 @@ async fn credentials_go_to_the_allow_list_alone() {
         assert_eq!((status, &body["code"]), (expected, &json!(code)), "{id}: {body}");
     }
     let metrics = world.ops("/metrics").await.text().await.unwrap();
-    for line in [r#"credentials_requests_total{outcome="ok"} 1"#, r#"{outcome="forbidden"} 2"#, r#"{outcome="not_set"} 1"#] {
+    for line in
+        [r#"credentials_requests_total{outcome="ok"} 1"#, r#"{outcome="forbidden"} 2"#, r#"{outcome="not_set"} 1"#]
+    {
         assert!(metrics.contains(line), "{line}\n{metrics}");
     }
     assert!(!metrics.contains(PASSWORD));
@@ -122,17 +127,20 @@ async fn operators_come_in_pages_without_secrets() {
 #[tokio::test]
 async fn the_routing_table_holds_what_takes_traffic() {
     let world = World::new().await;
-    for (id, status) in [("af-roshan-1", "ACTIVE"), ("af-roshan-2", "ACTIVE"), ("af-roshan-3", "INACTIVE"), ("af-roshan-4", "ACTIVE")] {
+    for (id, status) in
+        [("af-roshan-1", "ACTIVE"), ("af-roshan-2", "ACTIVE"), ("af-roshan-3", "INACTIVE"), ("af-roshan-4", "ACTIVE")]
+    {
         world.operator(id, status, json!({})).await;
     }
     world.sql("update ops.operators set deleted_at = now() where id = 'af-roshan-4'").await;
-    world.sql(
-        "insert into ops.routing_rules (operator_id, prefix, priority, weight, cost, currency, active) values
+    world
+        .sql(
+            "insert into ops.routing_rules (operator_id, prefix, priority, weight, cost, currency, active) values
          ('af-roshan-2', '9379', 100, 50, 0.0110, 'EUR', true), ('af-roshan-1', '9379', 200, 100, null, null, true),
          ('af-roshan-1', '93', 100, 100, null, null, true), ('af-roshan-1', '937', 100, 100, null, null, false),
          ('af-roshan-3', '9378', 100, 100, null, null, true), ('af-roshan-4', '9377', 100, 100, null, null, true)",
-    )
-    .await;
+        )
+        .await;
     let get = |tag: Option<&str>| {
         let request = world.client(Some(&world.reader)).get(world.internal_url("/v1/internal/routing-table"));
         tag.map_or(request.try_clone().unwrap(), |tag| request.header("if-none-match", tag)).send()
@@ -155,11 +163,12 @@ async fn the_routing_table_holds_what_takes_traffic() {
     assert!(known.bytes().await.unwrap().is_empty());
 
     world.sql("delete from ops.routing_rules").await;
-    world.sql(
-        "insert into ops.routing_rules select 'af-roshan-1', (10000000 + n)::text, 100, 100, null, null, true
+    world
+        .sql(
+            "insert into ops.routing_rules select 'af-roshan-1', (10000000 + n)::text, 100, 100, null, null, true
          from generate_series(1, 200000) n",
-    )
-    .await;
+        )
+        .await;
     world.sql("update ops.sync_state set generation = 8").await;
     let large: RoutingTable = get(Some("\"g7\"")).await.unwrap().json().await.unwrap();
     assert_eq!((large.generation, large.rows.len()), (8, 200_000));

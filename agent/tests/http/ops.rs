@@ -15,7 +15,10 @@ async fn probes_and_metrics() {
     assert_eq!(metrics.headers()["content-type"], "application/openmetrics-text; version=1.0.0; charset=utf-8");
     let text = metrics.text().await.unwrap();
     assert!(text.ends_with("# EOF\n"));
-    assert!(text.contains(r#"bindery_http_requests_total{listener="ops",route="/health/live",status="200"} 1"#), "{text}");
+    assert!(
+        text.contains(r#"bindery_http_requests_total{listener="ops",route="/health/live",status="200"} 1"#),
+        "{text}"
+    );
     let lost = world.ops("/nowhere/at/all").await;
     assert_eq!((lost.status().as_u16(), answer(lost).await.1["code"].clone()), (404, json!("NOT_FOUND")));
     assert!(world.ops("/metrics").await.text().await.unwrap().contains(r#"route="unmatched",status="404""#));

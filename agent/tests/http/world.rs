@@ -109,11 +109,12 @@ impl World {
         let listeners = http::serve(shared.clone(), cancel.clone()).await.unwrap();
         let world = Self { stack, shared, listeners, cancel, status, leading, reader, dir, _peace: peace };
         world.sql("update ops.sync_state set generation = 7, applied_commit = 'c0ffee'").await;
-        world.sql(
-            "insert into ops.mnos (id, name, country, spec, spec_hash, contracts_hash, source_path, source_commit)
+        world
+            .sql(
+                "insert into ops.mnos (id, name, country, spec, spec_hash, contracts_hash, source_path, source_commit)
              values ('af-roshan', 'Roshan', 'AF', '{}', 'h', 'h', 'f', 'c0ffee')",
-        )
-        .await;
+            )
+            .await;
         world
     }
 
