@@ -103,7 +103,7 @@ pub enum CredentialsChange {
     Keep,
     /// The sealed one is opened and written.
     Write,
-    /// Nothing, and none is known: the credentials endpoint answers CREDENTIALS_NOT_SET until one is set.
+    /// Nothing, and none is known: the credentials endpoint answers `CREDENTIALS_NOT_SET` until one is set.
     Missing,
     /// It is deleted, last of all.
     Delete,

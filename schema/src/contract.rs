@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::value::{ContractRef, Cost, Day, DocumentUri, MnoId, TenantId, Tps};
 
-/// `metadata` of a TpsContract.
+/// `metadata` of a `TpsContract`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TpsContractMetadata {
@@ -15,7 +15,7 @@ pub struct TpsContractMetadata {
     pub mno: MnoId,
 }
 
-/// `spec` of a TpsContract.
+/// `spec` of a `TpsContract`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TpsContractSpec {

@@ -83,7 +83,7 @@ pub fn routes(rules: &[Rule]) -> Digest {
         hasher.update(rule.priority.to_be_bytes());
         hasher.update(rule.weight.to_be_bytes());
         hasher.update([u8::from(rule.active)]);
-        hasher.update(rule.narrows.map_or(0, |prefix| prefix.word()).to_be_bytes());
+        hasher.update(rule.narrows.map_or(0, crate::value::E164Prefix::word).to_be_bytes());
         if let Some(cost) = rule.cost {
             hasher.update(cost.amount.decimal().serialize());
             hasher.update(cost.currency.as_str());

@@ -61,12 +61,12 @@ pub fn seed(working_copy: &Path, bare: &Path, recipient: &str, now: Timestamp) -
     let head = source.head()?.peel_to_commit()?;
     let forge = Repository::init_opts(bare, RepositoryInitOptions::new().bare(true).initial_head(BRANCH))?;
     copy_commit(&source, &head, &forge)?;
-    let base = forge.find_commit(head.id())?;
-    let compiled = compile(&forge, base.id(), now)?;
-    let tree = seal_passwords(&forge, &base, &compiled, recipient)?;
+    let parent = forge.find_commit(head.id())?;
+    let compiled = compile(&forge, parent.id(), now)?;
+    let tree = seal_passwords(&forge, &parent, &compiled, recipient)?;
     let author = Signature::now("bindery dev", "dev@bindery.example")?;
     let message = "Seal generated passwords for the private stack\n";
-    forge.commit(Some(REFERENCE), &author, &author, message, &tree, &[&base])?;
+    forge.commit(Some(REFERENCE), &author, &author, message, &tree, &[&parent])?;
     Ok(())
 }
 

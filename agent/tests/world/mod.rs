@@ -213,7 +213,8 @@ pub(crate) async fn eventually<F: Future<Output = bool>>(what: &str, mut ask: im
     }
 }
 
-const POLICY: &str = "apiVersion: bindery/v1\nkind: Policy\nspec:\n  guardrails:\n    maxEndpointChanges: {percent: 100}\n";
+const POLICY: &str =
+    "apiVersion: bindery/v1\nkind: Policy\nspec:\n  guardrails:\n    maxEndpointChanges: {percent: 100}\n";
 
 pub(crate) fn mno(id: &str) -> String {
     format!(

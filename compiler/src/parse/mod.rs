@@ -127,8 +127,8 @@ fn parse_text(text: Arc<str>) -> ParsedFile {
             drop(stream);
             return unreadable(text, message, help);
         }
-        Some(yaml::Fault::TooDeep { at }) => return broken(&text, at, "the document is nested too deep".to_owned()),
-        Some(yaml::Fault::Syntax { at, message }) => return broken(&text, at, message),
+        Some(yaml::Fault::TooDeep { at }) => return broken(&text, at, "the document is nested too deep"),
+        Some(yaml::Fault::Syntax { at, message }) => return broken(&text, at, &message),
     }
     let mut report = Report::default();
     for duplicate in &stream.duplicates {
@@ -147,7 +147,7 @@ fn parse_text(text: Arc<str>) -> ParsedFile {
     ParsedFile { text, documents, faults, broken: false }
 }
 
-fn broken(text: &Arc<str>, at: crate::source::Position, message: String) -> ParsedFile {
+fn broken(text: &Arc<str>, at: crate::source::Position, message: &str) -> ParsedFile {
     let fault = FileFault {
         code: Code::YamlSyntax,
         span: Span { start: at, end: at },

@@ -27,7 +27,7 @@ pub(super) fn is_suspicious(text: &str) -> bool {
 pub(super) fn check(node: &Node<'_>, report: &mut Report) {
     match &node.value {
         Value::Scalar(scalar) if is_suspicious(&scalar.text) => {
-            plaintext(node, report, "the value looks like a token or a private key")
+            plaintext(node, report, "the value looks like a token or a private key");
         }
         Value::Scalar(_) => {}
         Value::Sequence(items) => items.iter().for_each(|item| check(item, report)),

@@ -194,7 +194,7 @@ impl<'a> Builder<'a> {
     }
 }
 
-impl<'a> Node<'a> {
+impl Node<'_> {
     /// The text of a scalar, whatever it means.
     pub(crate) fn as_text(&self) -> Option<&str> {
         match &self.value {

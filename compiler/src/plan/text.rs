@@ -116,19 +116,19 @@ fn members<T>(
 fn rule(rule: &Rule) -> (String, String) {
     let mut content = format!("priority {}", rule.priority);
     if rule.weight != bindery_schema::routes::DEFAULT_WEIGHT {
-        content.push_str(&format!(" weight {}", rule.weight));
+        content += &format!(" weight {}", rule.weight);
     }
     if let Some(cost) = rule.cost {
-        content.push_str(&format!(" cost {cost}"));
+        content += &format!(" cost {cost}");
     }
     if !rule.active {
         content.push_str(" inactive");
     }
     if let Some(broader) = rule.narrows {
-        content.push_str(&format!(" narrows {broader}"));
+        content += &format!(" narrows {broader}");
     }
     if let Some(split) = &rule.split {
-        content.push_str(&format!(" split {split}"));
+        content += &format!(" split {split}");
     }
     (rule.prefix.to_string(), content)
 }
@@ -139,7 +139,7 @@ fn contract(contract: &Contract) -> (String, String) {
     for step in &contract.fine_schedule {
         let per = serde_json::to_value(step.per).unwrap_or_default();
         let per = per.as_str().unwrap_or_default().to_lowercase();
-        content.push_str(&format!(", fine {} a {per} over {} %", step.fine, step.over_percent));
+        content += &format!(", fine {} a {per} over {} %", step.fine, step.over_percent);
     }
     (key, content)
 }
@@ -148,9 +148,9 @@ fn reservation(reservation: &Reservation) -> (String, String) {
     let key = format!("{} {}", reservation.direction, reservation.tenant);
     let mut content = format!("{} TPS", reservation.reserved_tps);
     if let Some(from) = reservation.effective_from {
-        content.push_str(&format!(" {}", Period { from, to: reservation.effective_to }));
+        content += &format!(" {}", Period { from, to: reservation.effective_to });
     } else if let Some(to) = reservation.effective_to {
-        content.push_str(&format!(" to {to}"));
+        content += &format!(" to {to}");
     }
     (key, content)
 }

@@ -79,8 +79,8 @@ impl Content {
         match String::from_utf8(bytes) {
             Ok(text) => Self::Text(text.strip_prefix('\u{feff}').unwrap_or(&text).into()),
             Err(error) => {
-                let line =
-                    error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|b| **b == b'\n').count() + 1;
+                let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+                let line = valid.split(|byte| *byte == b'\n').count();
                 Self::Unreadable {
                     message: format!("the file is not UTF-8: line {line} has a byte that does not decode"),
                     help: "save the file as UTF-8",

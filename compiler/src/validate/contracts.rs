@@ -59,7 +59,7 @@ fn in_force(objects: &Objects<'_>, mno: &MnoId, binds: &[Bind<'_, '_>], today: D
     }
 }
 
-/// A carrier's TpsContract document.
+/// A carrier's `TpsContract` document.
 struct File<'o, 'a> {
     mno: &'a MnoId,
     object: &'o ContractsObject<'a>,

@@ -137,7 +137,7 @@ pub enum ComponentState {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RoutingTable {
-    /// Number of the applied step. The ETag follows it.
+    /// Number of the applied step. The entity tag follows it.
     pub generation: i64,
     /// The applied commit.
     pub commit: Option<String>,

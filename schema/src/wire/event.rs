@@ -1,4 +1,4 @@
-//! Events on the JetStream stream `OPS`: CloudEvents 1.0 in JSON. A subject equals the event's type.
+//! Events on the JetStream stream `OPS`: `CloudEvents` 1.0 in JSON. A subject equals the event's type.
 
 use serde::{Deserialize, Serialize};
 
@@ -41,7 +41,7 @@ pub const SYNC_REJECTED: &str = "ops.sync.rejected.v1";
 /// A plan is held by a guardrail.
 pub const SYNC_HELD: &str = "ops.sync.held.v1";
 
-/// The CloudEvents envelope.
+/// The `CloudEvents` envelope.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CloudEvent {
     /// Always `1.0`.

@@ -71,7 +71,7 @@ pub struct HealthSignal {
     /// Of those, refused or lost. Throttled ones are not failed.
     #[serde(default)]
     pub failed: u64,
-    /// Of those, refused as too fast (ESME_RTHROTTLED).
+    /// Of those, refused as too fast (`ESME_RTHROTTLED`).
     #[serde(default)]
     pub throttled: u64,
     /// 95th percentile of the response time, in milliseconds.
