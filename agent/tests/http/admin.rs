@@ -1,0 +1,117 @@
+use std::time::Duration;
+
+use bindery_agent::cli::token::Token;
+use bindery_agent::http::permissions::Role;
+use bindery_schema::wire::api::{SyncPhase, SyncStatus};
+use jiff::{SignedDuration, Timestamp};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::world::{World, answer};
+
+fn token(world: &World, roles: &[Role], change: impl FnOnce(&mut Token)) -> String {
+    let mut token = Token {
+        roles: roles.to_vec(),
+        subject: "ana".to_owned(),
+        ttl: Duration::from_secs(600),
+        key: world.stack.pki.jwt_key.clone(),
+        issuer: "https://issuer.example".to_owned(),
+        audience: "bindery-admin".to_owned(),
+    };
+    change(&mut token);
+    token.sign(Timestamp::now()).unwrap()
+}
+
+async fn ask(world: &World, method: Method, path: &str, token: &str) -> (u16, Value) {
+    let url = format!("http://{}{path}", world.listeners.admin);
+    answer(reqwest::Client::new().request(method, url).bearer_auth(token).send().await.unwrap()).await
+}
+
+#[tokio::test]
+async fn only_good_tokens_are_let_in() {
+    let world = World::new().await;
+    let url = format!("http://{}/v1/admin/sync", world.listeners.admin);
+    let missing = reqwest::get(&url).await.unwrap();
+    assert_eq!(missing.status(), 401);
+    assert_eq!(missing.headers()["www-authenticate"], r#"Bearer realm="bindery""#);
+    assert_eq!(missing.headers()["content-type"], "application/problem+json");
+    assert_eq!(answer(missing).await.1["code"], "UNAUTHENTICATED");
+
+    let roles = [Role::CarrierAdmin];
+    let stranger = world.dir.path().join("stranger.pem");
+    std::fs::write(&stranger, rcgen::KeyPair::generate().unwrap().serialize_pem()).unwrap();
+    let old = Token { roles: roles.to_vec(), ..parts(&world) };
+    let expired = old.sign(Timestamp::now() - SignedDuration::from_secs(1_000)).unwrap();
+    let early = old.sign(Timestamp::now() + SignedDuration::from_secs(300)).unwrap();
+    let good = token(&world, &roles, |_| {});
+    let unsigned = format!("eyJhbGciOiJub25lIn0.{}.", good.split('.').nth(1).unwrap());
+    for (name, bad) in [
+        ("expired", expired),
+        ("early", early),
+        ("audience", token(&world, &roles, |token| token.audience = "other".to_owned())),
+        ("issuer", token(&world, &roles, |token| token.issuer = "other".to_owned())),
+        ("key", token(&world, &roles, |token| token.key = stranger)),
+        ("none", unsigned),
+        ("junk", "junk".to_owned()),
+    ] {
+        let (status, body) = ask(&world, Method::GET, "/v1/admin/sync", &bad).await;
+        assert_eq!((status, &body["code"]), (401, &json!("UNAUTHENTICATED")), "{name}: {body}");
+    }
+    assert_eq!(ask(&world, Method::GET, "/v1/admin/sync", &good).await.0, 200);
+}
+
+fn parts(world: &World) -> Token {
+    Token {
+        roles: vec![],
+        subject: "ana".to_owned(),
+        ttl: Duration::from_secs(600),
+        key: world.stack.pki.jwt_key.clone(),
+        issuer: "https://issuer.example".to_owned(),
+        audience: "bindery-admin".to_owned(),
+    }
+}
+
+#[tokio::test]
+async fn the_sync_is_shown_and_triggered() {
+    let world = World::new().await;
+    let admin = token(&world, &[Role::CarrierAdmin], |_| {});
+    let tenant = token(&world, &[Role::Tenant], |_| {});
+    let noc = token(&world, &[Role::Noc], |_| {});
+    world.status.send_modify(|status| status.phase = SyncPhase::Rejected);
+    let (status, body) = ask(&world, Method::GET, "/v1/admin/sync", &noc).await;
+    assert_eq!(status, 200);
+    let shown: SyncStatus = serde_json::from_value(body).unwrap();
+    assert_eq!((shown.phase, shown.applied.unwrap().generation), (SyncPhase::Rejected, 7));
+
+    assert_eq!(ask(&world, Method::GET, "/v1/admin/sync", &tenant).await.1["code"], "FORBIDDEN");
+    assert_eq!(ask(&world, Method::POST, "/v1/admin/sync/trigger", &noc).await.0, 403);
+    assert_eq!(ask(&world, Method::GET, "/v1/admin/sync/trigger", &admin).await.0, 405);
+    assert_eq!(ask(&world, Method::POST, "/v1/admin/sync/trigger", &admin).await.0, 202);
+    tokio::time::timeout(Duration::from_secs(1), world.shared.trigger.notified()).await.unwrap();
+}
+
+#[tokio::test]
+async fn operators_are_shown_as_in_yaml() {
+    let world = World::new().await;
+    world.operator("af-roshan-1", "ACTIVE", json!({})).await;
+    world.operator("af-roshan-2", "ACTIVE", json!({})).await;
+    world.sql("update ops.operators set deleted_at = now() where id = 'af-roshan-2'").await;
+    let reader = token(&world, &[Role::ReadOnly], |_| {});
+    let (status, body) = ask(&world, Method::GET, "/v1/admin/operators/af-roshan-1", &reader).await;
+    assert_eq!(status, 200, "{body}");
+    assert_eq!(
+        (&body["id"], &body["mno"], &body["spec"]["smpp"]["port"]),
+        (&json!("af-roshan-1"), &json!("af-roshan"), &json!(2775))
+    );
+    assert_eq!((&body["commit"], &body["generation"]), (&json!("c0ffee"), &json!(7)));
+    assert!(!body.to_string().contains("must never be shown"));
+    assert_eq!(ask(&world, Method::GET, "/v1/admin/operators/af-roshan-2", &reader).await.0, 404);
+    let ids =
+        |body: &Value| body["items"].as_array().unwrap().iter().map(|item| item["id"].clone()).collect::<Vec<_>>();
+    let listed = ask(&world, Method::GET, "/v1/admin/operators", &reader).await.1;
+    assert_eq!(ids(&listed), ["af-roshan-1"]);
+    let all = ask(&world, Method::GET, "/v1/admin/operators?includeDeleted=true&limit=5", &reader).await.1;
+    assert_eq!(ids(&all), ["af-roshan-1", "af-roshan-2"]);
+    assert!(all["items"][1]["deletedAt"].is_string() && all["items"][0].get("deletedAt").is_none());
+    assert_eq!(ask(&world, Method::GET, "/v1/admin/operators", &token(&world, &[Role::Tenant], |_| {})).await.0, 403);
+}

@@ -1,0 +1,29 @@
+use serde_json::json;
+
+use crate::world::{World, answer};
+
+#[tokio::test]
+async fn probes_and_metrics() {
+    let mut world = World::new().await;
+    assert_eq!(answer(world.ops("/health/live").await).await, (200, json!({ "status": "UP" })));
+    crate::world::until("ready", async || world.ops("/health/ready").await.status() == 200).await;
+    let (_, ready) = answer(world.ops("/health/ready").await).await;
+    for part in ["postgres", "vault", "nats", "redis", "sync"] {
+        assert_eq!(ready["components"][part]["status"], "UP", "{ready}");
+    }
+    let metrics = world.ops("/metrics").await;
+    assert_eq!(metrics.headers()["content-type"], "application/openmetrics-text; version=1.0.0; charset=utf-8");
+    let text = metrics.text().await.unwrap();
+    assert!(text.ends_with("# EOF\n"));
+    assert!(
+        text.contains(r#"bindery_http_requests_total{listener="ops",route="/health/live",status="200"} 1"#),
+        "{text}"
+    );
+    let lost = world.ops("/nowhere/at/all").await;
+    assert_eq!((lost.status().as_u16(), answer(lost).await.1["code"].clone()), (404, json!("NOT_FOUND")));
+    assert!(world.ops("/metrics").await.text().await.unwrap().contains(r#"route="unmatched",status="404""#));
+
+    world.cancel.cancel();
+    world.listeners.ended().await;
+    assert!(reqwest::get(format!("http://{}/health/live", world.listeners.ops)).await.is_err());
+}
