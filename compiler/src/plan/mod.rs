@@ -151,7 +151,11 @@ struct OperatorStep<'a> {
     after: Option<&'a Arc<catalog::Operator>>,
 }
 
-fn operator_steps<'a>(catalog: &'a Catalog, live: &'a Live, now: Timestamp) -> BTreeMap<&'a OperatorId, OperatorStep<'a>> {
+fn operator_steps<'a>(
+    catalog: &'a Catalog,
+    live: &'a Live,
+    now: Timestamp,
+) -> BTreeMap<&'a OperatorId, OperatorStep<'a>> {
     let mut steps = BTreeMap::new();
     let mut kept = BTreeSet::new();
     for (tree_id, after) in &catalog.operators {

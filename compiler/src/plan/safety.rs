@@ -41,7 +41,14 @@ pub(super) fn holds(
     let moves = operators.iter().filter(|change| change.moves_endpoint()).count();
     let mut holds = Vec::new();
     exceeds("maxDeletes", "deletes", deletes, existing, guardrails.max_deletes, &mut holds);
-    exceeds("maxEndpointChanges", "moves the endpoint of", moves, existing, guardrails.max_endpoint_changes, &mut holds);
+    exceeds(
+        "maxEndpointChanges",
+        "moves the endpoint of",
+        moves,
+        existing,
+        guardrails.max_endpoint_changes,
+        &mut holds,
+    );
 
     let deleted_mnos = mnos.iter().filter(|change| change.action == Action::Delete).map(|change| change.id.as_str());
     let deleted_operators =

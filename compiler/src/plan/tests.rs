@@ -1,3 +1,5 @@
+//! What a plan says, holds and identifies, and that carrying it out leaves nothing to plan.
+
 use bindery_schema::catalog::{Catalog, Mno, Operator};
 use bindery_schema::change::{Action, CredentialsChange};
 use bindery_schema::hash;
@@ -118,7 +120,10 @@ fn creates_with_every_field_and_rule_and_says_whether_a_password_is_known() {
     assert!(a.fields.iter().any(|field| field.path == "smpp.host" && field.before.is_null()));
     let text = shown(&plan);
     assert!(text.contains("+ operator a (carrier roshan)\n"), "{text}");
-    assert!(text.contains("    smpp.host: \"10.0.0.1\"\n") && text.contains("    routes + +9370 priority 10\n"), "{text}");
+    assert!(
+        text.contains("    smpp.host: \"10.0.0.1\"\n") && text.contains("    routes + +9370 priority 10\n"),
+        "{text}"
+    );
     assert!(text.contains("Plan: 3 to create; 1 rule; hash "), "{text}");
 }
 
@@ -133,8 +138,11 @@ fn updates_what_differs_only() {
     assert_eq!((routes.added.len(), routes.updated.len(), routes.removed.len()), (1, 1, 1));
     let text = shown(&plan);
     for line in [
-        "~ operator a", "    smpp.host: \"10.0.0.1\" -> \"10.0.0.2\"\n", "    routes ~ +9371 priority 10 -> priority 20\n",
-        "    routes - +9372 priority 10\n", "Plan: 1 to update; 3 rules; hash ",
+        "~ operator a",
+        "    smpp.host: \"10.0.0.1\" -> \"10.0.0.2\"\n",
+        "    routes ~ +9371 priority 10 -> priority 20\n",
+        "    routes - +9372 priority 10\n",
+        "Plan: 1 to update; 3 rules; hash ",
     ] {
         assert!(text.contains(line), "{line}: {text}");
     }
@@ -194,7 +202,10 @@ fn a_renamed_operator_keeps_its_former_id_until_the_time_has_come() {
     let plan = planned(&due, &live);
     let [change] = plan.operators.as_slice() else { panic!("one operator") };
     assert_eq!((change.id.as_str(), &change.action), ("new", &Action::Rename { old_id: id("old") }));
-    assert_eq!((change.changed_fields(), change.credentials), (vec!["smpp.host".into(), "routes".into()], CredentialsChange::Keep));
+    assert_eq!(
+        (change.changed_fields(), change.credentials),
+        (vec!["smpp.host".into(), "routes".into()], CredentialsChange::Keep)
+    );
     assert!(shown(&plan).starts_with("> operator new (carrier roshan), until now old\n"));
 
     // Once it has happened, it is neither done again nor taken back, wherever its time is moved.
@@ -283,9 +294,8 @@ fn the_hash_identifies_guarded_changes_and_nothing_else() {
 fn any_catalog() -> impl Strategy<Value = Catalog> {
     let rules = prop::collection::btree_map(1u32..30, 0u16..3, 0..6);
     let sealed = prop::option::of("[xy]");
-    let any_operator = (0u8..3, rules, sealed).prop_map(|(host, rules, sealed)| {
-        operator(host, &rules.into_iter().collect::<Vec<_>>(), sealed.as_deref())
-    });
+    let any_operator = (0u8..3, rules, sealed)
+        .prop_map(|(host, rules, sealed)| operator(host, &rules.into_iter().collect::<Vec<_>>(), sealed.as_deref()));
     prop::collection::btree_map("[a-f]", any_operator, 0..6)
         .prop_map(|operators| catalog(operators.iter().map(|(name, operator)| (name.as_str(), operator.clone()))))
 }
