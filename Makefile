@@ -3,6 +3,7 @@
 
 SHELL := /bin/bash
 CARGO ?= cargo
+TARGET := $(or $(CARGO_TARGET_DIR),target)
 
 .PHONY: install run test lint format clippy bench clean
 
@@ -11,7 +12,7 @@ install:
 
 run: install
 	$(CARGO) build --workspace
-	RUST_LOG=$${RUST_LOG:-warn} ./target/debug/bindery-agent dev
+	RUST_LOG=$${RUST_LOG:-warn} $(TARGET)/debug/bindery-agent dev
 
 test: install
 	$(CARGO) build --workspace --all-targets
@@ -31,7 +32,7 @@ lint: format clippy
 bench: install
 	@bash tests/benches/check.sh
 	@$(CARGO) build --quiet --release --workspace --bin latency
-	@RUST_LOG=off ./target/release/latency
+	@RUST_LOG=off $(TARGET)/release/latency
 
 clean:
 	$(CARGO) clean
