@@ -11,7 +11,7 @@ install:
 
 run: install
 	$(CARGO) build --workspace
-	RUST_LOG=$${RUST_LOG:-warn} ./target/debug/bindery-agent dev
+	$${CARGO_TARGET_DIR:-target}/debug/bindery-agent dev
 
 test: install
 	$(CARGO) build --workspace --all-targets
