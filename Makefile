@@ -12,7 +12,7 @@ install:
 
 run: install
 	$(CARGO) build --workspace
-	RUST_LOG=$${RUST_LOG:-warn} $(TARGET)/debug/bindery-agent dev
+	$(TARGET)/debug/bindery-agent dev
 
 test: install
 	$(CARGO) build --workspace --all-targets

@@ -214,3 +214,39 @@ mod defaults {
         "roles".to_owned()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_example_has_every_key() {
+        let text = include_str!("../agent.example.toml");
+        let config = Config::load(Some(Path::new("agent.example.toml"))).unwrap();
+        assert_eq!(config.environment, defaults::environment());
+        assert_eq!(config.repository.branch, defaults::branch());
+        // Keys with a default could be left out unseen; those without one are what `load` insists on.
+        for key in [
+            "environment",
+            "branch",
+            "poll_seconds",
+            "max_connections",
+            "mount",
+            "stream",
+            "subject_prefix",
+            "key_prefix",
+            "identity_file",
+            "roles_claim",
+            "client_crl",
+            "allow_read",
+        ] {
+            assert!(text.lines().any(|line| line.starts_with(&format!("{key} = "))), "{key}");
+        }
+        let sections = text.split("\n\n");
+        for section in sections.filter(|section| section.contains(" = ")) {
+            let comments = section.lines().filter(|line| line.starts_with('#')).count();
+            let keys = section.lines().filter(|line| line.contains(" = ") && !line.starts_with('#')).count();
+            assert!(comments >= keys, "a key without a comment: {section}");
+        }
+    }
+}

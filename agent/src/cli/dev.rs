@@ -1,17 +1,21 @@
 //! `bindery-agent dev`: the private stack, a bare repository that plays the forge, and an agent that follows it.
 
 use std::fmt::Write as _;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use bindery_schema::secret::Secret;
-use bindery_schema::wire::api::SyncPhase;
+use bindery_schema::wire::api::{SyncPhase, SyncStatus};
 use jiff::Timestamp;
+use tokio::signal::unix::{SignalKind, signal};
 
+use super::status::{self, short};
 use super::token::{DEV_AUDIENCE, DEV_ISSUER, mint_dev};
 use crate::config::{Admin, Config, Internal, Nats, Ops, Postgres, Redis, Repository, Secrets, Vault};
-use crate::dev::{Pki, Stack, StackOptions, Tools, seed};
+use crate::dev::seed::{self, Seeded};
+use crate::dev::{Pki, Stack, StackOptions, Tools};
 use crate::http::permissions::Role;
 use crate::runtime::Agent;
 use crate::store::postgres::read;
@@ -21,7 +25,15 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Arguments of `bindery-agent dev`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "EXAMPLES:\n  bindery-agent dev\n  source .bindery/dev/env && git clone $BINDERY_REPO work")]
+#[command(after_help = "EXAMPLES:
+  bindery-agent dev
+  bindery-agent dev --repo ~/carriers --data-dir /tmp/carriers
+
+In another terminal:
+  set -a; source .bindery/dev/env; set +a
+  git clone $BINDERY_REPO work
+
+Remove the data folder to begin anew.")]
 pub struct Args {
     /// Working copy whose HEAD seeds the bare repository
     #[arg(long, default_value = ".", value_name = "DIR")]
@@ -36,56 +48,105 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let repo = args.repo.canonicalize().with_context(|| format!("cannot find {}", args.repo.display()))?;
     let data_dir = args.data_dir.unwrap_or_else(|| repo.join(".bindery/dev"));
     let tools = Tools::find(&Tools::default_dir(&repo))?;
-    say("starting Postgres, NATS, Redis and OpenBao");
-    let stack = Stack::start(StackOptions { data_dir: data_dir.clone(), tools, durable: true }).await?;
-    let outcome = serve(&stack, &repo, &data_dir).await;
+    say(&format!("starting Postgres, NATS, Redis and OpenBao in {}", data_dir.display()));
+    let begun = Instant::now();
+    let stack = Stack::start(StackOptions { data_dir, tools, durable: true }).await?;
+    say(&format!("they are up after {:.1} s", begun.elapsed().as_secs_f64()));
+    let outcome = serve(&stack, &repo).await;
     say("stopping");
     stack.stop().await;
+    say("stopped");
     outcome
 }
 
-async fn serve(stack: &Stack, repo: &Path, data_dir: &Path) -> anyhow::Result<()> {
+async fn serve(stack: &Stack, repo: &Path) -> anyhow::Result<()> {
+    // From here on an interruption is an orderly end; before, the servers' own ties to this process end them.
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let ended = async {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    };
+    tokio::pin!(ended);
+    let data_dir = stack.data_dir();
     let bare = data_dir.join("forge.git");
     let (from, to, recipient) = (repo.to_owned(), bare.clone(), stack.pki.age_recipient.clone());
-    tokio::task::spawn_blocking(move || seed::seed(&from, &to, &recipient, Timestamp::now())).await??;
-    let config = config(stack, &bare, data_dir);
-    let agent = Agent::start(config).await?;
+    let seeded = tokio::task::spawn_blocking(move || seed::seed(&from, &to, &recipient, Timestamp::now())).await??;
+    say(&origin(&seeded, repo));
+    let [admin, internal, ops] = stack.agent_ports().map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
+    let mut config = config(stack, &bare, data_dir);
+    (config.admin.listen, config.internal.listen, config.ops.listen) = (admin, internal, ops);
+    let mut agent = Agent::start(config).await?;
     let env = data_dir.join("env");
     let token = mint_dev(data_dir, &[Role::CarrierAdmin])?;
     write_private(&env, &environment(stack, &agent, &bare, &token))?;
-    say("applying the configuration");
-    let mut status = agent.status();
-    let first = status.wait_for(|status| !matches!(status.phase, SyncPhase::Starting | SyncPhase::Applying));
-    if tokio::time::timeout(PATIENCE, first).await.is_err() {
-        say("the first sync is still running; see GET /v1/admin/sync");
-    }
-    let operator = read::any_operator(&agent.shared().stores.postgres).await?;
-    say(&greeting(&agent, &bare, &env, stack, operator.as_deref().unwrap_or("OPERATOR")));
-    let outcome = watch(stack).await;
+    let outcome = tokio::select! {
+        () = &mut ended => Ok(()),
+        greeted = greet(stack, &agent, &env) => greeted,
+    };
+    let outcome = match outcome {
+        Ok(()) => tokio::select! {
+            () = ended => Ok(()),
+            error = agent.failed() => Err(error),
+            never = watch(stack) => match never {},
+        },
+        failed => failed,
+    };
     agent.shutdown().await;
     outcome
 }
 
-/// Restarts servers that died until someone ends the command.
-async fn watch(stack: &Stack) -> anyhow::Result<()> {
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+/// Where the configuration comes from, and what is not in it.
+fn origin(seeded: &Seeded, repo: &Path) -> String {
+    match seeded {
+        Seeded::Made { head } => {
+            format!("made the repository from HEAD ({}) and one commit with generated passwords", short(head))
+        }
+        Seeded::Kept { missing: None } => "going on with the repository of the last run".to_owned(),
+        Seeded::Kept { missing: Some(head) } => format!(
+            "going on with the repository of the last run; it has a history of its own, and HEAD ({}) is not in it.\n\
+             To bring it in, from a clone of $BINDERY_REPO:\n  git pull --no-rebase --no-edit {} HEAD && git push",
+            short(head),
+            quoted(repo),
+        ),
+    }
+}
+
+/// Waits for the first sync and says what there is.
+async fn greet(stack: &Stack, agent: &Agent, env: &Path) -> anyhow::Result<()> {
+    say("applying the configuration");
+    let begun = Instant::now();
+    let mut status = agent.status();
+    let first = status.wait_for(|status| !matches!(status.phase, SyncPhase::Starting | SyncPhase::Applying));
+    let done = matches!(tokio::time::timeout(PATIENCE, first).await, Ok(Ok(_)));
+    if done {
+        say(&format!("done after {:.1} s", begun.elapsed().as_secs_f64()));
+    } else {
+        say("it is not done yet; `bindery-agent status` tells more");
+    }
+    let now = status.borrow().clone();
+    let operator = read::any_operator(&agent.shared().stores.postgres).await;
+    let operator = operator.ok().flatten();
+    say(&greeting(agent, env, stack, &now, operator.as_deref().unwrap_or("OPERATOR")));
+    Ok(())
+}
+
+/// Restarts servers that died.
+async fn watch(stack: &Stack) -> std::convert::Infallible {
     let mut every = tokio::time::interval(Duration::from_secs(1));
     loop {
-        tokio::select! {
-            _ = tokio::signal::ctrl_c() => return Ok(()),
-            _ = terminate.recv() => return Ok(()),
-            _ = every.tick() => {
-                if let Err(error) = stack.ensure_running().await {
-                    tracing::warn!(%error, "a server of the private stack did not come back");
-                }
-            }
+        every.tick().await;
+        match stack.ensure_running().await {
+            Ok(started) => started.iter().for_each(|server| say(&format!("{server} had ended and was started again"))),
+            Err(error) => tracing::warn!(%error, "a server of the private stack did not come back"),
         }
     }
 }
 
 /// The configuration of an agent on a private stack; the tests use it too.
 pub fn config(stack: &Stack, bare: &Path, data_dir: &Path) -> Config {
-    let loopback = || std::net::SocketAddr::from(([127, 0, 0, 1], 0));
+    let loopback = || SocketAddr::from(([127, 0, 0, 1], 0));
     Config {
         environment: "dev".to_owned(),
         data_dir: data_dir.join("agent"),
@@ -142,31 +203,38 @@ fn environment(stack: &Stack, agent: &Agent, bare: &Path, token: &str) -> String
         ("BINDERY_ADMIN_TOKEN", token.to_owned()),
     ];
     entries.iter().fold(String::new(), |mut text, (key, value)| {
-        let _ = writeln!(text, "{key}={value}");
+        let _ = writeln!(text, "{key}={}", quoted(Path::new(value)));
         text
     })
 }
 
-fn greeting(agent: &Agent, bare: &Path, env: &Path, stack: &Stack, operator: &str) -> String {
+fn greeting(agent: &Agent, env: &Path, stack: &Stack, status: &SyncStatus, operator: &str) -> String {
     let listeners = agent.listeners();
     let pki = &stack.pki;
-    let status = agent.status();
-    let status = status.borrow();
-    let applied = status.applied.as_ref().map_or("nothing", |applied| applied.commit.as_str());
+    let certificate = &pki.smpp_connector;
     format!(
-        "serving; applied {applied}\n\n  repository  {}\n  admin       http://{}\n  internal    https://{}\n  ops         \
-         http://{}/health/ready\n  all of it   source {}\n\ncredentials of one operator:\n  curl --cacert {} --cert {} \
-         --key {} https://{}/v1/internal/operators/{operator}/credentials\n\nCtrl-C ends it; the data stays.",
-        bare.display(),
+        "\n{}\n  admin     http://{}\n  internal  https://{}\n  ops       http://{}/health/ready\n\n\
+         Addresses and credentials for a shell:\n  set -a; source {}; set +a\n\n\
+         The password of one operator:\n  curl --cacert {} --cert {} --key {} \
+         https://{}/v1/internal/operators/{operator}/credentials\n\n\
+         Ctrl-C ends it; the data stays.",
+        status::text(status),
         listeners.admin,
         listeners.internal,
         listeners.ops,
-        env.display(),
-        pki.ca.display(),
-        pki.smpp_connector.certificate.display(),
-        pki.smpp_connector.key.display(),
+        quoted(env),
+        quoted(&pki.ca),
+        quoted(&certificate.certificate),
+        quoted(&certificate.key),
         listeners.internal,
     )
+}
+
+/// A path as a shell reads it back.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-:@%+=,".contains(c);
+    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
 /// Writes a file that only its owner may read: it holds passwords.
@@ -180,4 +248,15 @@ fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
 
 fn say(line: &str) {
     anstream::println!("{line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shell_reads_paths_back() {
+        assert_eq!(quoted(Path::new("/srv/bindery-1/env")), "/srv/bindery-1/env");
+        assert_eq!(quoted(Path::new("/home/Ann O'Hara/env")), r"'/home/Ann O'\''Hara/env'");
+    }
 }

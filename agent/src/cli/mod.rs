@@ -1,18 +1,121 @@
 //! The command line program, a module a command.
+//!
+//! Exit codes: 0 done, 1 error, 3 `status` found a tip that is not applied. Wrong usage is an error too.
 
+pub mod completions;
 pub mod dev;
+pub mod events;
 pub mod run;
+pub mod signal;
+pub mod status;
 pub mod token;
 
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use bindery_schema::secret::Secret;
+use clap::error::ErrorKind;
+use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
+/// Keeps Postgres, Vault, NATS and Redis equal to a git branch of SMPP operator configuration.
+#[derive(Debug, Parser)]
+#[command(
+    name = "bindery-agent",
+    version,
+    max_term_width = 100,
+    after_help = "Start with `bindery-agent dev`; it needs no server of yours. RUST_LOG=info shows the log of any command."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start a private stack and an agent that follows a bare repository made from this one
+    Dev(dev::Args),
+    /// Follow a branch and serve the APIs, on servers of your own
+    Run(run::Run),
+    /// Show what an agent's sync is doing
+    Status(status::Status),
+    /// Print the events of the stream, one JSON object a line
+    Events(events::Events),
+    /// Send a health signal, as smpp-connector does
+    Signal(signal::Signal),
+    /// Print a bearer token for the admin listener, signed with a key of your own
+    Token(token::Token),
+    /// Print a completion script for a shell
+    Completions(completions::Completions),
+}
+
+/// What helps where an address is missing.
+const ADDRESSES: &str =
+    "The addresses of `bindery-agent dev` are in a file for the shell: set -a; source .bindery/dev/env; set +a";
+
+/// Runs the program.
+pub async fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(usage) => {
+            // Help and version come as an error too. Where the output is closed there is nobody to tell.
+            let _ = usage.print();
+            if usage.kind() == ErrorKind::MissingRequiredArgument && usage.to_string().contains("<URL>") {
+                let _ = writeln!(anstream::stderr().lock(), "\n{ADDRESSES}");
+            }
+            return if usage.use_stderr() { ExitCode::from(1) } else { ExitCode::SUCCESS };
+        }
+    };
+    // People who run the service read its log; the other commands say themselves what they do.
+    log(if matches!(cli.command, Command::Run(_)) { "info" } else { "warn" });
+    let done = match cli.command {
+        Command::Dev(args) => dev::run(args).await.map(|()| ExitCode::SUCCESS),
+        Command::Run(run) => run.run().await.map(|()| ExitCode::SUCCESS),
+        Command::Status(status) => status.run().await,
+        Command::Events(events) => events.run().await.map(|()| ExitCode::SUCCESS),
+        Command::Signal(signal) => signal.run().await.map(|()| ExitCode::SUCCESS),
+        Command::Token(token) => token.run().map(|()| ExitCode::SUCCESS).map_err(Into::into),
+        Command::Completions(completions) => completions.run().map(|()| ExitCode::SUCCESS),
+    };
+    done.unwrap_or_else(|error| {
+        // The reader, such as `head`, has seen enough.
+        let closed = |error: &std::io::Error| error.kind() == std::io::ErrorKind::BrokenPipe;
+        if !error.downcast_ref::<std::io::Error>().is_some_and(closed) {
+            let _ = writeln!(anstream::stderr().lock(), "error: {error:#}");
+        }
+        ExitCode::from(1)
+    })
+}
+
 /// Logs to standard error: one line of text an event on a terminal, one JSON object an event elsewhere. `RUST_LOG`
-/// chooses what is shown.
-pub fn log() {
+/// chooses what is shown, `otherwise` where it does not.
+fn log(otherwise: &str) {
     use std::io::IsTerminal as _;
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(otherwise));
     let logger = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let result = if std::io::stderr().is_terminal() { logger.try_init() } else { logger.json().try_init() };
     // A second call in one process: the first logger stays.
     drop(result);
+}
+
+/// An argument that is never shown.
+#[expect(clippy::unnecessary_wraps, reason = "the form a parser of arguments has")]
+fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
+    Ok(Secret::new(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::Cli;
+
+    #[test]
+    fn every_command_has_an_example() {
+        Cli::command().debug_assert();
+        for command in Cli::command().get_subcommands() {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.contains("EXAMPLE"), "{}", command.get_name());
+        }
+    }
 }

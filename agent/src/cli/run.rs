@@ -11,6 +11,11 @@ use crate::runtime::Agent;
 
 /// Arguments of `run`.
 #[derive(Debug, Args)]
+#[command(after_help = "EXAMPLES:
+  bindery-agent run --config agent.toml
+  BINDERY_AGENT_POSTGRES__URL=postgres://… bindery-agent run --config agent.toml
+
+agent/agent.example.toml has every key with what it means. The environment wins over the file.")]
 pub struct Run {
     /// Configuration file; every key may also be an environment variable, `BINDERY_AGENT_POSTGRES__URL` for `postgres.url`
     #[arg(long, value_name = "FILE")]

@@ -20,6 +20,9 @@ pub const DEV_AUDIENCE: &str = "bindery-admin";
 
 /// Prints a bearer token for the admin listener.
 #[derive(Debug, Clone, clap::Args)]
+#[command(after_help = "EXAMPLES:
+  bindery-agent token --role noc
+  curl -H \"Authorization: Bearer $(bindery-agent token --role read-only --ttl 10m)\" $BINDERY_ADMIN_URL/v1/admin/sync")]
 pub struct Token {
     /// A role the token grants: carrier-admin, sre, noc, finance, tenant or read-only. May be repeated.
     #[arg(long = "role", required = true, value_parser = role)]

@@ -24,6 +24,8 @@ pub(super) struct Ports {
     pub(super) redis: u16,
     pub(super) openbao: u16,
     pub(super) openbao_cluster: u16,
+    /// For an agent on the stack: admin, internal and ops listener.
+    pub(super) agent: [u16; 3],
 }
 
 impl Ports {
@@ -46,6 +48,11 @@ impl Ports {
             redis: port(earlier.map(|ports| ports.redis))?,
             openbao: port(earlier.map(|ports| ports.openbao))?,
             openbao_cluster: port(earlier.map(|ports| ports.openbao_cluster))?,
+            agent: [
+                port(earlier.map(|ports| ports.agent[0]))?,
+                port(earlier.map(|ports| ports.agent[1]))?,
+                port(earlier.map(|ports| ports.agent[2]))?,
+            ],
         };
         files::write_public(file, serde_json::json!(ports).to_string())?;
         Ok(ports)

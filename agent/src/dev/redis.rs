@@ -45,9 +45,9 @@ impl Redis {
         Ok(Self { process, port: ports.redis, password })
     }
 
-    /// `redis://:password@127.0.0.1:port/0`.
+    /// `redis://default:password@127.0.0.1:port/0`. The user is named, as redis-cli takes an empty one for a name.
     pub fn url(&self) -> String {
-        format!("redis://:{}@{}/0", self.password, self.addr())
+        format!("redis://default:{}@{}/0", self.password, self.addr())
     }
 
     /// `127.0.0.1:port`.

@@ -23,6 +23,12 @@ const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 /// Why the repository could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// The folder is in no git repository.
+    #[error("the configuration must be in a git repository")]
+    NoRepository(#[source] git2::Error),
+    /// Nothing was committed yet.
+    #[error("the git repository has no commit yet; commit the configuration first")]
+    NoCommit(#[source] git2::Error),
     /// git failed.
     #[error("cannot prepare the bare repository")]
     Git(#[from] git2::Error),
@@ -48,17 +54,35 @@ pub enum Error {
     Random(#[from] super::Error),
 }
 
+/// What the bare repository holds of a working copy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Seeded {
+    /// It was made from this commit.
+    Made {
+        /// The working copy's HEAD.
+        head: String,
+    },
+    /// It was there already and was left alone.
+    Kept {
+        /// The working copy's HEAD, where the branch does not contain it.
+        missing: Option<String>,
+    },
+}
+
 /// Makes the bare repository from a working copy's HEAD unless it is there.
 ///
 /// The added commit names `recipient` in the policy and gives each operator without a sealed password a random one.
-pub fn seed(working_copy: &Path, bare: &Path, recipient: &str, now: Timestamp) -> Result<(), Error> {
+pub fn seed(working_copy: &Path, bare: &Path, recipient: &str, now: Timestamp) -> Result<Seeded, Error> {
+    let source = Repository::discover(working_copy).map_err(Error::NoRepository)?;
+    let head = source.head().and_then(|head| head.peel_to_commit()).map_err(Error::NoCommit)?;
     if let Ok(existing) = Repository::open_bare(bare)
-        && existing.find_reference(REFERENCE).is_ok()
+        && let Ok(branch) = existing.find_reference(REFERENCE)
     {
-        return Ok(());
+        let tip = branch.peel_to_commit()?.id();
+        // A commit the bare repository does not know is an error here, and surely not in the branch.
+        let contained = tip == head.id() || existing.graph_descendant_of(tip, head.id()).unwrap_or(false);
+        return Ok(Seeded::Kept { missing: (!contained).then(|| head.id().to_string()) });
     }
-    let source = Repository::discover(working_copy)?;
-    let head = source.head()?.peel_to_commit()?;
     let forge = Repository::init_opts(bare, RepositoryInitOptions::new().bare(true).initial_head(BRANCH))?;
     copy_commit(&source, &head, &forge)?;
     let parent = forge.find_commit(head.id())?;
@@ -66,8 +90,9 @@ pub fn seed(working_copy: &Path, bare: &Path, recipient: &str, now: Timestamp) -
     let tree = seal_passwords(&forge, &parent, &compiled, recipient)?;
     let author = Signature::now("bindery dev", "dev@bindery.example")?;
     let message = "Seal generated passwords for the private stack\n";
+    // The branch comes last: a repository without it is one to be made again.
     forge.commit(Some(REFERENCE), &author, &author, message, &tree, &[&parent])?;
-    Ok(())
+    Ok(Seeded::Made { head: head.id().to_string() })
 }
 
 /// Copies a commit with its history; works from a shallow copy too, since objects are copied and not negotiated.
@@ -90,7 +115,6 @@ fn copy_commit(source: &Repository, head: &Commit<'_>, forge: &Repository) -> Re
         return Err(git2::Error::from_str(&error.to_string()).into());
     }
     writer.commit()?;
-    forge.reference(REFERENCE, head.id(), true, "seed")?;
     Ok(())
 }
 

@@ -36,6 +36,7 @@ pub struct Stack {
     /// Certificates and signing keys.
     pub pki: Pki,
     data_dir: PathBuf,
+    agent_ports: [u16; 3],
     /// Last, so that a drop lets go of the folder after the servers have ended.
     _lock: Lock,
 }
@@ -85,13 +86,21 @@ impl Stack {
             let (postgres, nats, redis, vault) = build(ports)?;
             tokio::join!(postgres.end_leftovers(), nats.end_leftovers(), redis.end_leftovers(), vault.end_leftovers());
         }
-        let (postgres, nats, redis, vault) = build(Ports::choose(&ports_file)?)?;
-        Ok(Self { postgres, nats, redis, vault, pki, data_dir: layout.root.clone(), _lock: lock })
+        let ports = Ports::choose(&ports_file)?;
+        let (postgres, nats, redis, vault) = build(ports)?;
+        let data_dir = layout.root.clone();
+        Ok(Self { postgres, nats, redis, vault, pki, data_dir, agent_ports: ports.agent, _lock: lock })
     }
 
     /// The data folder, absolute.
     pub fn data_dir(&self) -> &Path {
         &self.data_dir
+    }
+
+    /// Ports kept for one agent's admin, internal and ops listener, so that its addresses outlive a restart. Nobody
+    /// listened on them when the stack was started.
+    pub fn agent_ports(&self) -> [u16; 3] {
+        self.agent_ports
     }
 
     /// Starts each server that has ended by itself or by a signal from elsewhere, and names those. A server that

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_nats::ServerAddr;
 use async_nats::jetstream;
 use async_nats::jetstream::context::PublishErrorKind;
 use async_nats::jetstream::stream::{Config, StorageType};
+use async_nats::{ConnectOptions, ServerAddr};
 use bindery_schema::wire::event;
 
 use crate::config;
@@ -42,24 +42,10 @@ pub struct Nats {
 impl Nats {
     /// Opens a connection in the background; a server that is down is tried again for ever.
     pub async fn connect(config: &config::Nats) -> Result<Self, Error> {
-        let servers: Vec<ServerAddr> = config
-            .url
-            .expose()
-            .split(',')
-            .map(|url| url.trim().parse())
-            .collect::<Result<_, _>>()
-            .map_err(|_| Error::Configuration)?;
-        let mut options = async_nats::ConnectOptions::new()
-            .name("bindery-agent")
+        let (servers, options) = addresses(config.url.expose())?;
+        let options = options
             .retry_on_initial_connect()
-            .connection_timeout(TIMEOUT)
-            .request_timeout(Some(TIMEOUT))
             .reconnect_delay_callback(|attempts| Duration::from_millis(100 * attempts.min(20) as u64));
-        // The client leaves a user in the address alone.
-        let user = servers.iter().find_map(|server| Some((server.username()?, server.password().unwrap_or_default())));
-        if let Some((user, password)) = user {
-            options = options.user_and_password(percent_decoded(user), percent_decoded(password));
-        }
         let client = options.connect(servers).await.map_err(|_| Error::Configuration)?;
         let mut jetstream = jetstream::new(client.clone());
         jetstream.set_timeout(TIMEOUT);
@@ -138,6 +124,20 @@ impl Nats {
             tracing::warn!("the connection to NATS was not closed in time");
         }
     }
+}
+
+/// The servers of a comma-separated list of addresses, and options with the user and password it names.
+pub fn addresses(urls: &str) -> Result<(Vec<ServerAddr>, ConnectOptions), Error> {
+    let servers: Vec<ServerAddr> =
+        urls.split(',').map(|url| url.trim().parse()).collect::<Result<_, _>>().map_err(|_| Error::Configuration)?;
+    let mut options =
+        ConnectOptions::new().name("bindery-agent").connection_timeout(TIMEOUT).request_timeout(Some(TIMEOUT));
+    // The client leaves a user in the address alone.
+    let user = servers.iter().find_map(|server| Some((server.username()?, server.password().unwrap_or_default())));
+    if let Some((user, password)) = user {
+        options = options.user_and_password(percent_decoded(user), percent_decoded(password));
+    }
+    Ok((servers, options))
 }
 
 /// Undoes the escaping a user or password needs inside an address.
