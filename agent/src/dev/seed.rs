@@ -192,3 +192,41 @@ fn password() -> Result<Secret, Error> {
     let letters = bytes.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)]));
     Ok(Secret::new(letters.collect::<String>()))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    /// A key nobody has the other half of.
+    const RECIPIENT: &str = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
+
+    fn commit(copy: &Path, policy: &str) -> Oid {
+        let repository = Repository::open(copy).unwrap_or_else(|_| Repository::init(copy).unwrap());
+        fs::write(copy.join(POLICY), policy).unwrap();
+        let mut index = repository.index().unwrap();
+        index.add_path(Path::new(POLICY)).unwrap();
+        let tree = repository.find_tree(index.write_tree().unwrap()).unwrap();
+        let author = Signature::now("Ann", "ann@carriers.example").unwrap();
+        let parent = repository.head().ok().and_then(|head| head.peel_to_commit().ok());
+        repository.commit(Some("HEAD"), &author, &author, "Change", &tree, parent.as_ref().as_slice()).unwrap()
+    }
+
+    #[test]
+    fn a_head_that_does_not_compile_leaves_nothing_behind_and_a_later_one_is_told_apart() {
+        let dir = tempfile::tempdir().unwrap();
+        let (copy, bare) = (dir.path().join("copy"), dir.path().join("forge.git"));
+        let seed = || seed(&copy, &bare, RECIPIENT, Timestamp::now());
+        fs::create_dir(&copy).unwrap();
+        assert!(matches!(seed(), Err(Error::NoRepository(_))));
+        commit(&copy, "apiVersion: bindery/v1\nkind: Policy\nspec: {secrets: {recipients: 5}}\n");
+        assert!(matches!(seed(), Err(Error::DoesNotCompile(_))));
+        let good = "apiVersion: bindery/v1\nkind: Policy\nspec:\n  secrets:\n    recipients: []\n";
+        let head = commit(&copy, good);
+        assert_eq!(seed().unwrap(), Seeded::Made { head: head.to_string() });
+        assert_eq!(seed().unwrap(), Seeded::Kept { missing: None });
+        let moved = commit(&copy, &format!("# Ours.\n{good}"));
+        assert_eq!(seed().unwrap(), Seeded::Kept { missing: Some(moved.to_string()) });
+    }
+}
