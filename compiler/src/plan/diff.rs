@@ -88,8 +88,8 @@ fn compare(path: &str, before: &Value, after: &Value, changes: &mut Vec<FieldCha
     };
     let names = match (members(before), members(after)) {
         (Some(old), Some(new)) => &old | &new,
-        (Some(old), None) if after.is_null() => old,
-        (None, Some(new)) if before.is_null() => new,
+        (Some(old), None) if after.is_null() || after.is_object() => old,
+        (None, Some(new)) if before.is_null() || before.is_object() => new,
         _ => {
             changes.push(FieldChange { path: path.to_owned(), before: before.clone(), after: after.clone() });
             return;
