@@ -90,8 +90,8 @@ impl Compiler {
         for (file, parsed) in numbered() {
             parsed.faults.iter().for_each(|fault| sink.push(of_file(file, fault)));
         }
-        let objects = Objects::gather(numbered(), &mut sink);
-        let policy = objects.policy.as_ref().map(|(_, policy)| (*policy).clone()).unwrap_or_default();
+        let objects = Objects::gather(numbered(), &sources, &mut sink);
+        let policy = objects.policy();
         validate::check(&objects, &policy, options.now, &mut sink);
         let findings = validate::without_acknowledged(sink.finish(&sources), &policy, options.now);
         let catalog = lower::lower(&objects, policy, options.environment.as_deref(), &sources);

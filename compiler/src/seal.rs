@@ -140,11 +140,11 @@ pub fn recipients(files: &[Loaded]) -> Vec<String> {
     recipients.next().unwrap_or_default()
 }
 
-/// Checks without any key that a text is a whole age message.
-pub(crate) fn check(sealed: &str) -> Result<(), String> {
+/// Whether a text is a whole age message, as far as that shows without any key.
+pub(crate) fn is_whole(sealed: &str) -> bool {
     let mut bytes = Vec::new();
-    ArmoredReader::new(sealed.as_bytes()).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
-    age::Decryptor::new_buffered(bytes.as_slice()).map(drop).map_err(|error| error.to_string())
+    ArmoredReader::new(sealed.as_bytes()).read_to_end(&mut bytes).is_ok()
+        && age::Decryptor::new_buffered(bytes.as_slice()).is_ok()
 }
 
 /// Checks that a text is an age public key.
@@ -162,7 +162,7 @@ mod tests {
         let recipients = [key.to_public().to_string()];
         let (one, two): (OperatorId, OperatorId) = ("af-one-1".parse().unwrap(), "af-two-1".parse().unwrap());
         let sealed = seal(&one, &Secret::new("k3y7pq2x"), &recipients).unwrap();
-        assert!(check(&sealed).is_ok() && !sealed.contains("k3y7pq2x"));
+        assert!(is_whole(&sealed) && !sealed.contains("k3y7pq2x"));
         let identities = Identities(vec![key]);
         assert_eq!(open(&sealed, &one, None, &identities).unwrap().expose(), "k3y7pq2x");
         assert_eq!(open(&sealed, &two, Some(&one), &identities).unwrap().expose(), "k3y7pq2x");

@@ -182,6 +182,8 @@ impl Sink {
             })
             .collect();
         findings.sort_by(|a, b| (a.primary, a.code, &a.message).cmp(&(b.primary, b.code, &b.message)));
+        // An alias brings the same text in again, and its faults with it.
+        findings.dedup_by(|b, a| (a.primary, a.code, &a.message) == (b.primary, b.code, &b.message));
         findings
     }
 }

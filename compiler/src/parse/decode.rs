@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
-use bindery_schema::value::{ValueError, ValueProblem};
+use bindery_schema::value::{ValueError, ValueProblem, shown};
 
 use super::yaml::{DuplicateKey, Node, Resolved, Scalar, Value};
 use super::{FileFault, List, secrets};
@@ -37,7 +37,7 @@ impl Report {
         self.faults.push(FileFault {
             code: Code::DuplicateKey,
             span: duplicate.second,
-            message: format!("`{}` stands twice in one mapping", duplicate.key),
+            message: format!("{} stands twice in one mapping", shown(&duplicate.key)),
             related: Some((duplicate.first, "first here".to_owned())),
             help: Some("keep one of the two".to_owned()),
             fix: None,
@@ -72,15 +72,19 @@ pub(super) struct Fields<'n, 'a> {
     node: &'n Node<'a>,
     entries: &'n [(Node<'a>, Node<'a>)],
     known: Vec<&'static str>,
+    missing: Vec<&'static str>,
 }
 
 impl<'n, 'a> Fields<'n, 'a> {
     /// Takes a node for a mapping.
     pub(super) fn of(node: &'n Node<'a>, report: &mut Report) -> Option<Self> {
         if let Value::Mapping(entries) = &node.value {
-            return Some(Self { node, entries, known: Vec::new() });
+            return Some(Self { node, entries, known: Vec::new(), missing: Vec::new() });
         }
-        report.wrong_type(node, "a mapping");
+        // A password in place of a mapping is a fault already, and the message would repeat it.
+        if report.faults.iter().all(|fault| fault.code != Code::PlaintextSecret || fault.span != node.span) {
+            report.wrong_type(node, "a mapping");
+        }
         None
     }
 
@@ -110,31 +114,53 @@ impl<'n, 'a> Fields<'n, 'a> {
         if let Some(node) = self.node(name) {
             return decode(node, report);
         }
-        report.fault(
-            Code::MissingField,
-            self.node.head(),
-            format!("`{name}` is missing"),
-            Some(format!("add `{name}`")),
-        );
+        self.must_have(name, report);
         None
     }
 
-    /// Notes every field nobody asked for.
-    pub(super) fn finish(self, report: &mut Report) {
+    /// Sees to it that `finish` notes a field that is not there.
+    pub(super) fn must_have(&mut self, name: &'static str, report: &mut Report) {
+        if self.node.get(name).is_none() {
+            self.missing.push(name);
+            report.partial = true;
+        }
+    }
+
+    /// Notes every field nobody asked for, and every one that must be there and is not.
+    pub(super) fn finish(mut self, report: &mut Report) {
+        // A field that is there already is not the one that was meant.
+        let absent: Vec<_> = self.known.iter().copied().filter(|known| self.node.get(known).is_none()).collect();
         for (key, value) in self.entries {
             let Some(name) = key.as_text() else {
                 report.wrong_type(key, "the name of a field");
                 continue;
             };
-            // A password in the clear is one fault, and not that its field is unknown.
-            if self.known.contains(&name) || secrets::is_plaintext(name, value) {
+            if name == "<<" {
+                // What it was to bring along is not missing.
+                self.missing.clear();
+                let message = "merge keys (`<<`) are not part of YAML 1.2".to_owned();
+                let help = "write the fields out; an alias may stand for a whole value".to_owned();
+                report.fault(Code::UnknownField, key.span, message, Some(help));
                 continue;
             }
-            let suggestion = nearest(name, self.known.iter().copied());
+            // A password in the clear is one fault, and not that its field is unknown.
+            if self.known.contains(&name) || secrets::is_plaintext(name, value) || secrets::is_suspicious(name) {
+                continue;
+            }
+            let suggestion = nearest(name, absent.iter().copied());
+            // The misspelt field is the one that is missing: one fault, one finding.
+            self.missing.retain(|missing| Some(*missing) != suggestion);
             let fix = suggestion.map(|name| Fix { span: key.span, replacement: name.to_owned() });
-            let known = || format!("known fields are {}", self.known.join(", "));
-            let help = did_you_mean(name, self.known.iter().copied()).unwrap_or_else(known);
-            report.fixable(Code::UnknownField, key.span, format!("`{name}` is not a known field"), Some(help), fix);
+            let help = suggestion.map_or_else(
+                || format!("known fields are {}", self.known.join(", ")),
+                |name| format!("did you mean `{name}`?"),
+            );
+            let message = format!("{} is not a known field", shown(name));
+            report.fixable(Code::UnknownField, key.span, message, Some(help), fix);
+        }
+        for name in self.missing {
+            let help = Some(format!("add `{name}`"));
+            report.fault(Code::MissingField, self.node.head(), format!("`{name}` is missing"), help);
         }
     }
 }
@@ -190,8 +216,8 @@ pub(super) fn word<T: Copy>(words: &'static [(&'static str, T)]) -> impl Fn(&Nod
         let same = names.iter().find(|name| name.eq_ignore_ascii_case(text)).map(|name| format!("write {name}"));
         let help = same.or_else(|| did_you_mean(text, names.iter().copied()));
         let help = help.unwrap_or_else(|| format!("it is one of {}", names.join(", ")));
-        let error =
-            ValueError::new(ValueProblem::NotInList, format!("`{text}` is not one of the known words")).help(help);
+        let error = ValueError::new(ValueProblem::NotInList, format!("{} is not one of the known words", shown(text)))
+            .help(help);
         report.value_error(node.span, error);
         None
     }
@@ -210,7 +236,7 @@ where
         if (least.into()..=most.into()).contains(&number) {
             return T::try_from(number).ok();
         }
-        let message = format!("{number} is out of range");
+        let message = format!("{} is out of range", node.as_text().unwrap_or_default());
         report.fault(
             Code::OutOfRange,
             node.span,
@@ -236,14 +262,14 @@ pub(super) fn number(least: f64, most: f64) -> impl Fn(&Node<'_>, &mut Report) -
                 return None;
             }
         };
-        if (least..=most).contains(&number) {
+        if number.is_finite() && (least..=most).contains(&number) {
             return Some(number);
         }
         let range = if most.is_finite() { format!("from {least} to {most}") } else { format!("of at least {least}") };
         report.fault(
             Code::OutOfRange,
             node.span,
-            format!("{number} is out of range"),
+            format!("{} is out of range", node.as_text().unwrap_or_default()),
             Some(format!("it is a number {range}")),
         );
         None
@@ -351,10 +377,9 @@ fn describe(node: &Node<'_>) -> String {
             Resolved::Null => "nothing".to_owned(),
             Resolved::Bool(value) => format!("the boolean {value}"),
             Resolved::Int(value) => format!("the number {value}"),
-            Resolved::Float(value) => format!("the number {value}"),
-            // Shown only in part: it may be anything.
+            Resolved::Float(_) => format!("the number {}", scalar.text),
             Resolved::Text if secrets::is_suspicious(&scalar.text) => "text".to_owned(),
-            Resolved::Text => format!("the text `{}`", scalar.text.chars().take(64).collect::<String>()),
+            Resolved::Text => format!("the text {}", shown(&scalar.text)),
         },
     }
 }

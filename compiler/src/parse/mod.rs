@@ -20,7 +20,7 @@ use bindery_schema::mno::MnoSpec;
 use bindery_schema::operator::{OperatorMetadata, OperatorSpec};
 use bindery_schema::policy::PolicySpec;
 use bindery_schema::routes::Rule;
-use bindery_schema::value::{MnoId, OperatorId};
+use bindery_schema::value::{MnoId, OperatorId, shown};
 
 use crate::diagnostic::{Code, Fix};
 use crate::source::{Content, Span};
@@ -33,8 +33,48 @@ pub struct ParsedFile {
     pub(crate) text: Arc<str>,
     pub(crate) documents: Vec<Document>,
     pub(crate) faults: Vec<FileFault>,
-    /// The file is no YAML: nobody knows which objects it would have defined.
-    pub(crate) broken: bool,
+    /// What was not understood: nobody knows which objects it would have defined.
+    pub(crate) opaque: Opaque,
+}
+
+/// The part of a file of which it is not known what it defines.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(crate) enum Opaque {
+    /// None of it.
+    #[default]
+    Nothing,
+    /// Some documents.
+    Documents(Vec<OpaqueDocument>),
+    /// All of it.
+    File,
+}
+
+/// A document of which it is not known what it defines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct OpaqueDocument {
+    /// Its kind, where that much is known.
+    kind: Option<&'static str>,
+    /// Its first and last line, from 1.
+    lines: (u32, u32),
+}
+
+impl ParsedFile {
+    /// Whether something that was not understood, and may be of a kind, mentions an id in its text or its file's path.
+    pub(crate) fn may_define(&self, path: &str, kind: &str, id: &str) -> bool {
+        match &self.opaque {
+            Opaque::Nothing => false,
+            Opaque::Documents(documents) => documents.iter().any(|document| {
+                let (first, last) = (document.lines.0 as usize, document.lines.1 as usize);
+                let mut lines = self.text.lines().take(last).skip(first.saturating_sub(1));
+                document.kind.is_none_or(|known| known == kind)
+                    && (path.contains(id) || lines.any(|line| line.contains(id)))
+            }),
+            Opaque::File => {
+                let says = |kind: &str| self.text.contains(&format!("kind: {kind}"));
+                (says(kind) || !KINDS.into_iter().any(says)) && (path.contains(id) || self.text.contains(id))
+            }
+        }
+    }
 }
 
 /// A fault inside one file.
@@ -66,6 +106,29 @@ pub(crate) enum Body {
     Routes { operator: Option<OperatorId>, rules: List<Rule> },
     TpsContract { mno: Option<MnoId>, contracts: List<Contract>, reservations: List<Reservation> },
     Policy(Box<PolicySpec>),
+}
+
+impl Body {
+    /// Whether the id by which others know the object is not there. A Policy needs none.
+    fn is_anonymous(&self) -> bool {
+        match self {
+            Self::Mno { id, .. } => id.is_none(),
+            Self::Operator { id, .. } => id.is_none(),
+            Self::Routes { operator, .. } => operator.is_none(),
+            Self::TpsContract { mno, .. } => mno.is_none(),
+            Self::Policy(_) => false,
+        }
+    }
+
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Mno { .. } => "Mno",
+            Self::Operator { .. } => "Operator",
+            Self::Routes { .. } => "Routes",
+            Self::TpsContract { .. } => "TpsContract",
+            Self::Policy(_) => "Policy",
+        }
+    }
 }
 
 /// Members of a YAML list that could be understood, each with its place in the list.
@@ -121,7 +184,7 @@ fn unreadable(text: Arc<str>, message: String, help: &str) -> ParsedFile {
         help: Some(help.to_owned()),
         fix: None,
     };
-    ParsedFile { text, documents: Vec::new(), faults: vec![fault], broken: true }
+    ParsedFile { text, documents: Vec::new(), faults: vec![fault], opaque: Opaque::File }
 }
 
 fn parse_text(text: Arc<str>) -> ParsedFile {
@@ -141,17 +204,25 @@ fn parse_text(text: Arc<str>) -> ParsedFile {
     for duplicate in &stream.duplicates {
         report.duplicate_key(duplicate);
     }
-    let mut documents = Vec::new();
+    // Of a field that stands twice one is left out.
+    let doubtful = !stream.duplicates.is_empty();
+    let (mut documents, mut opaque) = (Vec::new(), Vec::new());
     for (index, root) in (0..).zip(&stream.documents) {
         report.begin();
         secrets::check(root, &mut report);
-        if let Some(body) = document(root, &mut report) {
-            documents.push(Document { index, body, partial: report.partial });
+        let body = document(root, &mut report);
+        if body.as_ref().map_or(report.partial, Body::is_anonymous) {
+            let lines = (root.span.start.line, root.span.end.line);
+            opaque.push(OpaqueDocument { kind: body.as_ref().map(Body::kind), lines });
+        }
+        if let Some(body) = body {
+            documents.push(Document { index, body, partial: report.partial || doubtful });
         }
     }
     let faults = report.faults;
     drop(stream);
-    ParsedFile { text, documents, faults, broken: false }
+    let opaque = if opaque.is_empty() { Opaque::Nothing } else { Opaque::Documents(opaque) };
+    ParsedFile { text, documents, faults, opaque }
 }
 
 fn broken(text: &Arc<str>, at: crate::source::Position, message: &str) -> ParsedFile {
@@ -163,7 +234,7 @@ fn broken(text: &Arc<str>, at: crate::source::Position, message: &str) -> Parsed
         help: Some("nothing else in this file is checked until it parses".to_owned()),
         fix: None,
     };
-    ParsedFile { text: text.clone(), documents: Vec::new(), faults: vec![fault], broken: true }
+    ParsedFile { text: text.clone(), documents: Vec::new(), faults: vec![fault], opaque: Opaque::File }
 }
 
 /// One document. An empty one is nothing.
@@ -180,7 +251,7 @@ fn document(root: &yaml::Node<'_>, report: &mut Report) -> Option<Body> {
             report.fault(
                 Code::UnknownKind,
                 node.span,
-                format!("`{text}` is not a known apiVersion"),
+                format!("{} is not a known apiVersion", shown(text)),
                 Some(format!("write {API_VERSION}")),
             );
             return None;
@@ -193,12 +264,19 @@ fn document(root: &yaml::Node<'_>, report: &mut Report) -> Option<Body> {
         if known.is_none() {
             let help =
                 decode::did_you_mean(text, KINDS).unwrap_or_else(|| format!("a kind is one of {}", KINDS.join(", ")));
-            report.fault(Code::UnknownKind, node.span, format!("`{text}` is not a known kind"), Some(help));
+            report.fault(Code::UnknownKind, node.span, format!("{} is not a known kind", shown(text)), Some(help));
         }
         known
     });
-    // What the fields of an unknown kind or version mean is anyone's guess.
-    let (kind, ()) = (kind?, version?);
+    let Some((kind, ())) = kind.zip(version) else {
+        // What the fields of an unknown kind or version mean is anyone's guess. Where the kind itself is not there, it
+        // may stand under a misspelt name, which only the names that any kind has can show.
+        if ["apiVersion", "kind"].iter().any(|name| root.get(name).is_none()) {
+            _ = (fields.node("metadata"), fields.node("spec"));
+            fields.finish(report);
+        }
+        return None;
+    };
     let body = match kind {
         "Mno" => mno::decode(&mut fields, report),
         "Operator" => operator::decode(&mut fields, report),

@@ -54,11 +54,11 @@ fn spec(node: &Node<'_>, report: &mut Report) -> Option<OperatorSpec> {
     let status = fields.optional("status", report, word(STATUSES));
     let smpp = fields.required("smpp", report, |node, report| base_smpp(node, report));
     let tps = fields.required("tps", report, |node, report| {
+        let faults = report.faults.len();
         let overlay = tps(node, report)?;
         let tps = TpsLimits { outbound: overlay.outbound.unwrap_or(0), inbound: overlay.inbound.unwrap_or(0) };
-        let both_read =
-            ["outbound", "inbound"].iter().all(|name| node.get(name).is_none_or(|_| overlay_has(overlay, name)));
-        if both_read && tps == TpsLimits::default() {
+        // Where a field could not be read, the rate may have been in it.
+        if report.faults.len() == faults && tps == TpsLimits::default() {
             let help = Some("give the rate the carrier allows in the direction the bind carries".to_owned());
             report.fault(Code::OutOfRange, node.head(), "`tps` is 0 in both directions".to_owned(), help);
         }
@@ -79,17 +79,9 @@ fn spec(node: &Node<'_>, report: &mut Report) -> Option<OperatorSpec> {
     })
 }
 
-fn overlay_has(overlay: TpsOverlay, name: &str) -> bool {
-    if name == "outbound" { overlay.outbound.is_some() } else { overlay.inbound.is_some() }
-}
-
 /// The base: an overlay of which three fields must be there.
 fn base_smpp(node: &Node<'_>, report: &mut Report) -> Option<Smpp> {
-    let read = smpp(node, report)?;
-    let mut required = Fields::of(node, report)?;
-    for name in ["host", "port", "systemId"] {
-        required.required(name, report, |_, _| Some(()));
-    }
+    let read = smpp(node, report, &["host", "port", "systemId"])?;
     let defaults = Smpp {
         host: read.host.clone()?,
         port: read.port?,
@@ -107,7 +99,7 @@ fn base_smpp(node: &Node<'_>, report: &mut Report) -> Option<Smpp> {
     Some(read.over(&defaults))
 }
 
-fn smpp(node: &Node<'_>, report: &mut Report) -> Option<SmppOverlay> {
+fn smpp(node: &Node<'_>, report: &mut Report, required: &[&'static str]) -> Option<SmppOverlay> {
     let mut fields = Fields::of(node, report)?;
     let overlay = SmppOverlay {
         host: fields.optional("host", report, value),
@@ -123,6 +115,9 @@ fn smpp(node: &Node<'_>, report: &mut Report) -> Option<SmppOverlay> {
         addr_npi: fields.optional("addrNpi", report, whole(0, u8::MAX)),
         address_range: fields.optional("addressRange", report, value),
     };
+    for name in required {
+        fields.must_have(name, report);
+    }
     fields.finish(report);
     Some(overlay)
 }
@@ -165,9 +160,9 @@ fn credentials(node: &Node<'_>, report: &mut Report) -> Option<Credentials> {
     let mut fields = Fields::of(node, report)?;
     let sealed = fields.optional("sealed", report, |node, report| {
         let text = text_of(node, report)?;
-        if let Err(error) = crate::seal::check(text) {
+        if !crate::seal::is_whole(text) {
             let help = "seal the password again with `bindery seal --operator ID --write`".to_owned();
-            report.fault(Code::SealedUnreadable, node.span, format!("`sealed` is no age message: {error}"), Some(help));
+            report.fault(Code::SealedUnreadable, node.span, "`sealed` is no whole age message".to_owned(), Some(help));
             return None;
         }
         Some(Arc::from(text))
@@ -186,7 +181,7 @@ fn environments(node: &Node<'_>, report: &mut Report) -> Option<BTreeMap<String,
         let name: Option<bindery_schema::value::TenantId> = value(key, report);
         let Some(mut fields) = Fields::of(node, report) else { continue };
         let overlay = EnvironmentOverlay {
-            smpp: fields.optional("smpp", report, smpp),
+            smpp: fields.optional("smpp", report, |node, report| smpp(node, report, &[])),
             tps: fields.optional("tps", report, tps),
             credentials: fields.optional("credentials", report, credentials),
         };

@@ -33,13 +33,14 @@ fn spec(node: &Node<'_>, report: &mut Report) -> Option<PolicySpec> {
 fn routing(node: &Node<'_>, report: &mut Report) -> Option<RoutingPolicy> {
     let mut fields = Fields::of(node, report)?;
     let usual = RoutingPolicy::default();
+    // A word that cannot be read allows: the wrong word is the fault, and no rule is measured by a guess.
+    let mut nesting = |name, usual, report: &mut Report| match fields.node(name) {
+        Some(node) => word(NESTING)(node, report).unwrap_or(Nesting::Allow),
+        None => usual,
+    };
     let policy = RoutingPolicy {
-        same_operator_nesting: fields
-            .optional("sameOperatorNesting", report, word(NESTING))
-            .unwrap_or(usual.same_operator_nesting),
-        cross_operator_nesting: fields
-            .optional("crossOperatorNesting", report, word(NESTING))
-            .unwrap_or(usual.cross_operator_nesting),
+        same_operator_nesting: nesting("sameOperatorNesting", usual.same_operator_nesting, report),
+        cross_operator_nesting: nesting("crossOperatorNesting", usual.cross_operator_nesting, report),
     };
     fields.finish(report);
     Some(policy)
@@ -69,8 +70,11 @@ fn threshold(node: &Node<'_>, report: &mut Report) -> Option<Threshold> {
 
 fn tps(node: &Node<'_>, report: &mut Report) -> Option<TpsPolicy> {
     let mut fields = Fields::of(node, report)?;
-    let usual = TpsPolicy::default().min_on_demand_pool_percent;
-    let percent = fields.optional("minOnDemandPoolPercent", report, whole(0, 100)).unwrap_or(usual);
+    let percent = match fields.node("minOnDemandPoolPercent") {
+        // As with nesting: what cannot be read measures nothing.
+        Some(node) => whole(0, 100)(node, report).unwrap_or(0),
+        None => TpsPolicy::default().min_on_demand_pool_percent,
+    };
     fields.finish(report);
     Some(TpsPolicy { min_on_demand_pool_percent: percent })
 }

@@ -1,7 +1,7 @@
 //! Passwords and tokens in the clear. The value is never repeated: not in a message, not in a help text.
 
 use super::decode::Report;
-use super::yaml::{Node, Value};
+use super::yaml::{Node, Resolved, Value};
 use crate::diagnostic::Code;
 
 /// Words in the name of a field that make its scalar a secret.
@@ -12,7 +12,9 @@ const TOKENS: [&str; 2] = ["hvs.", "AKIA"];
 /// Whether a field is a secret in the clear by its name.
 pub(super) fn is_plaintext(name: &str, value: &Node<'_>) -> bool {
     let name = name.to_ascii_lowercase();
-    matches!(value.value, Value::Scalar(_)) && NAMES.iter().any(|word| name.contains(word))
+    // Nothing is no secret.
+    let holds_text = matches!(&value.value, Value::Scalar(scalar) if scalar.resolve() != Resolved::Null);
+    holds_text && NAMES.iter().any(|word| name.contains(word))
 }
 
 /// Whether a text is a secret by its look.
@@ -34,6 +36,9 @@ pub(super) fn check(node: &Node<'_>, report: &mut Report) {
         Value::Mapping(entries) => {
             for (key, value) in entries {
                 match key.as_text() {
+                    Some(name) if is_suspicious(name) => {
+                        plaintext(key, report, "the key looks like a token or a private key");
+                    }
                     Some(name) if is_plaintext(name, value) => {
                         plaintext(value, report, &format!("`{name}` holds a secret in the clear"));
                     }

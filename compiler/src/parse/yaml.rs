@@ -4,7 +4,8 @@
 //! resolution of plain scalars by the core schema, and a budget for aliases.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Tag};
 
@@ -182,13 +183,21 @@ impl<'a> Builder<'a> {
     }
 
     fn note_duplicates(&mut self, entries: &[(Node<'a>, Node<'a>)]) {
-        let mut seen = HashSet::with_capacity(entries.len());
+        // A rule has a few keys and there are a million rules: comparing few keys is cheaper than hashing them.
+        const FEW: usize = 16;
+        let twice = |n: usize| entries[..n].iter().any(|(key, _)| key.as_text() == entries[n].0.as_text());
+        if entries.len() <= FEW && !(1..entries.len()).any(twice) {
+            return;
+        }
+        let mut seen = HashMap::with_capacity(entries.len());
         for (key, _) in entries {
             let Some(name) = key.as_text() else { continue };
-            if !seen.insert(name) {
-                let first =
-                    entries.iter().find(|(key, _)| key.as_text() == Some(name)).map_or(key.span, |(key, _)| key.span);
-                self.duplicates.push(DuplicateKey { key: name.to_owned(), first, second: key.span });
+            match seen.entry(name) {
+                Entry::Vacant(vacant) => _ = vacant.insert(key.span),
+                Entry::Occupied(first) => {
+                    let (key, second) = (name.to_owned(), key.span);
+                    self.duplicates.push(DuplicateKey { key, first: *first.get(), second });
+                }
             }
         }
     }

@@ -1,10 +1,10 @@
 //! Reads the configuration files of a directory or of a git revision, in path order.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-use git2::{ObjectType, Oid, Repository, TreeWalkMode, TreeWalkResult};
+use git2::{ObjectType, Odb, Oid, Repository, Tree, TreeWalkMode, TreeWalkResult};
 use walkdir::WalkDir;
 
 use super::{Content, Error, LARGEST_FILE, Loaded};
@@ -12,7 +12,7 @@ use super::{Content, Error, LARGEST_FILE, Loaded};
 /// Folders whose YAML files are configuration; below them folders carry no meaning.
 const ROOTS: [&str; 2] = ["operators", "contracts"];
 /// The one file at the root.
-const POLICY: &str = "policy.yaml";
+pub(crate) const POLICY: &str = "policy.yaml";
 /// Mode of a symbolic link in a git tree.
 const GIT_LINK: i32 = 0o120_000;
 
@@ -35,18 +35,25 @@ pub fn load_directory(root: &Path) -> Result<Vec<Loaded>, Error> {
         return Err(Error::NoConfiguration { path: root.to_owned() });
     }
     let mut files = Vec::new();
-    for entry in tops.iter().flat_map(|top| WalkDir::new(top).follow_links(false)) {
+    for entry in tops.iter().flat_map(|top| WalkDir::new(top).follow_links(false).follow_root_links(false)) {
         let entry = entry.map_err(|error| {
             let path = error.path().unwrap_or(root).to_owned();
             Error::Read { path, source: error.into() }
         })?;
         let relative = entry.path().strip_prefix(root).unwrap_or(entry.path());
         let Some(path) = relative.to_str().map(|path| path.replace('\\', "/")) else { continue };
-        if entry.file_type().is_dir() || !is_configuration(&path) {
+        // A link to a folder is never entered; leaving it out in silence would leave out what it holds.
+        let links_to_folder = entry.path_is_symlink() && entry.path().is_dir();
+        if !links_to_folder && (entry.file_type().is_dir() || !is_configuration(&path)) {
             continue;
         }
-        let content =
-            if entry.path_is_symlink() { read_link(entry.path(), &real_root) } else { read_file(entry.path()) };
+        let content = if links_to_folder {
+            Ok(bad_link())
+        } else if entry.path_is_symlink() {
+            read_link(entry.path(), &real_root)
+        } else {
+            read_file(entry.path())
+        };
         let content = content.map_err(read(entry.path()))?;
         files.push(Loaded { path: path.into(), blob: None, content });
     }
@@ -55,7 +62,13 @@ pub fn load_directory(root: &Path) -> Result<Vec<Loaded>, Error> {
 }
 
 fn read_file(path: &Path) -> std::io::Result<Content> {
-    let size = fs::metadata(path)?.len();
+    let metadata = fs::metadata(path)?;
+    // Opening a pipe would wait for its other end.
+    if !metadata.is_file() {
+        let message = "it is a pipe, a socket or a device".to_owned();
+        return Ok(Content::Unreadable { message, help: "replace it by a file" });
+    }
+    let size = metadata.len();
     Ok(if size > LARGEST_FILE { Content::too_large(size) } else { Content::from_bytes(fs::read(path)?) })
 }
 
@@ -81,6 +94,27 @@ pub fn resolve_revision(repository: &Repository, revision: &str) -> Result<Oid, 
     Ok(object.peel_to_commit().map_err(|_| unknown())?.id())
 }
 
+fn is_folder_link(path: &str, mode: i32) -> bool {
+    let root = path.split('/').next().unwrap_or_default();
+    mode == GIT_LINK && ROOTS.contains(&root) && Path::new(path).extension().is_none()
+}
+
+/// The file of the same tree that a link leads to.
+fn link_target(tree: &Tree<'_>, database: &Odb<'_>, path: &str, link: Oid) -> Option<Oid> {
+    let text = database.read(link).ok()?;
+    let mut resolved = Path::new(path).parent()?.to_owned();
+    for component in Path::new(std::str::from_utf8(text.data()).ok()?).components() {
+        match component {
+            Component::Normal(name) => resolved.push(name),
+            Component::ParentDir if resolved.pop() => {}
+            Component::CurDir => {}
+            _ => return None,
+        }
+    }
+    let entry = tree.get_path(&resolved).ok()?;
+    (entry.kind() == Some(ObjectType::Blob) && entry.filemode() != GIT_LINK).then(|| entry.id())
+}
+
 /// Reads the tree of a commit. A blob for which `known` holds is listed and not read.
 pub fn load_revision(repository: &Repository, commit: Oid, known: impl Fn(Oid) -> bool) -> Result<Vec<Loaded>, Error> {
     let tree = repository.find_commit(commit)?.tree()?;
@@ -91,7 +125,8 @@ pub fn load_revision(repository: &Repository, commit: Oid, known: impl Fn(Oid) -
         match entry.kind() {
             // Only the two roots are entered: history of anything else costs nothing.
             Some(ObjectType::Tree) if folder.is_empty() && !ROOTS.contains(&name) => TreeWalkResult::Skip,
-            Some(ObjectType::Blob) if is_configuration(&path) => {
+            // A link without an extension is one to a folder.
+            Some(ObjectType::Blob) if is_configuration(&path) || is_folder_link(&path, entry.filemode()) => {
                 entries.push((path, entry.id(), entry.filemode()));
                 TreeWalkResult::Ok
             }
@@ -101,9 +136,12 @@ pub fn load_revision(repository: &Repository, commit: Oid, known: impl Fn(Oid) -
     let database = repository.odb()?;
     let mut files = Vec::with_capacity(entries.len());
     for (path, blob, mode) in entries {
-        let content = if mode == GIT_LINK {
-            bad_link()
-        } else if known(blob) {
+        let target = if mode == GIT_LINK { link_target(&tree, &database, &path, blob) } else { Some(blob) };
+        let Some(blob) = target else {
+            files.push(Loaded { path: Arc::from(path), blob: None, content: bad_link() });
+            continue;
+        };
+        let content = if known(blob) {
             Content::Known
         } else {
             let (size, _) = database.read_header(blob)?;

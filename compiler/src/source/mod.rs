@@ -6,6 +6,7 @@ mod map;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub(crate) use loader::POLICY;
 pub use loader::{load_directory, load_revision, resolve_revision};
 pub use map::{FileId, Position, SourceMap, Span};
 
@@ -79,6 +80,10 @@ impl Content {
         match String::from_utf8(bytes) {
             Ok(text) => Self::Text(text.strip_prefix('\u{feff}').unwrap_or(&text).into()),
             Err(error) => {
+                if error.as_bytes().starts_with(b"\xff\xfe") || error.as_bytes().starts_with(b"\xfe\xff") {
+                    let message = "the file is UTF-16".to_owned();
+                    return Self::Unreadable { message, help: "save the file as UTF-8" };
+                }
                 let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
                 let line = valid.split(|byte| *byte == b'\n').count();
                 Self::Unreadable {

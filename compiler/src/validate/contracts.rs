@@ -26,6 +26,9 @@ pub(super) fn check(objects: &Objects<'_>, policy: &PolicySpec, today: Day, sink
     }
 }
 
+/// Most places a finding names beside its own: more help nobody, and every contract may have as many.
+const MOST_RELATED: usize = 100;
+
 type Bind<'o, 'a> = (&'a OperatorId, &'o OperatorObject<'a>);
 
 /// Active operators of each carrier, in tree order.
@@ -47,11 +50,14 @@ fn in_force(objects: &Objects<'_>, mno: &MnoId, binds: &[Bind<'_, '_>], today: D
         Some(object) => {
             object.partial || object.contracts.items.iter().any(|contract| contract.period().contains(today))
         }
-        None => objects.may_define("contract", mno.as_str()),
+        None => objects.may_define("TpsContract", mno.as_str()),
     };
     if !covered {
-        let message =
-            format!("carrier `{mno}` has {} active operators and no contract in force on {today}", binds.len());
+        let binds = match binds.len() {
+            1 => "an active operator".to_owned(),
+            number => format!("{number} active operators"),
+        };
+        let message = format!("carrier `{mno}` has {binds} and no contract in force on {today}");
         let draft = Draft::new(Code::NoContractInForce, carrier.root.clone().at("metadata.id"), message)
             .help("add the contract that is in force, or set the operators INACTIVE")
             .about(mno.as_str());
@@ -268,7 +274,7 @@ impl File<'_, '_> {
         let mut draft =
             Draft::new(Code::ReservedOverContract, self.contract(contract.place).at("contractedTps"), message)
                 .help("reserve less, or contract more before that day");
-        for claim in inside.iter().filter(|claim| claim.period.contains(day)) {
+        for claim in inside.iter().filter(|claim| claim.period.contains(day)).take(MOST_RELATED) {
             let place = self.reservation(claim.place).at("reservedTps");
             draft = draft.related(place, format!("{} of them", claim.tps));
         }
@@ -304,7 +310,7 @@ impl File<'_, '_> {
                 let mut draft =
                     Draft::new(Code::TpsOverContract, self.contract(contract.place).at("contractedTps"), message)
                         .help("lower `tps` of an operator, or contract more before that period");
-                for ((id, bind), rate) in &rates {
+                for ((id, bind), rate) in rates.iter().take(MOST_RELATED) {
                     let field = if direction == Direction::Outbound { "tps.outbound" } else { "tps.inbound" };
                     let place = bind.place(environment, tps_set_there(bind, environment, direction), field);
                     draft = draft.related(place, format!("`{id}`: {rate}"));

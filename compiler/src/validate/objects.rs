@@ -6,13 +6,13 @@ use std::sync::Arc;
 use bindery_schema::contract::{Contract, Reservation};
 use bindery_schema::mno::MnoSpec;
 use bindery_schema::operator::{OperatorMetadata, OperatorSpec};
-use bindery_schema::policy::PolicySpec;
+use bindery_schema::policy::{Nesting, PolicySpec};
 use bindery_schema::routes::Rule;
 use bindery_schema::value::{MnoId, OperatorId};
 
 use crate::diagnostic::{Anchor, Code, Draft, Sink};
-use crate::parse::{Body, List, ParsedFile};
-use crate::source::FileId;
+use crate::parse::{Body, List, Opaque, ParsedFile};
+use crate::source::{FileId, POLICY, SourceMap};
 
 /// A carrier.
 pub(crate) struct MnoObject<'a> {
@@ -51,19 +51,21 @@ pub(crate) struct Objects<'a> {
     pub(crate) routes: BTreeMap<&'a OperatorId, RoutesObject<'a>>,
     pub(crate) contracts: BTreeMap<&'a MnoId, ContractsObject<'a>>,
     pub(crate) policy: Option<(Anchor, &'a PolicySpec)>,
-    /// Kinds of which an object could not be identified: that one is missing proves nothing.
-    unidentified: BTreeSet<&'static str>,
-    /// Texts of files that are no YAML: they may define anything they mention.
-    broken: Vec<&'a str>,
+    /// Files with a part that was not understood: it may define anything it mentions.
+    opaque: Vec<(&'a str, &'a ParsedFile)>,
 }
 
 impl<'a> Objects<'a> {
     /// Gathers the objects of all files, which are in path order.
-    pub(crate) fn gather(files: impl Iterator<Item = (FileId, &'a ParsedFile)>, sink: &mut Sink) -> Self {
+    pub(crate) fn gather(
+        files: impl Iterator<Item = (FileId, &'a ParsedFile)>,
+        sources: &'a SourceMap,
+        sink: &mut Sink,
+    ) -> Self {
         let mut objects = Self::default();
         for (file, parsed) in files {
-            if parsed.broken {
-                objects.broken.push(&parsed.text);
+            if parsed.opaque != Opaque::Nothing {
+                objects.opaque.push((sources.path(file), parsed));
             }
             for document in &parsed.documents {
                 objects.add(Anchor::root(file, document.index), &document.body, document.partial, sink);
@@ -75,12 +77,12 @@ impl<'a> Objects<'a> {
     fn add(&mut self, root: Anchor, body: &'a Body, partial: bool, sink: &mut Sink) {
         match body {
             Body::Mno { id, spec, missing_tiers } => {
-                let Some(id) = id else { return self.anonymous("carrier") };
+                let Some(id) = id else { return };
                 let object = MnoObject { root, spec: spec.as_ref(), missing_tiers };
                 insert(&mut self.mnos, id, object, |object| &object.root, ("carrier", "metadata.id"), sink);
             }
             Body::Operator { id, metadata, spec } => {
-                let Some(id) = id else { return self.anonymous("operator") };
+                let Some(id) = id else { return };
                 let object = OperatorObject { root, metadata: metadata.as_ref(), spec: spec.as_ref() };
                 insert(&mut self.operators, id, object, |object| &object.root, ("operator", "metadata.id"), sink);
             }
@@ -91,7 +93,7 @@ impl<'a> Objects<'a> {
                 insert(&mut self.routes, operator, object, |object| &object.root, what, sink);
             }
             Body::TpsContract { mno, contracts, reservations } => {
-                let Some(mno) = mno else { return self.anonymous("contract") };
+                let Some(mno) = mno else { return };
                 let object = ContractsObject { root, contracts, reservations, partial };
                 let what = ("TpsContract of carrier", "metadata.mno");
                 insert(&mut self.contracts, mno, object, |object| &object.root, what, sink);
@@ -108,13 +110,20 @@ impl<'a> Objects<'a> {
         }
     }
 
-    fn anonymous(&mut self, kind: &'static str) {
-        self.unidentified.insert(kind);
+    /// Whether the absence of an object of a kind may only be the fault of a document that was not understood.
+    pub(crate) fn may_define(&self, kind: &str, id: &str) -> bool {
+        self.opaque.iter().any(|(path, parsed)| parsed.may_define(path, kind, id))
     }
 
-    /// Whether the absence of an object may only be the fault of a file that could not be understood.
-    pub(crate) fn may_define(&self, kind: &'static str, id: &str) -> bool {
-        self.unidentified.contains(kind) || self.broken.iter().any(|text| text.contains(id))
+    /// The policy that holds: what the repository says, or what goes without saying. Where its file could not be
+    /// understood nothing is measured by a guess.
+    pub(crate) fn policy(&self) -> PolicySpec {
+        let mut policy = self.policy.as_ref().map(|(_, policy)| (*policy).clone()).unwrap_or_default();
+        if self.policy.is_none() && self.opaque.iter().any(|(path, _)| *path == POLICY) {
+            policy.routing.same_operator_nesting = Nesting::Allow;
+            policy.tps.min_on_demand_pool_percent = 0;
+        }
+        policy
     }
 
     /// Operators in the order they stand in the tree.

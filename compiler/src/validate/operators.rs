@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use bindery_schema::contract::Direction;
-use bindery_schema::operator::OperatorSpec;
+use bindery_schema::operator::{OperatorSpec, TpsLimits};
 use bindery_schema::value::OperatorId;
 
 use super::{Objects, OperatorObject};
@@ -20,6 +20,7 @@ pub(super) fn check(objects: &Objects<'_>, sink: &mut Sink) {
         window(id, operator, spec, None, &mut reported, sink);
         for name in spec.environments.keys() {
             let laid_over = spec.in_environment(Some(name));
+            throughput(id, operator, &laid_over, name, sink);
             directions(id, operator, &laid_over, Some(name), &mut reported, sink);
             window(id, operator, &laid_over, Some(name), &mut reported, sink);
         }
@@ -40,6 +41,18 @@ pub(super) fn tps_set_there(operator: &OperatorObject<'_>, environment: Option<&
         Direction::Outbound => tps.outbound.is_some(),
         Direction::Inbound => tps.inbound.is_some(),
     })
+}
+
+/// An environment may take a direction away, and not both: its operator would be there to carry nothing.
+fn throughput(id: &OperatorId, operator: &OperatorObject<'_>, laid_over: &OperatorSpec, name: &str, sink: &mut Sink) {
+    let base = operator.spec.map(|spec| spec.tps);
+    if laid_over.tps != TpsLimits::default() || base == Some(laid_over.tps) {
+        return;
+    }
+    let message = format!("`tps` is 0 in both directions in environment `{name}`");
+    let draft = Draft::new(Code::OutOfRange, operator.place(Some(name), true, "tps"), message)
+        .help("give the rate the carrier allows there, or leave `tps` out to keep the base's");
+    sink.push(draft.about(id.as_str()));
 }
 
 fn directions(

@@ -54,7 +54,7 @@ fn unknown<'k>(
     known: impl Iterator<Item = &'k str>,
     sink: &mut Sink,
 ) {
-    if objects.may_define(kind, id) {
+    if objects.may_define(if kind == "operator" { "Operator" } else { "Mno" }, id) {
         return;
     }
     let help = match nearest(id, known) {

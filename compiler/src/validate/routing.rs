@@ -59,8 +59,11 @@ impl Sweep<'_, '_> {
             above.retain(|broader| broader[0].prefix.contains(prefix));
             self.same_operator(group, sink);
             self.same_priority(group, sink);
-            for entry in group {
-                self.nesting(*entry, &above, sink);
+            for same in group.chunk_by(|a, b| a.table == b.table) {
+                // Of a prefix that stands twice in an operator only the first is measured: the second has to go anyway.
+                if let Some(entry) = same.iter().find(|entry| self.takes_part(**entry)) {
+                    self.nesting(*entry, &above, sink);
+                }
             }
             above.push(group);
         }
@@ -92,10 +95,13 @@ impl Sweep<'_, '_> {
         active.sort_by_key(|entry| self.rule(*entry).priority);
         for rivals in active.chunk_by(|a, b| self.rule(*a).priority == self.rule(*b).priority) {
             let mut clean = true;
-            for (n, later) in rivals.iter().enumerate().skip(1) {
-                let split = &self.rule(*later).split;
-                let rival = rivals[..n].iter().find(|earlier| split.is_none() || self.rule(**earlier).split != *split);
-                let Some(first) = rival else { continue };
+            let split = |entry: &Entry| &self.rule(*entry).split;
+            // The first rule, and the first that does not share with it: one of the two is the rival of any later one.
+            let odd = rivals.iter().find(|entry| split(entry) != split(&rivals[0]));
+            for later in &rivals[1..] {
+                let shares = |earlier: &&Entry| split(later).is_some() && split(earlier) == split(later);
+                let rival = std::iter::once(&rivals[0]).chain(odd).find(|earlier| !shares(earlier));
+                let Some(first) = rival.filter(|first| *first < later) else { continue };
                 clean = false;
                 let (one, two) = (self.operator(*first), self.operator(*later));
                 let priority = self.rule(*later).priority;
@@ -109,7 +115,7 @@ impl Sweep<'_, '_> {
             }
             if let [others @ .., last] = rivals
                 && clean
-                && !others.is_empty()
+                && (!others.is_empty() || split(last).is_some())
                 && rivals.iter().all(|entry| self.rule(*entry).weight == 0)
             {
                 let message = format!("every weight of the split of `{}` is 0: nobody serves it", last.prefix);
@@ -125,15 +131,21 @@ impl Sweep<'_, '_> {
     }
 
     /// A rule inside a broader one, of its own operator or of another.
-    fn nesting(&self, entry: Entry, above: &[&[Entry]], sink: &mut Sink) {
-        if !self.takes_part(entry) {
-            return;
-        }
-        let nearest = |same: bool| {
-            let fits = |broader: &&Entry| (broader.table == entry.table) == same && self.takes_part(**broader);
-            above.iter().rev().find_map(|group| group.iter().find(fits)).copied()
+    fn nesting<'g>(&self, entry: Entry, above: &[&'g [Entry]], sink: &mut Sink) {
+        let nearest = |part: &dyn Fn(&'g [Entry]) -> (&'g [Entry], &'g [Entry])| {
+            let of_group = |group: &&'g [Entry]| {
+                let (before, behind) = part(group);
+                before.iter().chain(behind).find(|broader| self.takes_part(**broader)).copied()
+            };
+            above.iter().rev().find_map(of_group)
         };
-        let (own, other) = (nearest(true), nearest(false));
+        // A group is in the order of tables: the operator's own rules stand together.
+        let own_part = |group: &'g [Entry]| {
+            let begin = group.partition_point(|broader| broader.table < entry.table);
+            (begin, begin + group[begin..].partition_point(|broader| broader.table == entry.table))
+        };
+        let own = nearest(&|group| (&group[own_part(group).0..own_part(group).1], &[]));
+        let other = nearest(&|group| (&group[..own_part(group).0], &group[own_part(group).1..]));
         let across = self.policy.cross_operator_nesting;
         // `narrows` speaks of the operator's own rules, and of all rules where nesting across must be declared.
         let nearest = match across {

@@ -69,7 +69,7 @@ impl ValueError {
 }
 
 /// Shortens a value for a message: a finding must stay one readable line whatever the input.
-pub(crate) fn shown(text: &str) -> String {
+pub fn shown(text: &str) -> String {
     const LONGEST: usize = 64;
     let clean: String = text.chars().take(LONGEST).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
     if text.chars().nth(LONGEST).is_some() { format!("`{clean}…`") } else { format!("`{clean}`") }

@@ -20,7 +20,7 @@ impl Lines {
             {
                 files.entry(location.file).or_insert_with(|| by_key(sources.text(location.file)));
             }
-            if finding.code == Code::PlaintextSecret
+            if matches!(finding.code, Code::PlaintextSecret | Code::SealedUnreadable)
                 && let Some(lines) = files.get_mut(&finding.primary.file)
             {
                 by_span(lines, finding.primary.span);
