@@ -11,10 +11,10 @@ const TOKENS: [&str; 2] = ["hvs.", "AKIA"];
 
 /// Whether a field is a secret in the clear by its name.
 pub(super) fn is_plaintext(name: &str, value: &Node<'_>) -> bool {
-    let name = name.to_ascii_lowercase();
     // Nothing is no secret.
     let holds_text = matches!(&value.value, Value::Scalar(scalar) if scalar.resolve() != Resolved::Null);
-    holds_text && NAMES.iter().any(|word| name.contains(word))
+    let says = |word: &&str| name.as_bytes().windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes()));
+    holds_text && NAMES.iter().any(|word| says(&word))
 }
 
 /// Whether a text is a secret by its look.
