@@ -80,12 +80,13 @@ pub fn seed(working_copy: &Path, bare: &Path, recipient: &str, now: Timestamp) -
     {
         let tip = branch.peel_to_commit()?.id();
         // A commit the bare repository does not know is an error here, and surely not in the branch.
-        let contained = tip == head.id() || existing.graph_descendant_of(tip, head.id()).unwrap_or(false);
+        // A shallow working copy has commits of its own making there: nothing can be said of them.
+        let contained =
+            source.is_shallow() || tip == head.id() || existing.graph_descendant_of(tip, head.id()).unwrap_or(false);
         return Ok(Seeded::Kept { missing: (!contained).then(|| head.id().to_string()) });
     }
     let forge = Repository::init_opts(bare, RepositoryInitOptions::new().bare(true).initial_head(BRANCH))?;
-    copy_commit(&source, &head, &forge)?;
-    let parent = forge.find_commit(head.id())?;
+    let parent = forge.find_commit(copy(&source, &head, &forge)?)?;
     let compiled = compile(&forge, parent.id(), now)?;
     let tree = seal_passwords(&forge, &parent, &compiled, recipient)?;
     let author = Signature::now("bindery dev", "dev@bindery.example")?;
@@ -95,12 +96,16 @@ pub fn seed(working_copy: &Path, bare: &Path, recipient: &str, now: Timestamp) -
     Ok(Seeded::Made { head: head.id().to_string() })
 }
 
-/// Copies a commit with its history; works from a shallow copy too, since objects are copied and not negotiated.
-fn copy_commit(source: &Repository, head: &Commit<'_>, forge: &Repository) -> Result<(), Error> {
+/// Copies a commit with its history. A shallow working copy lacks it: there the copy begins with HEAD's tree.
+fn copy(source: &Repository, head: &Commit<'_>, forge: &Repository) -> Result<Oid, Error> {
     let mut builder = source.packbuilder()?;
-    let mut walk = source.revwalk()?;
-    walk.push(head.id())?;
-    builder.insert_walk(&mut walk)?;
+    if source.is_shallow() {
+        builder.insert_tree(head.tree_id())?;
+    } else {
+        let mut walk = source.revwalk()?;
+        walk.push(head.id())?;
+        builder.insert_walk(&mut walk)?;
+    }
     let database = forge.odb()?;
     let mut writer = database.packwriter()?;
     let mut failure = None;
@@ -115,7 +120,11 @@ fn copy_commit(source: &Repository, head: &Commit<'_>, forge: &Repository) -> Re
         return Err(git2::Error::from_str(&error.to_string()).into());
     }
     writer.commit()?;
-    Ok(())
+    if !source.is_shallow() {
+        return Ok(head.id());
+    }
+    let (tree, message) = (forge.find_tree(head.tree_id())?, head.message().unwrap_or("HEAD"));
+    Ok(forge.commit(None, &head.author(), &head.committer(), message, &tree, &[])?)
 }
 
 fn compile(repository: &Repository, commit: Oid, now: Timestamp) -> Result<Compiled, Error> {
@@ -228,5 +237,25 @@ mod tests {
         assert_eq!(seed().unwrap(), Seeded::Kept { missing: None });
         let moved = commit(&copy, &format!("# Ours.\n{good}"));
         assert_eq!(seed().unwrap(), Seeded::Kept { missing: Some(moved.to_string()) });
+    }
+
+    #[test]
+    fn a_shallow_copy_is_enough() {
+        let dir = tempfile::tempdir().unwrap();
+        let (copy, shallow, bare) = (dir.path().join("copy"), dir.path().join("shallow"), dir.path().join("forge.git"));
+        fs::create_dir(&copy).unwrap();
+        for n in 0..3 {
+            commit(&copy, &format!("# {n}\napiVersion: bindery/v1\nkind: Policy\nspec: {{}}\n"));
+        }
+        let url = format!("file://{}", copy.display());
+        let clone =
+            std::process::Command::new("git").args(["clone", "-q", "--depth", "1", &url]).arg(&shallow).status();
+        assert!(clone.unwrap().success());
+        seed(&shallow, &bare, RECIPIENT, Timestamp::now()).unwrap();
+        assert_eq!(seed(&shallow, &bare, RECIPIENT, Timestamp::now()).unwrap(), Seeded::Kept { missing: None });
+        let forge = Repository::open_bare(&bare).unwrap();
+        let mut walk = forge.revwalk().unwrap();
+        walk.push_ref(REFERENCE).unwrap();
+        assert_eq!(walk.map(Result::unwrap).count(), 2, "HEAD's tree, and the commit that adds the recipient");
     }
 }
