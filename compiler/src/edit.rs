@@ -8,6 +8,9 @@ use bindery_schema::value::OperatorId;
 use crate::parse::yaml::{self, Node, Value};
 use crate::source::{Content, Loaded};
 
+const CREDENTIALS: &str = "spec.credentials";
+const RECIPIENTS: &str = "spec.secrets.recipients";
+
 /// Why a file was not edited.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[non_exhaustive]
@@ -15,11 +18,9 @@ pub enum Error {
     /// The file does not define the operator.
     #[error("the file does not define the operator `{0}`")]
     NoOperator(OperatorId),
-    /// The operator is written in a form that cannot be edited by lines, such as `credentials: {}`.
-    #[error(
-        "spec.credentials cannot be edited as it is written: give each key its own line, without braces or aliases"
-    )]
-    Layout,
+    /// The place is written in a form that cannot be edited by lines, such as `credentials: {}`.
+    #[error("{0} cannot be edited as it is written: give each key its own line, without braces or aliases")]
+    Layout(&'static str),
 }
 
 /// Whether a file defines an operator.
@@ -33,7 +34,7 @@ pub fn set_sealed(text: &str, operator: &OperatorId, sealed: &str) -> Result<Str
     let body = text.strip_prefix('\u{feff}').unwrap_or(text);
     let stream = yaml::read(body);
     let root = root_of(&stream, operator).ok_or_else(|| Error::NoOperator(operator.clone()))?;
-    let (_, spec) = root.entry("spec").ok_or(Error::Layout)?;
+    let (_, spec) = root.entry("spec").ok_or(Error::Layout(CREDENTIALS))?;
     let lines: Vec<&str> = body.split_inclusive('\n').collect();
     let ending = if lines.first().is_some_and(|line| line.ends_with("\r\n")) { "\r\n" } else { "\n" };
 
@@ -52,14 +53,14 @@ pub fn set_sealed(text: &str, operator: &OperatorId, sealed: &str) -> Result<Str
                     (key.line, key.end(&lines), block(key.indent, sealed, ending))
                 }
                 (Value::Mapping(entries), None) => {
-                    let (first, _) = entries.first().ok_or(Error::Layout)?;
+                    let (first, _) = entries.first().ok_or(Error::Layout(CREDENTIALS))?;
                     let first = Key::of(first, &lines)?;
                     (first.line, first.line, block(first.indent, sealed, ending))
                 }
                 (Value::Scalar(scalar), None) if scalar.text.is_empty() => {
                     (name.line + 1, name.line + 1, block(name.indent + STEP, sealed, ending))
                 }
-                _ => return Err(Error::Layout),
+                _ => return Err(Error::Layout(CREDENTIALS)),
             }
         }
     };
@@ -85,7 +86,7 @@ pub fn add_recipient(text: &str, recipient: &str) -> Result<String, Error> {
         return Ok(format!("{head}  secrets:\n    recipients:\n      - {recipient}\n"));
     }
     let stream = yaml::read(text);
-    let spec = stream.documents.first().and_then(|root| root.get("spec")).ok_or(Error::Layout)?;
+    let spec = stream.documents.first().and_then(|root| root.get("spec")).ok_or(Error::Layout(RECIPIENTS))?;
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
     let recipients = spec.get("secrets").and_then(|secrets| secrets.entry("recipients"));
     let (from, to, new) = match recipients {
@@ -96,8 +97,8 @@ pub fn add_recipient(text: &str, recipient: &str) -> Result<String, Error> {
             let list = all.fold(format!("{pad}recipients:\n"), |list, item| format!("{list}{pad}  - {item}\n"));
             (key.line, key.end(&lines), list)
         }
-        Some(_) => return Err(Error::Layout),
-        None if spec.get("secrets").is_some() => return Err(Error::Layout),
+        Some(_) => return Err(Error::Layout(RECIPIENTS)),
+        None if spec.get("secrets").is_some() => return Err(Error::Layout(RECIPIENTS)),
         None => {
             let last = Key::last(spec, &lines)?;
             let (end, pad) = (last.end(&lines), " ".repeat(last.indent));
@@ -110,7 +111,7 @@ pub fn add_recipient(text: &str, recipient: &str) -> Result<String, Error> {
         matches!(recipients.map(|node| &node.value), Some(Value::Sequence(items))
             if items.iter().any(|item| item.as_text() == Some(recipient)))
     });
-    if added { Ok(edited) } else { Err(Error::Layout) }
+    if added { Ok(edited) } else { Err(Error::Layout(RECIPIENTS)) }
 }
 
 /// Spaces a level, as every shipped file has them.
@@ -129,7 +130,11 @@ fn verify(edited: &str, operator: &OperatorId, sealed: &str) -> Result<(), Error
     let value =
         root_of(&stream, operator).and_then(|root| root.get("spec")?.get("credentials")?.get("sealed")?.as_text());
     let same = value.is_some_and(|value| value.trim_end() == sealed.trim_end());
-    if stream.fault.is_none() && stream.duplicates.is_empty() && same { Ok(()) } else { Err(Error::Layout) }
+    if stream.fault.is_none() && stream.duplicates.is_empty() && same {
+        Ok(())
+    } else {
+        Err(Error::Layout(CREDENTIALS))
+    }
 }
 
 /// A key that begins its line.
@@ -145,13 +150,13 @@ impl Key {
         let (line, indent) = (name.span.start.line as usize - 1, name.span.start.column as usize - 1);
         match lines.get(line) {
             Some(text) if text.len() - text.trim_start_matches(' ').len() == indent => Ok(Self { line, indent }),
-            _ => Err(Error::Layout),
+            _ => Err(Error::Layout(CREDENTIALS)),
         }
     }
 
     fn last(mapping: &Node<'_>, lines: &[&str]) -> Result<Self, Error> {
-        let Value::Mapping(entries) = &mapping.value else { return Err(Error::Layout) };
-        let (name, _) = entries.last().ok_or(Error::Layout)?;
+        let Value::Mapping(entries) = &mapping.value else { return Err(Error::Layout(CREDENTIALS)) };
+        let (name, _) = entries.last().ok_or(Error::Layout(CREDENTIALS))?;
         Self::of(name, lines)
     }
 
@@ -274,7 +279,7 @@ mod tests {
     #[test]
     fn refuses_what_it_does_not_understand() {
         for rest in ["  credentials: {}\n", "  credentials: {sealed: x}\n", "  credentials: ~\n"] {
-            assert_eq!(set_sealed(&operator(rest), &id(), SEALED), Err(Error::Layout), "{rest}");
+            assert_eq!(set_sealed(&operator(rest), &id(), SEALED), Err(Error::Layout(CREDENTIALS)), "{rest}");
         }
         assert_eq!(set_sealed("kind: Mno\n", &id(), SEALED), Err(Error::NoOperator(id())));
     }

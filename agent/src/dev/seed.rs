@@ -245,7 +245,7 @@ mod tests {
         let (copy, shallow, bare) = (dir.path().join("copy"), dir.path().join("shallow"), dir.path().join("forge.git"));
         fs::create_dir(&copy).unwrap();
         for n in 0..3 {
-            commit(&copy, &format!("# {n}\napiVersion: bindery/v1\nkind: Policy\nspec: {{}}\n"));
+            commit(&copy, &format!("# {n}\napiVersion: bindery/v1\nkind: Policy\nspec:\n  tps: {{}}\n"));
         }
         let url = format!("file://{}", copy.display());
         let clone =
