@@ -24,8 +24,8 @@ use crate::documents;
 use crate::outside::{self, Addresses, Outside};
 use crate::stack::Servers;
 
-/// Longest wait for anything that has to come true.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+/// Longest wait for anything that has to come true: long, for machines that are slow or busy.
+pub const PATIENCE: Duration = Duration::from_secs(120);
 /// Client that may read everything but credentials.
 pub const READER: &str = "routing-engine.bindery.internal";
 
