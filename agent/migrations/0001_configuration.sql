@@ -68,10 +68,12 @@ create table ops.tps_contracts (
     effective_to   date,
     document       text not null,
     fine_schedule  jsonb not null default '[]',
+    -- Over before the step that wrote the row. Ended contracts are history: no check looks at them any more.
+    ended          boolean not null,
     primary key (mno_id, bind_direction, contract_ref),
     constraint tps_contracts_no_overlap
         exclude using gist (mno_id with =, bind_direction with =, daterange(effective_from, effective_to) with &&)
-        deferrable initially deferred
+        where (not ended) deferrable initially deferred
 );
 
 create table routing.tenant_preferences (

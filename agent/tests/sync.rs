@@ -453,3 +453,72 @@ async fn a_renamed_operator_keeps_its_password_and_its_rules() {
     assert_eq!((&event["data"]["oldId"], &event["data"]["newId"]), (&"one".into(), &"uno".into()));
     agent.shutdown().await;
 }
+
+/// An agent in a process of its own, killed when dropped.
+struct Child(std::process::Child);
+
+impl Child {
+    fn start(world: &World) -> Self {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_bindery-agent"));
+        Self(command.args(["run", "--config"]).arg(world.config_file()).env("RUST_LOG", "warn").spawn().unwrap())
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_killed_anywhere_in_a_large_step_resumes_without_loss_or_doubling() {
+    const OPERATORS: usize = 200;
+    let world = World::new("killed").await;
+    let names: Vec<String> = (0..OPERATORS).map(|n| format!("bind-{n:03}")).collect();
+    let mut files = vec![
+        ("operators/carrier/mno.yaml".to_owned(), Some(mno("carrier"))),
+        ("contracts/carrier.yaml".to_owned(), Some(contract("carrier", 100_000))),
+    ];
+    for (n, name) in names.iter().enumerate() {
+        let sealed = world.seal(name, &format!("pass{n:04}"));
+        let prefixes: Vec<String> = (0..20).map(|rule| format!("93{n:03}{rule:02}")).collect();
+        let prefixes: Vec<&str> = prefixes.iter().map(String::as_str).collect();
+        let host = format!("{name}.example");
+        files.push((format!("operators/carrier/{name}.yaml"), Some(operator(name, "carrier", &host, Some(&sealed)))));
+        files.push((format!("operators/carrier/{name}.routes.yaml"), Some(routes(name, &prefixes))));
+    }
+    let files: Vec<(&str, Option<String>)> = files.iter().map(|(path, text)| (path.as_str(), text.clone())).collect();
+    let commit = world.commit("Two hundred operators", &files);
+    let stores = world.stores().await;
+    let pool = &stores.postgres;
+    postgres::migrate(pool).await.unwrap();
+
+    // While passwords are being written, …
+    let child = Child::start(&world);
+    eventually("intents are noted", || async { count(pool, "select count(*) from ops.secret_intents").await > 0 })
+        .await;
+    drop(child);
+    // … and while events are being published.
+    let child = Child::start(&world);
+    let begun = "select count(*) from ops.outbox where published_at is not null";
+    eventually("events are published", || async { count(pool, begun).await > 0 }).await;
+    drop(child);
+    let child = Child::start(&world);
+    eventually("all is published", || all_published(pool)).await;
+    let state = sync_state::read(&mut pool.acquire().await.unwrap()).await.unwrap();
+    assert_eq!((state.commit, state.generation), (Some(commit.to_string()), 1));
+    assert_eq!(prefixes(pool).await.len(), OPERATORS * 20);
+    assert_eq!(count(pool, "select count(*) from ops.secret_intents").await, 0);
+    for (n, name) in names.iter().enumerate() {
+        let kept = stores.vault.read_credentials(&id(name)).await.unwrap().unwrap();
+        assert_eq!(kept.password.expose(), format!("pass{n:04}"));
+    }
+    let events = without_time(&world.events().await);
+    let created: Vec<&str> =
+        events.iter().filter(|event| event.0 == "operator.config.created.v1").map(|event| event.1.as_str()).collect();
+    assert_eq!(created, names.iter().map(String::as_str).collect::<Vec<_>>());
+    assert_eq!(events.len(), OPERATORS + 1);
+    eventually("the cache is full", || async { redis_text(&world, "ops:operator:bind-199").await.is_some() }).await;
+    drop(child);
+}

@@ -78,11 +78,6 @@ impl Nats {
         format!("http://127.0.0.1:{}", self.monitor_port)
     }
 
-    /// The process id while the server runs.
-    pub async fn pid(&self) -> Option<u32> {
-        self.process.pid().await
-    }
-
     /// Starts the server unless it runs, on the same port and data, until `/healthz` is good.
     pub async fn start(&self) -> Result<(), Error> {
         let client = http_client(SERVER)?;
@@ -104,24 +99,6 @@ impl Nats {
         )
         .await
     }
-
-    /// Stops the server in order.
-    pub async fn stop(&self) {
-        self.process.stop().await;
-    }
-
-    /// Kills the server with SIGKILL.
-    pub async fn kill(&self) {
-        self.process.kill().await;
-    }
-
-    /// Stops and starts the server.
-    pub async fn restart(&self) -> Result<(), Error> {
-        self.stop().await;
-        self.start().await
-    }
-
-    pub(super) async fn end_leftovers(&self) {
-        self.process.end_leftovers().await;
-    }
 }
+
+super::process::lifecycle!(Nats);

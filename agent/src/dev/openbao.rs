@@ -107,11 +107,6 @@ impl OpenBao {
         self.keys.load().agent_token.clone()
     }
 
-    /// The process id while the server runs.
-    pub async fn pid(&self) -> Option<u32> {
-        self.process.pid().await
-    }
-
     /// Starts the server unless it runs, on the same port and data, unseals it and waits until it is active.
     /// The first time it initialises the server, mounts KV v2 at `secret/` and makes the agent's token.
     pub async fn start(&self) -> Result<(), Error> {
@@ -125,22 +120,6 @@ impl OpenBao {
             self.ensure_agent_access().await
         })
         .await
-    }
-
-    /// Stops the server in order.
-    pub async fn stop(&self) {
-        self.process.stop().await;
-    }
-
-    /// Kills the server with SIGKILL.
-    pub async fn kill(&self) {
-        self.process.kill().await;
-    }
-
-    /// Stops and starts the server; it is unsealed again afterwards.
-    pub async fn restart(&self) -> Result<(), Error> {
-        self.stop().await;
-        self.start().await
     }
 
     /// Seals the running server: it answers 503 until it is unsealed.
@@ -289,11 +268,9 @@ impl OpenBao {
         // Only the server's own list of errors is shown, never a body that might hold more.
         Err(Error::refused(SERVER, action, &format!("{status} {}", value["errors"])))
     }
-
-    pub(super) async fn end_leftovers(&self) {
-        self.process.end_leftovers().await;
-    }
 }
+
+super::process::lifecycle!(OpenBao);
 
 /// What the agent may do: read and write secrets below `ops/` in either version of the engine, delete, undelete
 /// and destroy them, and read what tells it the engine's version. The default policy lets a token look itself

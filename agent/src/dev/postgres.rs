@@ -137,11 +137,6 @@ impl Postgres {
         options.disable_statement_logging().connect().await
     }
 
-    /// The process id of the postmaster while the server runs.
-    pub async fn pid(&self) -> Option<u32> {
-        self.process.pid().await
-    }
-
     /// Starts the server unless it runs, on the same port and data, until it answers a query. The first time
     /// it makes the cluster.
     pub async fn start(&self) -> Result<(), Error> {
@@ -183,31 +178,13 @@ impl Postgres {
         fs::rename(&unfinished, &data).map_err(Error::file("rename", &unfinished))
     }
 
-    /// Stops the server in order, after ending its sessions.
-    pub async fn stop(&self) {
-        self.process.stop().await;
-    }
-
-    /// Kills the server and all its sessions with SIGKILL.
-    pub async fn kill(&self) {
-        self.process.kill().await;
-    }
-
-    /// Stops and starts the server.
-    pub async fn restart(&self) -> Result<(), Error> {
-        self.stop().await;
-        self.start().await
-    }
-
-    pub(super) async fn end_leftovers(&self) {
-        self.process.end_leftovers().await;
-    }
-
     /// The folder of the cluster, when it lies outside the data folder.
     pub(super) fn outside_home(layout: &Layout) -> Result<Option<PathBuf>, Error> {
         Ok(files::read_text(&layout.root.join(LOCATION))?.map(PathBuf::from))
     }
 }
+
+super::process::lifecycle!(Postgres);
 
 /// The folder of the cluster: in the data folder, or below `/var/tmp` when the user that runs Postgres cannot
 /// reach the data folder (one below `/root`, for example).

@@ -43,6 +43,39 @@ impl Running {
     }
 }
 
+/// Gives a server with a field `process` and a method `start` the rest of its life: what is the same for all of them.
+macro_rules! lifecycle {
+    ($server:ident) => {
+        impl $server {
+            /// The process id while the server runs.
+            pub async fn pid(&self) -> Option<u32> {
+                self.process.pid().await
+            }
+
+            /// Stops the server in order.
+            pub async fn stop(&self) {
+                self.process.stop().await;
+            }
+
+            /// Kills the server with SIGKILL.
+            pub async fn kill(&self) {
+                self.process.kill().await;
+            }
+
+            /// Stops and starts the server.
+            pub async fn restart(&self) -> Result<(), Error> {
+                self.stop().await;
+                self.start().await
+            }
+
+            pub(super) async fn end_leftovers(&self) {
+                self.process.end_leftovers().await;
+            }
+        }
+    };
+}
+pub(super) use lifecycle;
+
 impl Process {
     pub(super) fn new(launch: Launch, pid_file: std::path::PathBuf, stop_signal: &'static str) -> Self {
         Self { launch, pid_file, stop_signal, running: Mutex::new(None) }

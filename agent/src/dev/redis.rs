@@ -55,11 +55,6 @@ impl Redis {
         format!("127.0.0.1:{}", self.port)
     }
 
-    /// The process id while the server runs.
-    pub async fn pid(&self) -> Option<u32> {
-        self.process.pid().await
-    }
-
     /// Starts the server, empty, unless it runs, on the same port, until it answers PING.
     pub async fn start(&self) -> Result<(), Error> {
         let client = redis::Client::open(self.url()).map_err(|error| Error::refused(SERVER, "connect", &error))?;
@@ -77,24 +72,6 @@ impl Redis {
         )
         .await
     }
-
-    /// Stops the server in order.
-    pub async fn stop(&self) {
-        self.process.stop().await;
-    }
-
-    /// Kills the server with SIGKILL.
-    pub async fn kill(&self) {
-        self.process.kill().await;
-    }
-
-    /// Stops and starts the server.
-    pub async fn restart(&self) -> Result<(), Error> {
-        self.stop().await;
-        self.start().await
-    }
-
-    pub(super) async fn end_leftovers(&self) {
-        self.process.end_leftovers().await;
-    }
 }
+
+super::process::lifecycle!(Redis);

@@ -6,7 +6,7 @@ use bindery_schema::wire::event;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::reconcile::{Candidate, Outcome};
+use super::step::{Candidate, Outcome};
 use crate::leader::fence::Fence;
 use crate::outbox::append;
 use crate::shared::Shared;

@@ -13,8 +13,10 @@ use tokio::task::JoinHandle;
 
 use crate::config;
 
-/// Longest time a fetch may take; a first clone of the largest repository seen takes a tenth of it.
-const TIMEOUT: Duration = Duration::from_secs(60);
+/// Longest wait for a fetch before the agent says that it is waiting. The fetch goes on meanwhile.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Longest time a transfer may take. A first clone of a million rules takes half a minute from a local disk.
+const TRANSFER: Duration = Duration::from_secs(20 * 60);
 /// Where the followed branch lies in the clone.
 const TIP: &str = "refs/bindery/tip";
 /// Most commits between two steps that are listed one by one.
@@ -78,13 +80,13 @@ impl Clone {
         &self.path
     }
 
-    /// Fetches the branch and returns its tip. A fetch that hangs is left to itself, and awaited by the next call.
+    /// Fetches the branch and returns its tip. One that takes long is awaited again by the next call.
     pub async fn fetch(&mut self) -> Result<Oid, Error> {
         let running = self.running.get_or_insert_with(|| {
             let (path, url, branch) = (self.path.clone(), self.url.clone(), self.branch.clone());
             tokio::task::spawn_blocking(move || fetch(&path, &url, &branch))
         });
-        let Ok(result) = tokio::time::timeout(TIMEOUT, running).await else { return Err(Error::Timeout) };
+        let Ok(result) = tokio::time::timeout(PATIENCE, running).await else { return Err(Error::Timeout) };
         self.running = None;
         result.map_err(Error::Cut)?
     }
@@ -128,7 +130,7 @@ fn fetch(path: &Path, url: &str, branch: &str) -> Result<Oid, Error> {
 
 /// Credentials as git itself would find them, and an end to transfers that take too long.
 fn callbacks() -> RemoteCallbacks<'static> {
-    let deadline = Instant::now() + TIMEOUT;
+    let deadline = Instant::now() + TRANSFER;
     let mut attempts = 0;
     let mut callbacks = RemoteCallbacks::new();
     callbacks.transfer_progress(move |_| Instant::now() < deadline);

@@ -16,3 +16,4 @@ pub mod reconcile;
 pub mod schedule;
 pub mod secrets;
 pub mod status;
+pub mod step;

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bindery_compiler::diagnostic::render::json;
-use bindery_compiler::seal::{self, Identities};
+use bindery_compiler::seal::Identities;
 use bindery_compiler::{Compiled, Compiler, Options, plan, source};
 use bindery_schema::catalog::Catalog;
 use bindery_schema::plan::Plan;
@@ -19,71 +19,14 @@ use super::execute::{self, Step};
 use super::fetch::{self, History};
 use super::secrets::{self, Unusable, Writes};
 use super::status::Publisher;
+use super::step::{Candidate, Error, Outcome};
 use super::{block, observe, project};
 use crate::leader::fence::Fence;
 use crate::shared::Shared;
-use crate::store::postgres::sync_state::SyncState;
-use crate::store::postgres::{self, runs, sync_state};
+use crate::store::postgres::{runs, sync_state};
 
 /// Findings of a rejected commit that are kept; the first ones are those to mend first.
 const FINDINGS_KEPT: usize = 200;
-
-/// Why a step did not come to its end. It is tried again.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// See [`fetch::Error`].
-    #[error(transparent)]
-    Fetch(#[from] fetch::Error),
-    /// The tree of a commit could not be read.
-    #[error("the commit cannot be read from the agent's clone")]
-    Source(#[source] source::Error),
-    /// See [`postgres::Error`].
-    #[error(transparent)]
-    Postgres(#[from] postgres::Error),
-    /// See [`secrets::Error`].
-    #[error(transparent)]
-    Secrets(#[from] secrets::Error),
-    /// The identities cannot be read.
-    #[error("the file of age identities cannot be used")]
-    Identities(#[source] seal::Error),
-    /// The planner was not given what it asked for.
-    #[error("the plan lacks an observation")]
-    Plan(#[from] plan::MissingDetail),
-    /// Work on another thread was cut off.
-    #[error("the step was cut off")]
-    Cut(#[from] tokio::task::JoinError),
-}
-
-impl From<sqlx::Error> for Error {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Postgres(error.into())
-    }
-}
-
-/// How a step ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// The tip was applied.
-    Applied,
-    /// There was nothing to do.
-    Unchanged,
-    /// The tip does not compile, or a password of it cannot be opened.
-    Rejected,
-    /// A guardrail holds the plan.
-    Held,
-}
-
-impl Outcome {
-    /// As metrics and run rows call it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Applied => "applied",
-            Self::Unchanged => "unchanged",
-            Self::Rejected => "rejected",
-            Self::Held => "held",
-        }
-    }
-}
 
 /// What the last full look found, so that the next one can be short.
 #[derive(Debug, Clone)]
@@ -104,19 +47,6 @@ pub struct Reconciler {
     seen: Option<Seen>,
     /// The policy of the applied commit: a commit cannot loosen the guardrails it is held by.
     policy: Option<(String, PolicySpec)>,
-}
-
-/// The tip with all that was found out about it.
-#[derive(Debug)]
-pub struct Candidate {
-    /// The tip.
-    pub commit: Oid,
-    /// What is known of it.
-    pub history: History,
-    /// The step the stores are equal to.
-    pub before: SyncState,
-    /// When the look at it began.
-    pub now: Timestamp,
 }
 
 impl Reconciler {
@@ -240,7 +170,7 @@ impl Reconciler {
         {
             return Ok(policy.clone());
         }
-        if !candidate.history.known {
+        if !candidate.history.known || applied == candidate.commit.to_string() {
             return Ok(catalog.policy.clone());
         }
         let Ok(oid) = Oid::from_str(&applied) else { return Ok(catalog.policy.clone()) };

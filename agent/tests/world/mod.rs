@@ -144,10 +144,6 @@ impl World {
             None => self.git.find_tree(self.git.treebuilder(None).unwrap().write().unwrap()).unwrap(),
         };
         let mut update = TreeUpdateBuilder::new();
-        if parent.is_none() {
-            // Of two or three operators one is more than the 25 % a plan may change unasked.
-            update.upsert("policy.yaml", self.git.blob(POLICY.as_bytes()).unwrap(), FileMode::Blob);
-        }
         for (path, text) in files {
             match text {
                 Some(text) => update.upsert(*path, self.git.blob(text.as_bytes()).unwrap(), FileMode::Blob),
@@ -183,6 +179,43 @@ impl World {
         events
     }
 
+    /// The configuration as a file, for an agent in a process of its own.
+    pub(crate) fn config_file(&self) -> PathBuf {
+        let Config { data_dir, repository, postgres, vault, nats, redis, secrets, admin, internal, ops, environment } =
+            &self.config;
+        let text = serde_json::json!({
+            "environment": environment,
+            "data_dir": data_dir,
+            "repository": { "url": repository.url, "branch": repository.branch, "poll_seconds": repository.poll_seconds },
+            "postgres": { "url": postgres.url.expose(), "max_connections": postgres.max_connections },
+            "vault": { "addr": vault.addr, "token": vault.token.expose(), "mount": vault.mount },
+            "nats": { "url": nats.url.expose(), "stream": nats.stream, "subject_prefix": nats.subject_prefix },
+            "redis": { "url": redis.url.expose(), "key_prefix": redis.key_prefix },
+            "secrets": { "identity_file": secrets.identity_file },
+            "admin": { "listen": admin.listen, "jwks": admin.jwks, "issuer": admin.issuer, "audience": admin.audience },
+            "internal": {
+                "listen": internal.listen, "cert": internal.cert, "key": internal.key,
+                "client_ca": internal.client_ca, "allow_credentials": internal.allow_credentials,
+            },
+            "ops": { "listen": ops.listen },
+        });
+        // Keys of a table, each on a line with its value as JSON, are TOML too as long as no value is an object.
+        let mut toml = String::new();
+        let (tables, plain): (Vec<_>, Vec<_>) =
+            text.as_object().unwrap().iter().partition(|(_, value)| value.is_object());
+        for (key, value) in plain {
+            toml = format!("{toml}{key} = {value}\n");
+        }
+        for (table, values) in tables {
+            let lines: Vec<String> =
+                values.as_object().unwrap().iter().map(|(key, value)| format!("{key} = {value}")).collect();
+            toml = format!("{toml}[{table}]\n{}\n", lines.join("\n"));
+        }
+        let file = self.dir.path().join("agent.toml");
+        std::fs::write(&file, toml).unwrap();
+        file
+    }
+
     pub(crate) fn clone_of_agent(&self) -> PathBuf {
         self.dir.path().join("agent/repository.git")
     }
@@ -212,9 +245,6 @@ pub(crate) async fn eventually<F: Future<Output = bool>>(what: &str, mut ask: im
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
-
-const POLICY: &str =
-    "apiVersion: bindery/v1\nkind: Policy\nspec:\n  guardrails:\n    maxEndpointChanges: {percent: 100}\n";
 
 pub(crate) fn mno(id: &str) -> String {
     format!(

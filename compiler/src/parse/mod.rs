@@ -96,6 +96,13 @@ impl<T> List<T> {
 
 const KINDS: [&str; 5] = ["Mno", "Operator", "Routes", "TpsContract", "Policy"];
 
+/// The documents of a text as JSON, plain scalars resolved by the core schema: what a JSON Schema is held against.
+/// A text that is no YAML has none.
+pub fn to_json(text: &str) -> Vec<serde_json::Value> {
+    let stream = yaml::read(text);
+    if stream.fault.is_some() { Vec::new() } else { stream.documents.iter().map(yaml::Node::to_json).collect() }
+}
+
 /// Parses what was loaded of a file.
 pub(crate) fn parse_file(content: Content) -> ParsedFile {
     match content {

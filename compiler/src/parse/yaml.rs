@@ -222,6 +222,24 @@ impl Node<'_> {
         }
     }
 
+    /// The node as JSON.
+    pub(super) fn to_json(&self) -> serde_json::Value {
+        match &self.value {
+            Value::Sequence(items) => items.iter().map(Node::to_json).collect(),
+            Value::Mapping(entries) => {
+                let member = |(key, value): &(Self, Self)| Some((key.as_text()?.to_owned(), value.to_json()));
+                entries.iter().filter_map(member).collect::<serde_json::Map<_, _>>().into()
+            }
+            Value::Scalar(scalar) => match scalar.resolve() {
+                Resolved::Null => serde_json::Value::Null,
+                Resolved::Bool(value) => value.into(),
+                Resolved::Int(value) => i64::try_from(value).map_or(serde_json::Value::Null, Into::into),
+                Resolved::Float(value) => value.into(),
+                Resolved::Text => (*scalar.text).into(),
+            },
+        }
+    }
+
     fn size(&self) -> usize {
         1 + match &self.value {
             Value::Scalar(_) => 0,

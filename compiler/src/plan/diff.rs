@@ -51,13 +51,9 @@ pub(super) fn reservations(before: &[Reservation], after: &[Reservation]) -> Lis
 
 /// Merges two lists in the order of their keys. Members of one key are paired one by one, so none is lost.
 fn list<T: Clone + PartialEq, K: Ord>(before: &[T], after: &[T], key: impl Fn(&T) -> K) -> ListChange<T> {
-    let sorted = |members: &[T]| {
-        // Where the list is in order already, as rules are, sorting is one pass.
-        let mut members: Vec<T> = members.to_vec();
-        members.sort_by_key(&key);
-        members.into_iter().peekable()
-    };
-    let (mut old, mut new) = (sorted(before), sorted(after));
+    // Where a list is in order already, as rules are, sorting it is one pass.
+    let mut old = in_order(before, &key).into_iter().peekable();
+    let mut new = in_order(after, &key).into_iter().peekable();
     let mut change = ListChange::default();
     loop {
         let order = match (old.peek(), new.peek()) {
@@ -67,14 +63,22 @@ fn list<T: Clone + PartialEq, K: Ord>(before: &[T], after: &[T], key: impl Fn(&T
             (None, None) => return change,
         };
         match order {
-            Ordering::Less => change.removed.extend(old.next()),
-            Ordering::Greater => change.added.extend(new.next()),
+            Ordering::Less => change.removed.extend(old.next().cloned()),
+            Ordering::Greater => change.added.extend(new.next().cloned()),
             Ordering::Equal => {
                 let pair = old.next().zip(new.next()).filter(|(before, after)| before != after);
-                change.updated.extend(pair.map(|(before, after)| Updated { before, after }));
+                change
+                    .updated
+                    .extend(pair.map(|(before, after)| Updated { before: before.clone(), after: after.clone() }));
             }
         }
     }
+}
+
+fn in_order<T, K: Ord>(members: &[T], key: impl Fn(&T) -> K) -> Vec<&T> {
+    let mut members: Vec<&T> = members.iter().collect();
+    members.sort_by_key(|member| key(member));
+    members
 }
 
 /// Notes the leaves that differ, by path. An array is a leaf: its members have no name a person could look up.
@@ -82,14 +86,11 @@ fn compare(path: &str, before: &Value, after: &Value, changes: &mut Vec<FieldCha
     if before == after {
         return;
     }
-    let members = |value: &Value| match value {
-        Value::Object(members) if !members.is_empty() => Some(members.keys().cloned().collect::<BTreeSet<_>>()),
-        _ => None,
-    };
-    let names = match (members(before), members(after)) {
-        (Some(old), Some(new)) => &old | &new,
-        (Some(old), None) if after.is_null() => old,
-        (None, Some(new)) if before.is_null() => new,
+    let names: BTreeSet<&String> = match (before, after) {
+        (Value::Object(old), Value::Object(new)) => old.keys().chain(new.keys()).collect(),
+        (Value::Object(only), Value::Null) | (Value::Null, Value::Object(only)) if !only.is_empty() => {
+            only.keys().collect()
+        }
         _ => {
             changes.push(FieldChange { path: path.to_owned(), before: before.clone(), after: after.clone() });
             return;
@@ -97,7 +98,7 @@ fn compare(path: &str, before: &Value, after: &Value, changes: &mut Vec<FieldCha
     };
     for name in names {
         let below = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-        let member = |value: &Value| value.get(&name).cloned().unwrap_or_default();
+        let member = |value: &Value| value.get(name).cloned().unwrap_or_default();
         compare(&below, &member(before), &member(after), changes);
     }
 }

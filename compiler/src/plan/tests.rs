@@ -1,3 +1,5 @@
+//! What a plan says, holds and identifies, and that carrying it out leaves nothing to plan.
+
 use bindery_schema::catalog::{Catalog, Mno, Operator};
 use bindery_schema::change::{Action, CredentialsChange};
 use bindery_schema::hash;

@@ -5,7 +5,7 @@ use std::fmt;
 use bindery_schema::change::{Action, CredentialsChange, FieldChange, ListChange, MnoChange, OperatorChange, Updated};
 use bindery_schema::contract::{Contract, Period, Reservation};
 use bindery_schema::plan::Plan;
-use bindery_schema::routes::Rule;
+use bindery_schema::routes::{DEFAULT_WEIGHT, Rule};
 use serde_json::Value;
 
 /// Writes a plan as text: one line an object, what differs indented below it, a summary, and what holds it.
@@ -114,45 +114,36 @@ fn members<T>(
 
 /// A rule's prefix, and the rest of it; what is as the defaults have it is left out.
 fn rule(rule: &Rule) -> (String, String) {
-    let mut content = format!("priority {}", rule.priority);
-    if rule.weight != bindery_schema::routes::DEFAULT_WEIGHT {
-        content += &format!(" weight {}", rule.weight);
-    }
-    if let Some(cost) = rule.cost {
-        content += &format!(" cost {cost}");
-    }
-    if !rule.active {
-        content.push_str(" inactive");
-    }
-    if let Some(broader) = rule.narrows {
-        content += &format!(" narrows {broader}");
-    }
-    if let Some(split) = &rule.split {
-        content += &format!(" split {split}");
-    }
-    (rule.prefix.to_string(), content)
+    let content = [
+        Some(format!("priority {}", rule.priority)),
+        (rule.weight != DEFAULT_WEIGHT).then(|| format!("weight {}", rule.weight)),
+        rule.cost.map(|cost| format!("cost {cost}")),
+        (!rule.active).then(|| "inactive".to_owned()),
+        rule.narrows.map(|broader| format!("narrows {broader}")),
+        rule.split.as_ref().map(|split| format!("split {split}")),
+    ];
+    (rule.prefix.to_string(), content.into_iter().flatten().collect::<Vec<_>>().join(" "))
 }
 
 fn contract(contract: &Contract) -> (String, String) {
-    let key = format!("{} {}", contract.direction, contract.reference);
-    let mut content = format!("{} TPS {} {}", contract.contracted_tps, contract.period(), contract.document);
-    for step in &contract.fine_schedule {
+    let terms = format!("{} TPS {} {}", contract.contracted_tps, contract.period(), contract.document);
+    let fines = contract.fine_schedule.iter().map(|step| {
         let per = serde_json::to_value(step.per).unwrap_or_default();
         let per = per.as_str().unwrap_or_default().to_lowercase();
-        content += &format!(", fine {} a {per} over {} %", step.fine, step.over_percent);
-    }
-    (key, content)
+        format!("fine {} a {per} over {} %", step.fine, step.over_percent)
+    });
+    let content: Vec<String> = std::iter::once(terms).chain(fines).collect();
+    (format!("{} {}", contract.direction, contract.reference), content.join(", "))
 }
 
 fn reservation(reservation: &Reservation) -> (String, String) {
+    let period = match (reservation.effective_from, reservation.effective_to) {
+        (Some(from), to) => format!(" {}", Period { from, to }),
+        (None, Some(to)) => format!(" to {to}"),
+        (None, None) => String::new(),
+    };
     let key = format!("{} {}", reservation.direction, reservation.tenant);
-    let mut content = format!("{} TPS", reservation.reserved_tps);
-    if let Some(from) = reservation.effective_from {
-        content += &format!(" {}", Period { from, to: reservation.effective_to });
-    } else if let Some(to) = reservation.effective_to {
-        content += &format!(" to {to}");
-    }
-    (key, content)
+    (key, format!("{} TPS{period}", reservation.reserved_tps))
 }
 
 /// One line: operators and carriers by action, rules, and the beginning of the hash.

@@ -155,8 +155,9 @@ async fn insert_contracts(connection: &mut PgConnection, kept: &[(&MnoId, &Mno)]
         kept.iter().flat_map(|(id, mno)| mno.contracts.contracts.iter().map(move |contract| (*id, contract))).collect();
     sqlx::query(
         "insert into ops.tps_contracts
-             (mno_id, bind_direction, contract_ref, contracted_tps, effective_from, effective_to, document, fine_schedule)
-         select m, d, r, t, f::date, e::date, u, s
+             (mno_id, bind_direction, contract_ref, contracted_tps, effective_from, effective_to, document, fine_schedule,
+              ended)
+         select m, d, r, t, f::date, e::date, u, s, coalesce(e::date <= (now() at time zone 'utc')::date, false)
          from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::jsonb[])
              as c (m, d, r, t, f, e, u, s)",
     )
