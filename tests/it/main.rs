@@ -2,7 +2,16 @@
 
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test says what fails by failing")]
 
+mod admin;
+mod certificates;
+mod dev;
 mod diagnostics;
 mod generated;
+mod health;
+mod internal;
+mod ops;
+mod outages;
 mod plan;
 mod render;
+mod sync;
+mod takeover;
