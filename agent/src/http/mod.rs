@@ -13,6 +13,7 @@ mod frame;
 mod identity;
 mod internal;
 mod jwks;
+mod linger;
 mod listener;
 mod mtls;
 mod ops;
