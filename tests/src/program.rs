@@ -9,9 +9,10 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use bindery_agent::config::Config;
+use bindery_agent::dev::Tools;
 use serde_json::{Value, json};
 
-use crate::stack::programs;
+use crate::stack::{programs, workspace};
 use crate::world::PATIENCE;
 
 /// A program that goes on until it is told to end. Dropping it kills it.
@@ -31,6 +32,8 @@ impl Program {
         // Where the test is killed, so is what it started.
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL", "--"]).arg(path(name)).args(arguments);
+        // A clone has no tools of its own: those of the workspace are meant.
+        command.env("BINDERY_TOOLS", Tools::default_dir(&workspace()));
         command.env("RUST_LOG", "info").stdin(Stdio::null()).stdout(stdout).stderr(stderr);
         Self { child: command.spawn().unwrap(), output }
     }
