@@ -6,3 +6,5 @@ mod diagnostics;
 mod generated;
 mod plan;
 mod render;
+mod timeline;
+mod trace;

@@ -10,6 +10,7 @@ mod plan;
 mod render;
 mod schema;
 mod seal;
+mod timeline;
 mod trace;
 
 use std::fs;
@@ -49,6 +50,8 @@ enum Command {
     Render(render::Arguments),
     /// Show where a number goes, and why
     Trace(trace::Arguments),
+    /// List what will become wrong without a new commit, day by day
+    Timeline(timeline::Arguments),
     /// Explain a finding code
     Explain(explain::Arguments),
     /// Encrypt an operator's password so that git may hold it
@@ -85,6 +88,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Plan(arguments) => plan::run(&cli.repo, arguments, out),
         Command::Render(arguments) => render::run(&cli.repo, arguments, out),
         Command::Trace(arguments) => trace::run(&cli.repo, arguments, out),
+        Command::Timeline(arguments) => timeline::run(&cli.repo, arguments, out),
         Command::Explain(arguments) => explain::run(arguments, out),
         Command::Seal(arguments) => seal::run(&cli.repo, arguments, out),
         Command::Schema(arguments) => schema::run(&cli.repo, arguments, out),
