@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use bindery_compiler::trace::{Table, number, text, trace};
+use bindery_compiler::trace::{Refused, Table, number, text, trace};
 use bindery_compiler::{Compiler, Options};
 use bindery_schema::catalog::Catalog;
 use bindery_schema::value::{E164Prefix, MnoId};
@@ -45,7 +45,8 @@ fn every_case_reads_as_it_should() {
                 }
                 Err(error) => {
                     people.push_str(&format!("`{line}` is no number: {error}\n"));
-                    programs.push_str(&format!("`{line}`: {error}"));
+                    let refused = Refused { number: line, error: error.to_string() };
+                    programs.push_str(&serde_json::to_string_pretty(&refused).expect("plain data"));
                 }
             }
             people.push('\n');

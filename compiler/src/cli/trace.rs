@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use bindery_compiler::Compiler;
 use bindery_compiler::diagnostic::render::concise;
-use bindery_compiler::trace::{Table, Trace, number, text, trace};
+use bindery_compiler::trace::{Refused, Table, Trace, number, text, trace};
 use bindery_schema::catalog::Catalog;
 use bindery_schema::value::Day;
 use clap::{Args, ValueEnum};
@@ -90,13 +90,6 @@ struct Tracer<'c, W: Write> {
     format: Format,
     answers: usize,
     out: BufWriter<W>,
-}
-
-/// What stands for a trace where there is no number.
-#[derive(serde::Serialize)]
-struct Refused<'t> {
-    number: &'t str,
-    error: String,
 }
 
 impl<W: Write> Tracer<'_, W> {

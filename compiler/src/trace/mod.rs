@@ -39,6 +39,15 @@ pub struct Trace<'c> {
     pub contracts: Vec<ContractState<'c>>,
 }
 
+/// The answer for a text that is no number, in place of a [`Trace`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Refused<'t> {
+    /// The text as it was given.
+    pub number: &'t str,
+    /// Why it is no number.
+    pub error: String,
+}
+
 /// A rule that takes traffic.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
