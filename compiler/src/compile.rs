@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bindery_schema::catalog::Catalog;
+use bindery_schema::policy::PolicySpec;
 use git2::{Oid, Repository};
 use jiff::Timestamp;
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
@@ -13,6 +14,7 @@ use crate::diagnostic::{Draft, Finding, Location, Place, Severity, Sink};
 use crate::lower;
 use crate::parse::{FileFault, ParsedFile, parse_file};
 use crate::source::{self, Content, FileId, Loaded, SourceMap};
+use crate::timeline::{self, Event, Window};
 use crate::validate::{self, Objects};
 
 /// What a compile depends on beside the files.
@@ -69,7 +71,43 @@ impl Compiler {
         Ok(self.compile(source::load_directory(directory)?, options))
     }
 
+    /// Compiles the tree of a commit and lists what time will make of it.
+    pub fn timeline_revision(
+        &mut self,
+        repository: &Repository,
+        commit: Oid,
+        options: &Options,
+        window: Window,
+    ) -> Result<(Compiled, Vec<Event>), source::Error> {
+        let loaded = source::load_revision(repository, commit, |blob| self.parsed.contains_key(&blob))?;
+        Ok(self.timeline(loaded, options, window))
+    }
+
+    /// Compiles the working tree below a directory and lists what time will make of it.
+    pub fn timeline_directory(
+        &mut self,
+        directory: &Path,
+        options: &Options,
+        window: Window,
+    ) -> Result<(Compiled, Vec<Event>), source::Error> {
+        Ok(self.timeline(source::load_directory(directory)?, options, window))
+    }
+
+    fn timeline(&mut self, loaded: Vec<Loaded>, options: &Options, window: Window) -> (Compiled, Vec<Event>) {
+        self.compile_and(loaded, options, |objects, policy, sources| timeline::events(objects, policy, window, sources))
+    }
+
     fn compile(&mut self, loaded: Vec<Loaded>, options: &Options) -> Compiled {
+        self.compile_and(loaded, options, |_, _, _| ()).0
+    }
+
+    /// Compiles, and asks one more question of the objects while they are at hand.
+    fn compile_and<T>(
+        &mut self,
+        loaded: Vec<Loaded>,
+        options: &Options,
+        ask: impl FnOnce(&Objects<'_>, &PolicySpec, &SourceMap) -> T,
+    ) -> (Compiled, T) {
         let known = &self.parsed;
         let files: Vec<(Arc<str>, Option<Oid>, Arc<ParsedFile>)> = loaded
             .into_par_iter()
@@ -94,9 +132,10 @@ impl Compiler {
         let policy = objects.policy();
         validate::check(&objects, &policy, options.now, &mut sink);
         let findings = validate::without_acknowledged(sink.finish(&sources), &policy, options.now);
+        let answer = ask(&objects, &policy, &sources);
         let catalog = lower::lower(&objects, policy, options.environment.as_deref(), &sources);
         drop(objects);
-        Compiled { findings, sources, catalog }
+        (Compiled { findings, sources, catalog }, answer)
     }
 }
 

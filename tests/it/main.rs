@@ -15,3 +15,5 @@ mod plan;
 mod render;
 mod sync;
 mod takeover;
+mod timeline;
+mod trace;

@@ -10,6 +10,8 @@ mod plan;
 mod render;
 mod schema;
 mod seal;
+mod timeline;
+mod trace;
 
 use std::fs;
 use std::io::{self, Write};
@@ -46,6 +48,10 @@ enum Command {
     Plan(plan::Arguments),
     /// Write the runbook of every carrier
     Render(render::Arguments),
+    /// Show where a number goes, and why
+    Trace(trace::Arguments),
+    /// List what will become wrong without a new commit, day by day
+    Timeline(timeline::Arguments),
     /// Explain a finding code
     Explain(explain::Arguments),
     /// Encrypt an operator's password so that git may hold it
@@ -81,6 +87,8 @@ pub(crate) fn main() -> ExitCode {
         Command::Check(arguments) => check::run(&cli.repo, arguments, out),
         Command::Plan(arguments) => plan::run(&cli.repo, arguments, out),
         Command::Render(arguments) => render::run(&cli.repo, arguments, out),
+        Command::Trace(arguments) => trace::run(&cli.repo, arguments, out),
+        Command::Timeline(arguments) => timeline::run(&cli.repo, arguments, out),
         Command::Explain(arguments) => explain::run(arguments, out),
         Command::Seal(arguments) => seal::run(&cli.repo, arguments, out),
         Command::Schema(arguments) => schema::run(&cli.repo, arguments, out),

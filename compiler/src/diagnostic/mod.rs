@@ -7,7 +7,7 @@ mod sink;
 use crate::source::{FileId, Span};
 
 pub use code::{Code, Severity};
-pub(crate) use sink::{Anchor, Draft, Place, Sink};
+pub(crate) use sink::{Anchor, Draft, Place, Sink, locate};
 
 /// One thing that is wrong with the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]

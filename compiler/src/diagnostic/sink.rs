@@ -5,6 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use bindery_schema::value::Day;
+
 use super::{Code, Finding, Fix, Location, Related};
 use crate::parse::yaml;
 use crate::source::{FileId, SourceMap, Span};
@@ -84,19 +86,21 @@ impl From<Anchor> for Place {
 /// A finding whose places may still have to be worked out.
 #[derive(Debug, Clone)]
 pub(crate) struct Draft {
-    code: Code,
-    message: String,
-    primary: Place,
+    pub(crate) code: Code,
+    pub(crate) message: String,
+    pub(crate) primary: Place,
     related: Vec<(Place, String)>,
     help: Option<String>,
     fix: Option<Fix>,
-    object: Option<String>,
+    pub(crate) object: Option<String>,
+    /// The day on which it begins to be wrong, where the passing of time makes it so.
+    pub(crate) since: Option<Day>,
 }
 
 impl Draft {
     pub(crate) fn new(code: Code, primary: impl Into<Place>, message: impl Into<String>) -> Self {
         let (primary, message) = (primary.into(), message.into());
-        Self { code, message, primary, related: Vec::new(), help: None, fix: None, object: None }
+        Self { code, message, primary, related: Vec::new(), help: None, fix: None, object: None, since: None }
     }
 
     #[must_use]
@@ -124,8 +128,51 @@ impl Draft {
         self
     }
 
+    /// Says on which day it begins to be wrong.
+    #[must_use]
+    pub(crate) fn since(mut self, day: Option<Day>) -> Self {
+        self.since = day;
+        self
+    }
+
     fn places(&self) -> impl Iterator<Item = &Place> {
         std::iter::once(&self.primary).chain(self.related.iter().map(|(place, _)| place))
+    }
+}
+
+/// Places that have been worked out.
+pub(crate) struct Located<'p> {
+    spans: BTreeMap<&'p Anchor, Span>,
+}
+
+/// Works out places, reading each file that has one once.
+pub(crate) fn locate<'p>(places: impl Iterator<Item = &'p Place>, sources: &SourceMap) -> Located<'p> {
+    let mut wanted: BTreeMap<FileId, Vec<&Anchor>> = BTreeMap::new();
+    for place in places {
+        if let Place::Path(anchor) = place {
+            wanted.entry(anchor.file).or_default().push(anchor);
+        }
+    }
+    let mut spans: BTreeMap<&Anchor, Span> = BTreeMap::new();
+    for (file, anchors) in wanted {
+        let stream = yaml::read(sources.text(file));
+        for anchor in anchors {
+            let root = stream.documents.get(anchor.document as usize);
+            spans.insert(anchor, root.map_or(Span::FILE, |root| anchor.resolve(root)));
+        }
+    }
+    Located { spans }
+}
+
+impl Located<'_> {
+    /// Where a place is that was among those asked for.
+    pub(crate) fn of(&self, place: &Place) -> Location {
+        match place {
+            Place::Known(location) => *location,
+            Place::Path(anchor) => {
+                Location { file: anchor.file, span: self.spans.get(anchor).copied().unwrap_or(Span::FILE) }
+            }
+        }
     }
 }
 
@@ -140,28 +187,15 @@ impl Sink {
         self.drafts.push(draft);
     }
 
+    /// What was found, places not worked out.
+    pub(crate) fn into_drafts(self) -> Vec<Draft> {
+        self.drafts
+    }
+
     /// Works out every place and sorts by file, place and code.
     pub(crate) fn finish(self, sources: &SourceMap) -> Vec<Finding> {
-        let mut wanted: BTreeMap<FileId, Vec<&Anchor>> = BTreeMap::new();
-        for place in self.drafts.iter().flat_map(Draft::places) {
-            if let Place::Path(anchor) = place {
-                wanted.entry(anchor.file).or_default().push(anchor);
-            }
-        }
-        let mut spans: BTreeMap<&Anchor, Span> = BTreeMap::new();
-        for (file, anchors) in wanted {
-            let stream = yaml::read(sources.text(file));
-            for anchor in anchors {
-                let root = stream.documents.get(anchor.document as usize);
-                spans.insert(anchor, root.map_or(Span::FILE, |root| anchor.resolve(root)));
-            }
-        }
-        let locate = |place: &Place| match place {
-            Place::Known(location) => *location,
-            Place::Path(anchor) => {
-                Location { file: anchor.file, span: spans.get(anchor).copied().unwrap_or(Span::FILE) }
-            }
-        };
+        let located = locate(self.drafts.iter().flat_map(Draft::places), sources);
+        let locate = |place: &Place| located.of(place);
         let mut findings: Vec<Finding> = self
             .drafts
             .iter()

@@ -13,17 +13,49 @@ use super::{ContractsObject, Objects, OperatorObject};
 use crate::diagnostic::{Anchor, Code, Draft, Sink};
 
 pub(super) fn check(objects: &Objects<'_>, policy: &PolicySpec, today: Day, sink: &mut Sink) {
-    let binds = binds_by_mno(objects);
-    for (mno, contracts) in &objects.contracts {
-        let file = File { mno, object: contracts, today, minimum_percent: policy.tps.min_on_demand_pool_percent };
-        file.duplicates(sink);
-        for direction in Direction::ALL {
-            file.direction(direction, sink);
-            file.throughput(direction, binds.get(*mno).map_or(&[], Vec::as_slice), sink);
+    let carriers = Carriers::new(objects, policy);
+    for mno in carriers.ids() {
+        carriers.check(mno, today, sink);
+    }
+}
+
+/// What the checks of contracts look at, carrier by carrier.
+pub(crate) struct Carriers<'o, 'a> {
+    objects: &'o Objects<'a>,
+    binds: BTreeMap<&'a MnoId, Vec<Bind<'o, 'a>>>,
+    minimum_percent: u8,
+}
+
+impl<'o, 'a> Carriers<'o, 'a> {
+    pub(crate) fn new(objects: &'o Objects<'a>, policy: &PolicySpec) -> Self {
+        Self { objects, binds: binds_by_mno(objects), minimum_percent: policy.tps.min_on_demand_pool_percent }
+    }
+
+    /// Every carrier with contracts or active operators.
+    pub(crate) fn ids(&self) -> BTreeSet<&'a MnoId> {
+        self.objects.contracts.keys().chain(self.binds.keys()).copied().collect()
+    }
+
+    /// Checks one carrier as of a day.
+    pub(crate) fn check(&self, mno: &'a MnoId, today: Day, sink: &mut Sink) {
+        let binds = self.binds.get(mno).map_or(&[][..], Vec::as_slice);
+        if let Some(object) = self.objects.contracts.get(mno) {
+            let file = File { mno, object, today, minimum_percent: self.minimum_percent };
+            file.duplicates(sink);
+            for direction in Direction::ALL {
+                file.direction(direction, sink);
+                file.throughput(direction, binds, sink);
+            }
+        }
+        if !binds.is_empty() {
+            in_force(self.objects, mno, binds, today, sink);
         }
     }
-    for (mno, binds) in &binds {
-        in_force(objects, mno, binds, today, sink);
+
+    /// Messages a second that the active operators of a carrier may send in a direction.
+    pub(crate) fn throughput(&self, mno: &MnoId, direction: Direction) -> u64 {
+        let binds = self.binds.get(mno).map_or(&[][..], Vec::as_slice);
+        binds.iter().filter_map(|(_, bind)| rate(bind, None, direction)).map(u64::from).sum()
     }
 }
 
@@ -159,7 +191,8 @@ impl File<'_, '_> {
                     let message = format!("no {} contract from {end} to {from}", contract.item.direction);
                     let draft = Draft::new(Code::ContractGap, self.contract(contract.place), message)
                         .related(self.contract(before.place), format!("`{}` ends before", before.item.reference))
-                        .help("let the contracts touch: `effectiveTo` of one is `effectiveFrom` of the next");
+                        .help("let the contracts touch: `effectiveTo` of one is `effectiveFrom` of the next")
+                        .since(Some(end));
                     self.push(draft, sink);
                 }
             }
@@ -187,7 +220,8 @@ impl File<'_, '_> {
         );
         let draft = Draft::new(Code::ContractOverlap, self.contract(later.place).at("effectiveFrom"), message)
             .related(self.contract(first.place).at("effectiveFrom"), format!("`{}`", first.item.reference))
-            .help("end the earlier contract on the day the later one begins");
+            .help("end the earlier contract on the day the later one begins")
+            .since(Some(one.item.effective_from.max(two.item.effective_from)));
         self.push(draft, sink);
     }
 
@@ -214,7 +248,8 @@ impl File<'_, '_> {
                     let message =
                         format!("tenant `{}` reserves {direction} and there is no contract{when}", item.tenant);
                     let draft = Draft::new(Code::ReservationWithoutContract, self.reservation(place), message)
-                        .help("shorten the reservation, or add the contract it rests on");
+                        .help("shorten the reservation, or add the contract it rests on")
+                        .since(at);
                     self.push(draft, sink);
                 }
             }
@@ -226,12 +261,14 @@ impl File<'_, '_> {
     fn pool(&self, contract: &Placed<'_, Contract>, reserved: &Reserved, claims: &[Claim], sink: &mut Sink) {
         let (item, contracted) = (contract.item, u64::from(contract.item.contracted_tps));
         let begin = item.effective_from.max(self.today);
+        let mut below: Option<Day> = None;
         let mut tightest: Option<(Day, u64)> = None;
         for (day, sum) in reserved.within(begin, item.effective_to) {
             if sum > contracted {
                 return self.over_reserved(contract, day, sum, claims, sink);
             }
             if (contracted - sum) * 100 < contracted * u64::from(self.minimum_percent) {
+                below = below.or(Some(day));
                 tightest = tightest.filter(|(_, before)| *before >= sum).or(Some((day, sum)));
             }
         }
@@ -242,7 +279,8 @@ impl File<'_, '_> {
                 self.minimum_percent
             );
             let draft = Draft::new(Code::PoolBelowMinimum, self.contract(contract.place).at("contractedTps"), message)
-                .help("tenants without a reservation share what is left; reserve less or contract more");
+                .help("tenants without a reservation share what is left; reserve less or contract more")
+                .since(below);
             self.push(draft, sink);
         }
     }
@@ -254,7 +292,8 @@ impl File<'_, '_> {
         );
         let mut draft =
             Draft::new(Code::ReservedOverContract, self.contract(contract.place).at("contractedTps"), message)
-                .help("reserve less, or contract more before that day");
+                .help("reserve less, or contract more before that day")
+                .since(Some(day));
         for claim in claims.iter().filter(|claim| claim.period.contains(day)).take(MOST_RELATED) {
             let place = self.reservation(claim.place).at("reservedTps");
             draft = draft.related(place, format!("{} of them", claim.tps));
@@ -290,7 +329,8 @@ impl File<'_, '_> {
                 );
                 let mut draft =
                     Draft::new(Code::TpsOverContract, self.contract(contract.place).at("contractedTps"), message)
-                        .help("lower `tps` of an operator, or contract more before that period");
+                        .help("lower `tps` of an operator, or contract more before that period")
+                        .since(Some(item.effective_from));
                 for ((id, bind), rate) in rates.iter().take(MOST_RELATED) {
                     let field = if direction == Direction::Outbound { "tps.outbound" } else { "tps.inbound" };
                     let place = bind.place(environment, tps_set_there(bind, environment, direction), field);

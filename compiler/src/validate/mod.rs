@@ -15,6 +15,8 @@ use bindery_schema::value::Day;
 use jiff::Timestamp;
 
 use crate::diagnostic::{Finding, Sink};
+pub(crate) use acknowledge::{acknowledged, expiry};
+pub(crate) use contracts::Carriers;
 pub(crate) use objects::{ContractsObject, MnoObject, Objects, OperatorObject, RoutesObject};
 
 /// Runs every check.

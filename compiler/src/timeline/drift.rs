@@ -1,0 +1,86 @@
+//! What becomes wrong with contracts: the checks as of each day on which their answer may change.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
+
+use bindery_schema::policy::PolicySpec;
+use bindery_schema::value::{Day, MnoId};
+use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
+
+use super::{Upcoming, Window};
+use crate::diagnostic::{Anchor, Code, Place, Sink};
+use crate::validate::{Carriers, Objects, acknowledged, expiry};
+
+/// The faults that begin inside a window.
+pub(super) fn events(objects: &Objects<'_>, policy: &PolicySpec, window: Window) -> Vec<Upcoming> {
+    let carriers = Carriers::new(objects, policy);
+    let of_carriers =
+        carriers.ids().into_par_iter().flat_map_iter(|mno| of_carrier(&carriers, objects, policy, mno, window));
+    let mut events: Vec<Upcoming> = of_carriers.collect();
+    if let Some((root, policy)) = &objects.policy {
+        for (index, entry) in (0..).zip(&policy.acknowledge).filter(|(_, entry)| window.contains(entry.expires)) {
+            events.push(Upcoming::of(entry.expires, expiry(root, index, entry)));
+        }
+    }
+    events
+}
+
+/// A fault by what it is and where: its message may name the day it is looked at.
+type Fault = (Code, Anchor);
+
+fn of_carrier<'a>(
+    carriers: &Carriers<'_, 'a>,
+    objects: &Objects<'a>,
+    policy: &PolicySpec,
+    mno: &'a MnoId,
+    window: Window,
+) -> Vec<Upcoming> {
+    let mut events = Vec::new();
+    let mut emitted: BTreeMap<Fault, BTreeSet<Day>> = BTreeMap::new();
+    let mut ongoing: BTreeSet<Fault> = BTreeSet::new();
+    let mut before = None;
+    for day in days(objects, policy, mno, window) {
+        let mut sink = Sink::default();
+        carriers.check(mno, day, &mut sink);
+        let mut still = BTreeSet::new();
+        for draft in sink.into_drafts() {
+            let Place::Path(anchor) = &draft.primary else { continue };
+            let fault = (draft.code, anchor.clone());
+            let date = draft.since.map_or(day, |since| since.max(day));
+            if acknowledged(draft.code, draft.object.as_deref(), policy, date) {
+                continue;
+            }
+            let foreseen = emitted.entry(fault.clone()).or_default();
+            // The day before the window only tells what is wrong already.
+            let known = match before {
+                None => date == day,
+                Some(_) if date > day => false,
+                Some(before) => {
+                    let since_then = (Bound::Excluded(before), Bound::Included(day));
+                    ongoing.contains(&fault) || foreseen.range(since_then).next().is_some()
+                }
+            };
+            if date == day {
+                still.insert(fault);
+            }
+            if !known && foreseen.insert(date) && window.contains(date) {
+                events.push(Upcoming::of(date, draft));
+            }
+        }
+        ongoing = still;
+        before = Some(day);
+    }
+    events
+}
+
+/// The day before the window and its first, then each on which something of the carrier ends. What begins is foreseen.
+fn days(objects: &Objects<'_>, policy: &PolicySpec, mno: &MnoId, window: Window) -> BTreeSet<Day> {
+    let mut days = BTreeSet::from([window.from.before(), window.from]);
+    let mut add = |day: Option<Day>| days.extend(day.filter(|day| window.contains(*day)));
+    if let Some(object) = objects.contracts.get(mno) {
+        object.contracts.items.iter().for_each(|contract| add(contract.effective_to));
+        object.reservations.items.iter().for_each(|reservation| add(reservation.effective_to));
+    }
+    policy.acknowledge.iter().filter(|entry| *entry.object == *mno.as_str()).for_each(|entry| add(Some(entry.expires)));
+    days
+}
