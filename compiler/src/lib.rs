@@ -11,6 +11,7 @@
 pub mod compile;
 pub mod diagnostic;
 pub mod edit;
+pub mod fix;
 pub mod lower;
 pub mod parse;
 pub mod plan;

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test says what fails by failing")]
 
 mod diagnostics;
+mod fix;
 mod generated;
 mod plan;
 mod render;
