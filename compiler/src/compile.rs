@@ -97,7 +97,8 @@ impl Compiler {
         self.compile_and(loaded, options, |objects, policy, sources| timeline::events(objects, policy, window, sources))
     }
 
-    fn compile(&mut self, loaded: Vec<Loaded>, options: &Options) -> Compiled {
+    /// Compiles files that were loaded before; their order is that of their paths.
+    pub fn compile(&mut self, loaded: Vec<Loaded>, options: &Options) -> Compiled {
         self.compile_and(loaded, options, |_, _, _| ()).0
     }
 

@@ -6,6 +6,7 @@ mod admin;
 mod certificates;
 mod dev;
 mod diagnostics;
+mod fix;
 mod generated;
 mod health;
 mod internal;

@@ -10,14 +10,17 @@ use bindery_compiler::{Compiled, Compiler};
 use bindery_schema::value::Day;
 use clap::{Args, ValueEnum};
 
-use super::Outcome;
+use super::{Outcome, fix, progress, watch};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   bindery check
   bindery check --rev origin/main --format concise
   bindery check --at 2027-01-01          what will be wrong on that day
-  bindery check --deny warnings --format github")]
+  bindery check --deny warnings --format github
+  bindery check --fix --dry-run          what can be repaired for certain, and how
+  bindery check --fix                    repair it; comments and order stay
+  bindery check --watch                  check again after every change")]
 pub(super) struct Arguments {
     /// Environment whose overlays are laid over the base
     #[arg(long, value_name = "NAME")]
@@ -34,6 +37,15 @@ pub(super) struct Arguments {
     /// How findings are written
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+    /// Repair what is certain in the working tree, then report what is left
+    #[arg(long, conflicts_with_all = ["rev", "watch"])]
+    fix: bool,
+    /// With --fix: say what would be repaired, and write nothing
+    #[arg(long, requires = "fix")]
+    dry_run: bool,
+    /// Check again whenever a configuration file changes, until Ctrl-C
+    #[arg(long, conflicts_with = "rev")]
+    watch: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -56,9 +68,32 @@ pub(super) enum Format {
 }
 
 pub(super) fn run(repo: &Path, arguments: &Arguments, out: &mut impl Write) -> anyhow::Result<Outcome> {
+    if arguments.watch {
+        return watch::run(repo, out, |out| once(repo, arguments, out));
+    }
+    once(repo, arguments, out)
+}
+
+fn once(repo: &Path, arguments: &Arguments, out: &mut impl Write) -> anyhow::Result<Outcome> {
     let options = super::options(arguments.at, arguments.env.as_deref());
-    let compiled = super::compile(&mut Compiler::default(), repo, arguments.rev.as_deref(), &options)?;
-    write(&compiled.findings, &compiled.sources, arguments.format, out)?;
+    let compiled = if arguments.fix {
+        let fixed = progress::shown("repairing", || fix::run(repo, &options, arguments.dry_run))?;
+        match arguments.format {
+            Format::Full => fix::report(&fixed, arguments.dry_run, Some(out))?,
+            Format::Json => {
+                let mut value = to_json(&fixed.compiled.findings, &fixed.compiled.sources);
+                value["fixed"] = fix::to_json(&fixed.repairs);
+                writeln!(out, "{value:#}")?;
+            }
+            _ => fix::report(&fixed, arguments.dry_run, None)?,
+        }
+        fixed.compiled
+    } else {
+        super::compile(&mut Compiler::default(), repo, arguments.rev.as_deref(), &options)?
+    };
+    if !(arguments.fix && arguments.format == Format::Json) {
+        write(&compiled.findings, &compiled.sources, arguments.format, out)?;
+    }
     if arguments.format == Format::Full {
         writeln!(out, "{}", summary(&compiled))?;
     }
@@ -78,14 +113,17 @@ pub(super) fn write(
         Format::Concise => concise::write(findings, sources, out)?,
         Format::Github => github::write(findings, sources, out)?,
         Format::Json => {
-            let value = serde_json::json!({
-                "findings": json::findings(findings, sources),
-                "errors": count(findings, Severity::Error), "warnings": count(findings, Severity::Warning),
-            });
-            writeln!(out, "{value:#}")?;
+            writeln!(out, "{:#}", to_json(findings, sources))?;
         }
     }
     Ok(())
+}
+
+fn to_json(findings: &[Finding], sources: &SourceMap) -> serde_json::Value {
+    serde_json::json!({
+        "findings": json::findings(findings, sources),
+        "errors": count(findings, Severity::Error), "warnings": count(findings, Severity::Warning),
+    })
 }
 
 fn count(findings: &[Finding], severity: Severity) -> usize {
@@ -109,7 +147,9 @@ fn summary(compiled: &Compiled) -> String {
     };
     let errors = counted(count(&compiled.findings, Severity::Error), "error");
     let warnings = counted(count(&compiled.findings, Severity::Warning), "warning");
-    format!("checked {checked}: {errors}, {warnings}")
+    let fixable = compiled.findings.iter().filter(|finding| finding.fix.is_some()).count();
+    let offer = if fixable > 0 { format!(" ({fixable} can be repaired by --fix)") } else { String::new() };
+    format!("checked {checked}: {errors}, {warnings}{offer}")
 }
 
 fn counted(number: usize, noun: &str) -> String {

@@ -6,12 +6,15 @@
 mod check;
 mod completions;
 mod explain;
+mod fix;
 mod plan;
+mod progress;
 mod render;
 mod schema;
 mod seal;
 mod timeline;
 mod trace;
+mod watch;
 
 use std::fs;
 use std::io::{self, Write};
@@ -128,10 +131,12 @@ fn compile(
     revision: Option<&str>,
     options: &Options,
 ) -> anyhow::Result<Compiled> {
-    let Some(revision) = revision else { return Ok(compiler.compile_directory(repo, options)?) };
-    let repository = open(repo)?;
-    let commit = source::resolve_revision(&repository, revision)?;
-    Ok(compiler.compile_revision(&repository, commit, options)?)
+    progress::shown("checking", || {
+        let Some(revision) = revision else { return Ok(compiler.compile_directory(repo, options)?) };
+        let repository = open(repo)?;
+        let commit = source::resolve_revision(&repository, revision)?;
+        Ok(compiler.compile_revision(&repository, commit, options)?)
+    })
 }
 
 fn open(repo: &Path) -> anyhow::Result<git2::Repository> {

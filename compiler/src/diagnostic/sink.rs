@@ -92,6 +92,8 @@ pub(crate) struct Draft {
     related: Vec<(Place, String)>,
     help: Option<String>,
     fix: Option<Fix>,
+    /// What repairs the finding at its primary place, which may not be known yet.
+    replacement: Option<String>,
     pub(crate) object: Option<String>,
     /// The day on which it begins to be wrong, where the passing of time makes it so.
     pub(crate) since: Option<Day>,
@@ -100,7 +102,8 @@ pub(crate) struct Draft {
 impl Draft {
     pub(crate) fn new(code: Code, primary: impl Into<Place>, message: impl Into<String>) -> Self {
         let (primary, message) = (primary.into(), message.into());
-        Self { code, message, primary, related: Vec::new(), help: None, fix: None, object: None, since: None }
+        let related = Vec::new();
+        Self { code, message, primary, related, help: None, fix: None, replacement: None, object: None, since: None }
     }
 
     #[must_use]
@@ -118,6 +121,13 @@ impl Draft {
     #[must_use]
     pub(crate) fn fix(mut self, fix: Option<Fix>) -> Self {
         self.fix = fix;
+        self
+    }
+
+    /// Offers to replace what stands at the primary place.
+    #[must_use]
+    pub(crate) fn replace_by(mut self, replacement: Option<String>) -> Self {
+        self.replacement = replacement;
         self
     }
 
@@ -204,13 +214,17 @@ impl Sink {
                     .related
                     .iter()
                     .map(|(place, message)| Related { location: locate(place), message: message.clone() });
+                let primary = locate(&draft.primary);
+                // A place that is not there, such as that of a default, has nothing to replace.
+                let replacement = draft.replacement.as_ref().filter(|_| primary.span != Span::FILE);
+                let replaced = replacement.map(|text| Fix { span: primary.span, replacement: text.clone() });
                 Finding {
                     code: draft.code,
                     message: draft.message.clone(),
-                    primary: locate(&draft.primary),
+                    primary,
                     related: related.collect(),
                     help: draft.help.clone(),
-                    fix: draft.fix.clone(),
+                    fix: draft.fix.clone().or(replaced),
                     object: draft.object.clone(),
                 }
             })

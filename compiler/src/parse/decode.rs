@@ -28,7 +28,7 @@ impl Report {
         self.fixable(code, span, message, help, None);
     }
 
-    fn fixable(&mut self, code: Code, span: Span, message: String, help: Option<String>, fix: Option<Fix>) {
+    pub(super) fn fixable(&mut self, code: Code, span: Span, message: String, help: Option<String>, fix: Option<Fix>) {
         self.partial = true;
         self.faults.push(FileFault { code, span, message, related: None, help, fix });
     }
@@ -126,6 +126,16 @@ impl<'n, 'a> Fields<'n, 'a> {
         }
     }
 
+    /// Whether a misspelt name can mean one field alone: no other is as near, and no other name is as near to it.
+    fn is_certain(&self, name: &str, meant: &str, absent: &[&'static str]) -> bool {
+        let others = absent.iter().copied().filter(|other| *other != meant);
+        let distance = |word: &str| crate::validate::distance(name, word);
+        let has_rival = others.into_iter().any(|other| distance(other) <= distance(meant));
+        let mut unknown =
+            self.entries.iter().filter_map(|(key, _)| key.as_text()).filter(|key| !self.known.contains(key));
+        !has_rival && !unknown.any(|other| other != name && nearest(other, absent.iter().copied()) == Some(meant))
+    }
+
     /// Notes every field nobody asked for, and every one that must be there and is not.
     pub(super) fn finish(mut self, report: &mut Report) {
         // A field that is there already is not the one that was meant.
@@ -148,9 +158,10 @@ impl<'n, 'a> Fields<'n, 'a> {
                 continue;
             }
             let suggestion = nearest(name, absent.iter().copied());
+            let certain = suggestion.filter(|meant| self.is_certain(name, meant, &absent));
             // The misspelt field is the one that is missing: one fault, one finding.
             self.missing.retain(|missing| Some(*missing) != suggestion);
-            let fix = suggestion.map(|name| Fix { span: key.span, replacement: name.to_owned() });
+            let fix = certain.map(|name| Fix { span: key.span, replacement: name.to_owned() });
             let help = suggestion.map_or_else(
                 || format!("known fields are {}", self.known.join(", ")),
                 |name| format!("did you mean `{name}`?"),
@@ -185,9 +196,11 @@ pub(super) fn text_of<'n>(node: &'n Node<'_>, report: &mut Report) -> Option<&'n
         return None;
     }
     let quoted = format!("\"{}\"", scalar.text);
-    let fix = Fix { span: node.span, replacement: quoted.clone() };
+    // Of 9.37E+04 a spreadsheet has thrown away digits: quotes would keep what is wrong.
+    let whole = !scalar.text.contains(['e', 'E']) || matches!(scalar.resolve(), Resolved::Bool(_));
+    let fix = whole.then(|| Fix { span: node.span, replacement: quoted.clone() });
     let message = format!("`{}` is read as {read}, and text belongs here", scalar.text);
-    report.fixable(Code::WrongType, node.span, message, Some(format!("quote it: {quoted}")), Some(fix));
+    report.fixable(Code::WrongType, node.span, message, Some(format!("quote it: {quoted}")), fix);
     None
 }
 

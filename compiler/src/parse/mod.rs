@@ -264,7 +264,10 @@ fn document(root: &yaml::Node<'_>, report: &mut Report) -> Option<Body> {
         if known.is_none() {
             let help =
                 decode::did_you_mean(text, KINDS).unwrap_or_else(|| format!("a kind is one of {}", KINDS.join(", ")));
-            report.fault(Code::UnknownKind, node.span, format!("{} is not a known kind", shown(text)), Some(help));
+            let same = KINDS.iter().find(|kind| kind.eq_ignore_ascii_case(text));
+            let fix = same.map(|kind| Fix { span: node.span, replacement: (*kind).to_owned() });
+            let message = format!("{} is not a known kind", shown(text));
+            report.fixable(Code::UnknownKind, node.span, message, Some(help), fix);
         }
         known
     });

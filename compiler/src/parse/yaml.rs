@@ -78,8 +78,13 @@ const DEEPEST: usize = 64;
 
 /// Parses a text into its documents. Never fails: what came before a fault is kept.
 pub(crate) fn read(text: &str) -> Stream<'_> {
-    let mut builder =
-        Builder { parser: Parser::new_from_str(text), anchors: HashMap::new(), spent: 0, duplicates: Vec::new() };
+    let mut builder = Builder {
+        parser: Parser::new_from_str(text),
+        source: Source::of(text),
+        anchors: HashMap::new(),
+        spent: 0,
+        duplicates: Vec::new(),
+    };
     let mut documents = Vec::new();
     let fault = loop {
         match builder.document() {
@@ -91,8 +96,51 @@ pub(crate) fn read(text: &str) -> Stream<'_> {
     Stream { documents, duplicates: builder.duplicates, fault }
 }
 
+/// The text behind the parser, for what the parser does not tell: it ends a quoted scalar behind the blanks and the
+/// comment that follow it.
+struct Source<'a> {
+    text: &'a str,
+    /// One byte a character, so that the one's number is the other's.
+    ascii: bool,
+    /// A character and its byte; the parser's places only grow.
+    reached: (usize, usize),
+}
+
+impl<'a> Source<'a> {
+    fn of(text: &'a str) -> Self {
+        Self { text, ascii: text.is_ascii(), reached: (0, 0) }
+    }
+
+    /// Characters of the quoted scalar that begins at a character; none where it goes over lines.
+    fn quoted(&mut self, index: usize) -> Option<u32> {
+        let at = if self.ascii { index } else { self.byte(index)? };
+        let rest = self.text.get(at..)?;
+        let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\''))?;
+        let mut chars = (1..).zip(rest.chars().skip(1)).peekable();
+        while let Some((number, c)) = chars.next() {
+            match c {
+                '\n' | '\r' => return None,
+                '\\' if quote == '"' => _ = chars.next_if(|(_, c)| !matches!(c, '\n' | '\r')),
+                '\'' if quote == '\'' && chars.next_if(|(_, c)| *c == '\'').is_some() => {}
+                c if c == quote => return Some(number + 1),
+                _ => {}
+            }
+        }
+        None
+    }
+
+    fn byte(&mut self, index: usize) -> Option<usize> {
+        let (character, byte) = self.reached;
+        let mut ends = self.text.get(byte..)?.char_indices().map(|(at, _)| byte + at);
+        let byte = ends.nth(index.checked_sub(character)?)?;
+        self.reached = (index, byte);
+        Some(byte)
+    }
+}
+
 struct Builder<'a> {
     parser: Parser<'a, saphyr_parser::StrInput<'a>>,
+    source: Source<'a>,
     anchors: HashMap<usize, (Node<'a>, usize)>,
     spent: usize,
     duplicates: Vec<DuplicateKey>,
@@ -101,7 +149,15 @@ struct Builder<'a> {
 impl<'a> Builder<'a> {
     fn next(&mut self) -> Result<(Event<'a>, Span), Fault> {
         match self.parser.next_event() {
-            Some(Ok((event, span))) => Ok((event, to_span(span))),
+            Some(Ok((event, span))) => {
+                let mut place = to_span(span);
+                if let Event::Scalar(_, ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted, ..) = event
+                    && let Some(length) = self.source.quoted(span.start.index())
+                {
+                    place.end = Position { column: place.start.column + length, ..place.start };
+                }
+                Ok((event, place))
+            }
             Some(Err(error)) => Err(syntax(&error)),
             None => Ok((Event::StreamEnd, Span::FILE)),
         }
@@ -354,6 +410,22 @@ mod tests {
         let b = root.get("ä").unwrap().get("b").unwrap();
         assert_eq!((b.span.start.line, b.span.start.column, b.span.end.column), (1, 8, 12));
         assert_eq!(root.get("list").unwrap().span.start.line, 3);
+    }
+
+    #[test]
+    fn a_quoted_scalar_ends_at_its_quote() {
+        for head in ["", "# ä\r\n"] {
+            let text = format!("{head}a: \"x\"  # c\nb: 'it''s'   # c\nc: [\"\\\"\" , 1]\n\"d\" : \"x\n  y\" \n");
+            let stream = read(&text);
+            let root = &stream.documents[0];
+            let columns = |node: &Node<'_>| (node.span.start.column, node.span.end.column);
+            assert_eq!(columns(root.get("a").unwrap()), (4, 7));
+            assert_eq!(columns(root.get("b").unwrap()), (4, 11));
+            let Value::Sequence(items) = &root.get("c").unwrap().value else { panic!("no list") };
+            assert_eq!(columns(&items[0]), (5, 9));
+            assert_eq!(columns(root.entry("d").unwrap().0), (1, 4));
+            assert_eq!(root.get("d").unwrap().span.end.line, root.get("d").unwrap().span.start.line + 1);
+        }
     }
 
     #[test]

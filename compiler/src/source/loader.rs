@@ -10,9 +10,9 @@ use walkdir::WalkDir;
 use super::{Content, Error, LARGEST_FILE, Loaded};
 
 /// Folders whose YAML files are configuration; below them folders carry no meaning.
-const ROOTS: [&str; 2] = ["operators", "contracts"];
+pub const ROOTS: [&str; 2] = ["operators", "contracts"];
 /// The one file at the root.
-pub(crate) const POLICY: &str = "policy.yaml";
+pub const POLICY: &str = "policy.yaml";
 /// Mode of a symbolic link in a git tree.
 const GIT_LINK: i32 = 0o120_000;
 

@@ -41,7 +41,11 @@ pub(crate) fn nearest<'k>(text: &str, known: impl IntoIterator<Item = &'k str>) 
     let most = |word: &str| (word.len() / 3).max(1);
     // The lengths alone tell most words apart, and keep a text of a million characters from being compared.
     let near_in_length = known.into_iter().filter(|word| word.len().abs_diff(text.len()) <= most(word));
-    let scored =
-        near_in_length.map(|word| (strsim::damerau_levenshtein(&text.to_lowercase(), &word.to_lowercase()), word));
+    let scored = near_in_length.map(|word| (distance(text, word), word));
     scored.filter(|(distance, word)| *distance <= most(word)).min().map(|(_, word)| word)
+}
+
+/// How many letters tell two words apart, whatever their case.
+pub(crate) fn distance(one: &str, two: &str) -> usize {
+    strsim::damerau_levenshtein(&one.to_lowercase(), &two.to_lowercase())
 }

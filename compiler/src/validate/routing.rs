@@ -219,6 +219,7 @@ impl Sweep<'_, '_> {
         };
         let mut draft = Draft::new(Code::BadNarrows, self.place(entry, "narrows"), message)
             .help(help)
+            .replace_by(nearest.map(|broader| format!("\"{}\"", broader.prefix)))
             .about(self.operator(entry).as_str());
         if let Some(broader) = nearest {
             draft = draft.related(self.place(broader, "prefix"), "the nearest broader rule");

@@ -40,10 +40,13 @@ fn group<'a>(finding: &'a Finding, sources: &'a SourceMap, lines: &'a Lines) -> 
             None => group = group.element(Origin::path(path)),
         }
     }
-    match &finding.help {
-        Some(help) => group.element(Level::HELP.message(&**help)),
-        None => group,
+    if let Some(help) = &finding.help {
+        group = group.element(Level::HELP.message(&**help));
     }
+    if finding.fix.is_some() {
+        group = group.element(Level::NOTE.message("fix available: bindery check --fix"));
+    }
+    group
 }
 
 /// The part of the location on its first line, in bytes. Only that line is shown: a file may have a million.

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use crate::diagnostic::{Finding, Location};
 use crate::source::SourceMap;
 
-/// One object a finding: `{code, name, severity, message, file, line, column, endLine, endColumn, related, help}`.
+/// One object a finding: `{code, name, severity, message, file, line, column, endLine, endColumn, related, help, fix}`;
+/// `fix` is `{line, column, endLine, endColumn, replacement}`, or null where nothing is certain.
 pub fn findings(findings: &[Finding], sources: &SourceMap) -> Vec<Value> {
     findings.iter().map(|finding| one(finding, sources)).collect()
 }
@@ -22,11 +23,17 @@ fn one(finding: &Finding, sources: &SourceMap) -> Value {
             })
         })
         .collect();
+    let fix = finding.fix.as_ref().map(|fix| {
+        json!({
+            "line": fix.span.start.line, "column": fix.span.start.column,
+            "endLine": fix.span.end.line, "endColumn": fix.span.end.column, "replacement": fix.replacement,
+        })
+    });
     let Location { file, span } = finding.primary;
     json!({
         "code": finding.code.number(), "name": finding.code.name(), "severity": finding.severity(),
         "message": finding.message, "file": sources.path(file),
         "line": span.start.line, "column": span.start.column, "endLine": span.end.line, "endColumn": span.end.column,
-        "related": related, "help": finding.help,
+        "related": related, "help": finding.help, "fix": fix,
     })
 }
