@@ -13,6 +13,7 @@ use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 use crate::diagnostic::{Draft, Finding, Location, Place, Severity, Sink};
 use crate::lower;
 use crate::parse::{FileFault, ParsedFile, parse_file};
+use crate::plan::policy::guarding;
 use crate::source::{self, Content, FileId, Loaded, SourceMap};
 use crate::timeline::{self, Event, Window};
 use crate::validate::{self, Objects};
@@ -30,6 +31,7 @@ pub struct Options {
 #[derive(Debug, Default)]
 pub struct Compiler {
     parsed: HashMap<Oid, Arc<ParsedFile>>,
+    guard: Option<PolicySpec>,
 }
 
 /// What came out of a compile.
@@ -48,6 +50,11 @@ impl Compiled {
         (self.error_count() == 0).then_some(&self.catalog)
     }
 
+    /// The policy as it stands in the tree; defaults where there is none or it could not be read.
+    pub fn policy(&self) -> &PolicySpec {
+        &self.catalog.policy
+    }
+
     /// How many findings are errors.
     pub fn error_count(&self) -> usize {
         self.findings.iter().filter(|finding| finding.severity() == Severity::Error).count()
@@ -55,6 +62,12 @@ impl Compiled {
 }
 
 impl Compiler {
+    /// From now on checks by the guardrails, routing and throughput rules of another policy, that of the revision a change
+    /// starts from. Catalogs still hold the policy of their own tree.
+    pub fn guarded_by(&mut self, base: PolicySpec) {
+        self.guard = Some(base);
+    }
+
     /// Compiles the tree of a commit; no checkout is needed.
     pub fn compile_revision(
         &mut self,
@@ -131,7 +144,8 @@ impl Compiler {
         }
         let objects = Objects::gather(numbered(), &sources, &mut sink);
         let policy = objects.policy();
-        validate::check(&objects, &policy, options.now, &mut sink);
+        let guard = self.guard.as_ref().map_or_else(|| policy.clone(), |base| guarding(base, &policy));
+        validate::check(&objects, &guard, options.now, &mut sink);
         let findings = validate::without_acknowledged(sink.finish(&sources), &policy, options.now);
         let answer = ask(&objects, &policy, &sources);
         let catalog = lower::lower(&objects, policy, options.environment.as_deref(), &sources);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -11,7 +12,7 @@ use crate::routes::Rule;
 use crate::value::{MnoId, OperatorId};
 
 /// What happens to an object.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Action {
     /// It comes into being.
@@ -44,7 +45,7 @@ impl Action {
 }
 
 /// One field that differs. `null` stands for absent.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct FieldChange {
     /// Dotted YAML path below `spec`, such as `smpp.host`; `mno` for the carrier.
@@ -56,7 +57,7 @@ pub struct FieldChange {
 }
 
 /// A change of a carrier.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct MnoChange {
     /// The carrier.
@@ -75,7 +76,7 @@ pub struct MnoChange {
 }
 
 /// A change of an operator with its rules and its password.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OperatorChange {
     /// The operator, by its id afterwards.
@@ -96,7 +97,7 @@ pub struct OperatorChange {
 }
 
 /// What happens to a password in Vault.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum CredentialsChange {
     /// Nothing.
@@ -110,8 +111,9 @@ pub enum CredentialsChange {
 }
 
 /// Members of a list that come, change or go.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "{T}ListChange")]
 pub struct ListChange<T> {
     /// Members that come.
     pub added: Vec<T>,
@@ -122,8 +124,9 @@ pub struct ListChange<T> {
 }
 
 /// A member before and after.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "Updated{T}")]
 pub struct Updated<T> {
     /// As the stores have it.
     pub before: T,

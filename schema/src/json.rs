@@ -1,4 +1,4 @@
-//! JSON Schemas of the five kinds, generated from the types: what an editor completes and checks.
+//! JSON Schemas generated from the types: of the five kinds, which an editor completes and checks, and of reports.
 
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
@@ -8,6 +8,7 @@ use crate::contract::{TpsContractMetadata, TpsContractSpec};
 use crate::mno::{MnoMetadata, MnoSpec};
 use crate::operator::{OperatorMetadata, OperatorSpec};
 use crate::policy::PolicySpec;
+use crate::report::PlanReport;
 use crate::routes::{RoutesMetadata, RoutesSpec};
 
 /// A document as it stands in a file.
@@ -64,10 +65,23 @@ pub fn kinds() -> Vec<(&'static str, Schema)> {
     ]
 }
 
-/// Draft 2020-12. Optional fields are left out, never null, so `null` is not offered as a value.
-fn schema<T: JsonSchema>(title: &str) -> Schema {
+/// The schema of each report a command writes as JSON, by name.
+pub fn reports() -> Vec<(&'static str, Schema)> {
+    vec![("plan", of_settings::<PlanReport>("bindery plan --format json", settings().for_serialize()))]
+}
+
+fn settings() -> SchemaSettings {
     let mut settings = SchemaSettings::draft2020_12();
     settings.meta_schema = Some("https://json-schema.org/draft/2020-12/schema".into());
+    settings
+}
+
+/// Draft 2020-12. Optional fields are left out, never null, so `null` is not offered as a value.
+fn schema<T: JsonSchema>(title: &str) -> Schema {
+    of_settings::<T>(title, settings())
+}
+
+fn of_settings<T: JsonSchema>(title: &str, settings: SchemaSettings) -> Schema {
     let mut schema = settings.into_generator().into_root_schema_for::<T>();
     schema.insert("title".to_owned(), title.into());
     forbid_null(schema.as_object_mut());

@@ -1,12 +1,13 @@
 //! Everything that has to change, decided in full: whoever carries it out makes no choice of their own.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::change::{Action, MnoChange, OperatorChange};
 use crate::hash::Digest;
 
 /// The difference between a catalog and the stores.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Plan {
     /// Identifies the guarded changes: a `Bindery-Allow` trailer names it. Neither commit, time nor password enters it.
@@ -20,7 +21,7 @@ pub struct Plan {
 }
 
 /// A guardrail a plan runs into.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Hold {
     /// The guardrail as the policy names it, such as `guardrails.maxDeletes.count`.
@@ -30,7 +31,7 @@ pub struct Hold {
 }
 
 /// How many objects a plan touches, by action.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct Counts {
@@ -46,6 +47,17 @@ impl Plan {
     /// Whether nothing has to change.
     pub fn is_empty(&self) -> bool {
         self.mnos.is_empty() && self.operators.is_empty()
+    }
+
+    /// Whether any change is guarded, so that the hash identifies something.
+    pub fn is_guarded(&self) -> bool {
+        self.mnos.iter().any(|change| change.action == Action::Delete)
+            || self.operators.iter().any(|change| change.action == Action::Delete || change.moves_endpoint())
+    }
+
+    /// The commit trailer that releases the plan, where something holds it.
+    pub fn trailer(&self) -> Option<String> {
+        (!self.holds.is_empty()).then(|| format!("Bindery-Allow: {}", self.hash))
     }
 
     /// Operators by action, and rules in all.

@@ -3,12 +3,13 @@
 use std::io::Write;
 use std::path::Path;
 
-use bindery_compiler::diagnostic::render::{concise, full, github, json};
+use bindery_compiler::diagnostic::render::{concise, full, github, json, junit, sarif};
 use bindery_compiler::diagnostic::{Finding, Severity};
 use bindery_compiler::source::SourceMap;
 use bindery_compiler::{Compiled, Compiler};
 use bindery_schema::value::Day;
 use clap::{Args, ValueEnum};
+use jiff::Timestamp;
 
 use super::{Outcome, fix, progress, watch};
 
@@ -48,8 +49,9 @@ pub(super) struct Arguments {
     watch: bool,
 }
 
+/// What fails a check beside errors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Deny {
+pub(super) enum Deny {
     Warnings,
 }
 
@@ -65,6 +67,10 @@ pub(super) enum Format {
     Json,
     /// Annotations of a GitHub workflow
     Github,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
+    /// A JUnit report, one test a file
+    Junit,
 }
 
 pub(super) fn run(repo: &Path, arguments: &Arguments, out: &mut impl Write) -> anyhow::Result<Outcome> {
@@ -92,7 +98,7 @@ fn once(repo: &Path, arguments: &Arguments, out: &mut impl Write) -> anyhow::Res
         super::compile(&mut Compiler::default(), repo, arguments.rev.as_deref(), &options)?
     };
     if !(arguments.fix && arguments.format == Format::Json) {
-        write(&compiled.findings, &compiled.sources, arguments.format, out)?;
+        write(&compiled.findings, &compiled.sources, arguments.format, options.now, out)?;
     }
     if arguments.format == Format::Full {
         writeln!(out, "{}", summary(&compiled))?;
@@ -106,12 +112,15 @@ pub(super) fn write(
     findings: &[Finding],
     sources: &SourceMap,
     format: Format,
+    now: Timestamp,
     out: &mut impl Write,
 ) -> anyhow::Result<()> {
     match format {
         Format::Full => full::write(findings, sources, out)?,
         Format::Concise => concise::write(findings, sources, out)?,
         Format::Github => github::write(findings, sources, out)?,
+        Format::Sarif => sarif::write(findings, sources, out)?,
+        Format::Junit => junit::write(findings, sources, now, out)?,
         Format::Json => {
             writeln!(out, "{:#}", to_json(findings, sources))?;
         }
@@ -119,18 +128,21 @@ pub(super) fn write(
     Ok(())
 }
 
-fn to_json(findings: &[Finding], sources: &SourceMap) -> serde_json::Value {
+/// Findings as JSON, and how many there are.
+pub(super) fn to_json(findings: &[Finding], sources: &SourceMap) -> serde_json::Value {
     serde_json::json!({
         "findings": json::findings(findings, sources),
         "errors": count(findings, Severity::Error), "warnings": count(findings, Severity::Warning),
     })
 }
 
-fn count(findings: &[Finding], severity: Severity) -> usize {
+/// How many findings have a severity.
+pub(super) fn count(findings: &[Finding], severity: Severity) -> usize {
     findings.iter().filter(|finding| finding.severity() == severity).count()
 }
 
-fn summary(compiled: &Compiled) -> String {
+/// One line: what was checked and what was found.
+pub(super) fn summary(compiled: &Compiled) -> String {
     let checked = match compiled.catalog() {
         Some(catalog) => {
             let (carriers, operators, rules) = (catalog.mnos.len(), catalog.operators.len(), catalog.rule_count());
@@ -152,6 +164,7 @@ fn summary(compiled: &Compiled) -> String {
     format!("checked {checked}: {errors}, {warnings}{offer}")
 }
 
-fn counted(number: usize, noun: &str) -> String {
+/// A number with its noun.
+pub(super) fn counted(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }

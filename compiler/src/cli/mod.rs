@@ -4,6 +4,7 @@
 //! an error too: clap's own 2 would look like changes to a pipeline.
 
 mod check;
+mod ci;
 mod completions;
 mod explain;
 mod fix;
@@ -49,6 +50,8 @@ enum Command {
     Check(check::Arguments),
     /// Show what a change of the configuration would do
     Plan(plan::Arguments),
+    /// Check, plan against the merge base and look for stale runbooks, in one go
+    Ci(ci::Arguments),
     /// Write the runbook of every carrier
     Render(render::Arguments),
     /// Show where a number goes, and why
@@ -59,7 +62,7 @@ enum Command {
     Explain(explain::Arguments),
     /// Encrypt an operator's password so that git may hold it
     Seal(seal::Arguments),
-    /// Write, check or print the JSON Schemas of the kinds
+    /// Write, check or print the JSON Schemas of kinds and reports
     Schema(schema::Arguments),
     /// Print a completion script for a shell
     Completions(completions::Arguments),
@@ -89,6 +92,7 @@ pub(crate) fn main() -> ExitCode {
     let done = match &cli.command {
         Command::Check(arguments) => check::run(&cli.repo, arguments, out),
         Command::Plan(arguments) => plan::run(&cli.repo, arguments, out),
+        Command::Ci(arguments) => ci::run(&cli.repo, arguments, out),
         Command::Render(arguments) => render::run(&cli.repo, arguments, out),
         Command::Trace(arguments) => trace::run(&cli.repo, arguments, out),
         Command::Timeline(arguments) => timeline::run(&cli.repo, arguments, out),

@@ -6,9 +6,9 @@ use std::path::Path;
 use anyhow::bail;
 use bindery_compiler::Compiler;
 use bindery_compiler::diagnostic::render::concise;
-use bindery_compiler::plan::{plan, text};
+use bindery_compiler::plan::markdown::{Comment, DEFAULT_BUDGET, SMALLEST};
+use bindery_compiler::plan::{report, text};
 use bindery_schema::catalog::Catalog;
-use bindery_schema::live::Live;
 use bindery_schema::value::Day;
 use clap::{Args, ValueEnum};
 
@@ -19,6 +19,7 @@ use super::Outcome;
   bindery plan                           the working tree against the last commit
   bindery plan --base origin/main        against what is live on main
   bindery plan --base v1 --head v2 --format json
+  bindery plan --base origin/main --format markdown > comment.md
 
 Exit code: 0 no changes, 2 changes, 1 error.")]
 pub(super) struct Arguments {
@@ -37,6 +38,9 @@ pub(super) struct Arguments {
     /// How the plan is written
     #[arg(long, value_enum, default_value_t)]
     format: Format,
+    /// Longest comment --format markdown writes
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_BUDGET, value_parser = budget)]
+    max_bytes: usize,
 }
 
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]
@@ -46,34 +50,58 @@ enum Format {
     Human,
     /// For programs
     Json,
+    /// A comment on a pull request
+    Markdown,
+}
+
+/// Reads the budget of a comment.
+pub(super) fn budget(text: &str) -> Result<usize, String> {
+    let bytes = text.parse().map_err(|_| format!("`{text}` is no number of bytes"))?;
+    if bytes < SMALLEST { Err(format!("a comment needs at least {SMALLEST} bytes")) } else { Ok(bytes) }
 }
 
 pub(super) fn run(repo: &Path, arguments: &Arguments, out: &mut impl Write) -> anyhow::Result<Outcome> {
     let options = super::options(arguments.at, arguments.env.as_deref());
     let mut compiler = Compiler::default();
+    let base = if has_no_commit(repo, &arguments.base)? {
+        None
+    } else {
+        Some(super::compile(&mut compiler, repo, Some(&arguments.base), &options)?)
+    };
+    // The base's policy guards: a change cannot lift the guardrail it runs into.
+    if let Some(base) = &base {
+        compiler.guarded_by(base.policy().clone());
+    }
     let head = super::compile(&mut compiler, repo, arguments.head.as_deref(), &options)?;
     concise::write(&head.findings, &head.sources, &mut anstream::stderr().lock())?;
     let Some(wanted) = head.catalog() else { return Ok(Outcome::Findings) };
-    let base = if has_no_commit(repo, &arguments.base)? {
-        Catalog::default()
-    } else {
-        let base = super::compile(&mut compiler, repo, Some(&arguments.base), &options)?;
-        let Some(catalog) = base.catalog() else {
-            bail!("`{base}` does not compile (bindery check --rev {base}); name another base", base = arguments.base);
-        };
-        catalog.clone()
+    let nothing = Catalog::default();
+    let base = match &base {
+        None => &nothing,
+        Some(base) => match base.catalog() {
+            Some(catalog) => catalog,
+            None => {
+                bail!(
+                    "`{base}` does not compile (bindery check --rev {base}); name another base",
+                    base = arguments.base
+                )
+            }
+        },
     };
-    // The base's policy guards: a change cannot lift the guardrail it runs into.
-    let plan = plan(wanted, &Live::of(&base), &base.policy, options.now)?;
+    let report = report(base, wanted, options.now)?;
     match arguments.format {
         Format::Human => {
             let mut lines = String::new();
-            text::human(&plan, &mut lines)?;
+            text::human_report(&report, &mut lines)?;
             out.write_all(lines.as_bytes())?;
         }
-        Format::Json => writeln!(out, "{:#}", text::json(&plan))?,
+        Format::Json => writeln!(out, "{:#}", text::json(&report))?,
+        Format::Markdown => {
+            let comment = Comment { findings: Vec::new(), report: Ok(&report) };
+            out.write_all(comment.render(arguments.max_bytes).as_bytes())?;
+        }
     }
-    Ok(if plan.is_empty() { Outcome::Clean } else { Outcome::Changes })
+    Ok(if report.plan.is_empty() { Outcome::Clean } else { Outcome::Changes })
 }
 
 /// In a repository without a commit everything is new.

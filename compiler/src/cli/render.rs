@@ -7,9 +7,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
+use bindery_compiler::diagnostic::Finding;
 use bindery_compiler::diagnostic::render::concise;
 use bindery_compiler::source::SourceMap;
 use bindery_compiler::{Compiler, render};
+use bindery_schema::catalog::Catalog;
 use bindery_schema::value::MnoId;
 use clap::Args;
 
@@ -17,7 +19,7 @@ use super::check::{self, Format};
 use super::{Outcome, note, read_if_there, write_whole};
 
 /// Where the runbooks are, from the root of the repository.
-const FOLDER: &str = "runbooks/mno";
+pub(super) const FOLDER: &str = "runbooks/mno";
 /// The repository's own template.
 const TEMPLATE: &str = "templates/runbook.md.j2";
 
@@ -46,45 +48,59 @@ pub(super) fn run(repo: &Path, arguments: &Arguments, out: &mut impl Write) -> a
         concise::write(&compiled.findings, &compiled.sources, &mut anstream::stderr().lock())?;
         return Ok(Outcome::Findings);
     };
+    let outdated = outdated(repo, catalog)?;
+    for id in left_over(&repo.join(FOLDER), &catalog.mnos.keys().map(MnoId::as_str).collect())? {
+        note(&format!("note: {FOLDER}/{id}.md belongs to no carrier; delete it when its notes are no longer needed"));
+    }
+    if !arguments.check {
+        for Outdated { path, text, .. } in &outdated {
+            write_whole(&repo.join(path), text)?;
+        }
+        writeln!(out, "{} of {} runbooks written", outdated.len(), catalog.mnos.len())?;
+        return Ok(Outcome::Clean);
+    }
+    let (findings, sources) = findings(&outdated, SourceMap::default());
+    check::write(&findings, &sources, arguments.format, options.now, out)?;
+    Ok(if findings.is_empty() { Outcome::Clean } else { Outcome::Findings })
+}
+
+/// A runbook that is missing or stale.
+#[derive(Debug)]
+pub(super) struct Outdated {
+    path: String,
+    existing: Option<String>,
+    text: String,
+}
+
+/// The runbooks that are not what the catalog and the template make of them, by path.
+pub(super) fn outdated(repo: &Path, catalog: &Catalog) -> anyhow::Result<Vec<Outdated>> {
     let own = read_if_there(&repo.join(TEMPLATE))?;
     let renderer = render::Renderer::new(own.as_deref().unwrap_or(render::TEMPLATE))?;
-
-    let mut stale = Vec::new();
-    let mut written = 0;
+    let mut outdated = Vec::new();
     for id in catalog.mnos.keys() {
         let path = format!("{FOLDER}/{id}.md");
         let existing = read_if_there(&repo.join(&path))?;
         let text =
             renderer.runbook(catalog, id, existing.as_deref()).map_err(|error| anyhow!(error).context(path.clone()))?;
-        if existing.as_ref() == Some(&text) {
-            continue;
+        if existing.as_ref() != Some(&text) {
+            outdated.push(Outdated { path, existing, text });
         }
-        if arguments.check {
-            stale.push((path, existing, text));
-        } else {
-            write_whole(&repo.join(&path), &text)?;
-            written += 1;
-        }
-    }
-    for id in left_over(&repo.join(FOLDER), &catalog.mnos.keys().map(MnoId::as_str).collect())? {
-        note(&format!("note: {FOLDER}/{id}.md belongs to no carrier; delete it when its notes are no longer needed"));
-    }
-    if !arguments.check {
-        writeln!(out, "{written} of {} runbooks written", catalog.mnos.len())?;
-        return Ok(Outcome::Clean);
     }
     // A source map finds files by path; ids sort otherwise, as `-` comes before `.`.
-    stale.sort();
-    let sources = stale
+    outdated.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(outdated)
+}
+
+/// A finding for each outdated runbook, and the sources with the runbooks behind them.
+pub(super) fn findings(outdated: &[Outdated], sources: SourceMap) -> (Vec<Finding>, SourceMap) {
+    let texts = outdated
         .iter()
-        .map(|(path, existing, _)| (Arc::from(&**path), Arc::from(existing.as_deref().unwrap_or_default())));
-    let sources = SourceMap::new(sources.collect());
-    let findings: Vec<_> = stale
-        .iter()
-        .filter_map(|(path, existing, text)| Some(render::stale(sources.find(path)?, path, existing.as_deref(), text)))
-        .collect();
-    check::write(&findings, &sources, arguments.format, out)?;
-    Ok(if findings.is_empty() { Outcome::Clean } else { Outcome::Findings })
+        .map(|runbook| (Arc::from(&*runbook.path), Arc::from(runbook.existing.as_deref().unwrap_or_default())));
+    let sources = sources.followed_by(texts);
+    let findings = outdated.iter().filter_map(|Outdated { path, existing, text }| {
+        Some(render::stale(sources.find(path)?, path, existing.as_deref(), text))
+    });
+    (findings.collect(), sources)
 }
 
 /// Names of runbooks without a carrier.

@@ -14,12 +14,13 @@ const FOLDER: &str = "schema/json";
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  bindery schema Operator                print one
+  bindery schema Operator                print that of a kind
+  bindery schema plan                    print that of `plan --format json`
   bindery schema --write                 write all below schema/json/
   bindery schema --check                 fail when one of them is stale")]
 pub(super) struct Arguments {
-    /// Kind whose schema is printed
-    #[arg(value_name = "KIND", required_unless_present_any = ["write", "check"])]
+    /// Kind or report whose schema is printed
+    #[arg(value_name = "NAME", required_unless_present_any = ["write", "check"])]
     kind: Option<String>,
     /// Write every schema
     #[arg(long, conflicts_with_all = ["kind", "check"])]
@@ -31,13 +32,13 @@ pub(super) struct Arguments {
 
 pub(super) fn run(repo: &Path, arguments: &Arguments, out: &mut impl Write) -> anyhow::Result<Outcome> {
     let mut schemas = Vec::new();
-    for (kind, schema) in json::kinds() {
+    for (kind, schema) in json::kinds().into_iter().chain(json::reports()) {
         schemas.push((kind, format!("{}\n", serde_json::to_string_pretty(&schema)?)));
     }
     if let Some(wanted) = &arguments.kind {
         let Some((_, text)) = schemas.iter().find(|(kind, _)| kind.eq_ignore_ascii_case(wanted)) else {
             let kinds: Vec<_> = schemas.iter().map(|(kind, _)| *kind).collect();
-            bail!("`{wanted}` is no kind; the kinds are {}", kinds.join(", "));
+            bail!("`{wanted}` has no schema; these have one: {}", kinds.join(", "));
         };
         out.write_all(text.as_bytes())?;
         return Ok(Outcome::Clean);

@@ -4,7 +4,11 @@
 //! empty plan. Parts whose hashes are equal are not looked into, so the content of an object is needed only where
 //! [`to_observe`] names it.
 
+mod blast;
 mod diff;
+mod impact;
+pub mod markdown;
+pub mod policy;
 mod safety;
 pub mod text;
 
@@ -21,8 +25,11 @@ use bindery_schema::hash;
 use bindery_schema::live::{Live, LiveMno, LiveOperator, MnoDetail, OperatorDetail};
 use bindery_schema::plan::Plan;
 use bindery_schema::policy::PolicySpec;
-use bindery_schema::value::{MnoId, OperatorId};
+use bindery_schema::report::PlanReport;
+use bindery_schema::value::{Day, MnoId, OperatorId};
 use jiff::Timestamp;
+
+pub use impact::impact;
 
 /// The objects whose content a plan needs, by the id the stores know them by.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -63,6 +70,20 @@ pub fn plan(catalog: &Catalog, live: &Live, policy: &PolicySpec, now: Timestamp)
         holds: safety::holds(&mnos, &operators, live.operator_count(), policy),
         mnos,
         operators,
+    })
+}
+
+/// Compares two catalogs, of which the first counts as live and its policy guards, and tells what the plan means.
+pub fn report(before: &Catalog, after: &Catalog, now: Timestamp) -> Result<PlanReport, MissingDetail> {
+    let plan = plan(after, &Live::of(before), &before.policy, now)?;
+    // Where there was nothing, nothing was guarded.
+    let fresh = before.mnos.is_empty() && before.operators.is_empty();
+    Ok(PlanReport {
+        counts: plan.counts(),
+        trailer: plan.trailer(),
+        impact: impact(before, after, &plan, Day::of(now)),
+        loosened: if fresh { Vec::new() } else { policy::loosened(&before.policy, &after.policy) },
+        plan,
     })
 }
 

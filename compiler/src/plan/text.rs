@@ -4,40 +4,85 @@ use std::fmt;
 
 use bindery_schema::change::{Action, CredentialsChange, FieldChange, ListChange, MnoChange, OperatorChange, Updated};
 use bindery_schema::contract::{Contract, Period, Reservation};
+use bindery_schema::impact::Loosening;
 use bindery_schema::plan::Plan;
+use bindery_schema::report::PlanReport;
 use bindery_schema::routes::{DEFAULT_WEIGHT, Rule};
 use serde_json::Value;
+
+use super::blast::{self, Table};
+
+/// Most rows of a table that people are shown.
+const ROWS: usize = 20;
 
 /// Writes a plan as text: one line an object, what differs indented below it, a summary, and what holds it.
 pub fn human(plan: &Plan, out: &mut impl fmt::Write) -> fmt::Result {
     if plan.is_empty() {
         return writeln!(out, "No changes.");
     }
-    for change in &plan.mnos {
-        mno(change, out)?;
-    }
-    for change in &plan.operators {
-        operator(change, out)?;
-    }
+    objects(plan, out)?;
     summary(plan, out)?;
-    if plan.holds.is_empty() {
-        return Ok(());
+    holds(plan, out)
+}
+
+/// Writes a plan with its blast radius; a policy that becomes less strict is shown without any change, too.
+pub fn human_report(report: &PlanReport, out: &mut impl fmt::Write) -> fmt::Result {
+    if report.plan.is_empty() {
+        writeln!(out, "No changes.")?;
+    } else {
+        objects(&report.plan, out)?;
+        for Table { title, head, rows } in blast::tables(&report.impact) {
+            writeln!(out, "\n{title}, worst first:")?;
+            let shown = &rows[..rows.len().min(ROWS)];
+            let width = |column: usize| shown.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
+            let widths: Vec<usize> = (0..head.len()).map(|column| width(column).max(head[column].len())).collect();
+            aligned(head.iter().copied(), &widths, out)?;
+            shown.iter().try_for_each(|row| aligned(row.iter().map(String::as_str), &widths, out))?;
+            if rows.len() > shown.len() {
+                writeln!(out, "  and {} more (--format json)", rows.len() - shown.len())?;
+            }
+        }
+        let sentences = blast::sentences(&report.impact);
+        if !sentences.is_empty() {
+            writeln!(out, "\nBlast radius:")?;
+            sentences.iter().try_for_each(|sentence| writeln!(out, "  {sentence}"))?;
+        }
+        summary(&report.plan, out)?;
     }
+    if !report.loosened.is_empty() {
+        writeln!(out, "\nThe policy becomes less strict:")?;
+        for Loosening { path, message, effective } in &report.loosened {
+            let when = if *effective { "applies to this change" } else { "applies from the next change on" };
+            writeln!(out, "  {path}: {} ({when})", message.replace(char::is_control, " "))?;
+        }
+    }
+    holds(&report.plan, out)
+}
+
+fn aligned<'a>(cells: impl Iterator<Item = &'a str>, widths: &[usize], out: &mut impl fmt::Write) -> fmt::Result {
+    let line: Vec<String> = cells.zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+    writeln!(out, "  {}", line.join("  ").trim_end())
+}
+
+/// Every change, carriers first.
+pub(super) fn objects(plan: &Plan, out: &mut impl fmt::Write) -> fmt::Result {
+    plan.mnos.iter().try_for_each(|change| mno(change, out))?;
+    plan.operators.iter().try_for_each(|change| operator(change, out))
+}
+
+fn holds(plan: &Plan, out: &mut impl fmt::Write) -> fmt::Result {
+    let Some(trailer) = plan.trailer() else { return Ok(()) };
     writeln!(out, "\nThe plan is held:")?;
     for hold in &plan.holds {
         writeln!(out, "  {}: {}", hold.guardrail, hold.message)?;
     }
-    writeln!(out, "A commit with this trailer releases it:\n\n  Bindery-Allow: {}", plan.hash)
+    writeln!(out, "A commit with this trailer releases it:\n\n  {trailer}")
 }
 
-/// A plan as JSON: the plan itself and how many objects it touches, as `counts`.
-pub fn json(plan: &Plan) -> Value {
+/// A plan's report as JSON; `schema/json/plan.json` describes it.
+pub fn json(report: &PlanReport) -> Value {
     // Serialising a plain value into memory fails for no value of these types.
-    let mut value = serde_json::to_value(plan).unwrap_or_default();
-    if let Value::Object(members) = &mut value {
-        members.insert("counts".to_owned(), serde_json::to_value(plan.counts()).unwrap_or_default());
-    }
-    value
+    serde_json::to_value(report).unwrap_or_default()
 }
 
 fn symbol(action: &Action) -> char {
@@ -146,14 +191,18 @@ fn reservation(reservation: &Reservation) -> (String, String) {
     (key, format!("{} TPS{period}", reservation.reserved_tps))
 }
 
-/// One line: operators and carriers by action, rules, and the beginning of the hash.
+/// One line: operators and carriers by action, rules, and the beginning of the hash where it identifies something.
 fn summary(plan: &Plan, out: &mut impl fmt::Write) -> fmt::Result {
+    let hash = if plan.is_guarded() { format!("; hash {}", plan.hash.short()) } else { String::new() };
+    writeln!(out, "\nPlan: {}{hash}", counts(plan))
+}
+
+/// Operators and carriers by action, and rules.
+pub(super) fn counts(plan: &Plan) -> String {
     let actions = || plan.operators.iter().map(|c| &c.action).chain(plan.mnos.iter().map(|c| &c.action));
     let words = ["create", "update", "rename", "restore", "delete"];
     let numbers = words.map(|word| (actions().filter(|action| action.as_str() == word).count(), word));
     let parts = numbers.iter().filter(|(number, _)| *number > 0).map(|(number, word)| format!("{number} to {word}"));
     let parts: Vec<String> = parts.collect();
-    let routes = plan.counts().routes;
-    let rules = if routes == 1 { "rule" } else { "rules" };
-    writeln!(out, "\nPlan: {}; {routes} {rules}; hash {}", parts.join(", "), plan.hash.short())
+    format!("{}; {}", parts.join(", "), blast::counted(plan.counts().routes, "rule"))
 }

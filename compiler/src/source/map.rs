@@ -62,6 +62,19 @@ impl SourceMap {
         u32::try_from(index).ok().map(FileId)
     }
 
+    /// The number of every file, in path order.
+    pub fn files(&self) -> impl Iterator<Item = FileId> + use<> {
+        (0..u32::try_from(self.files.len()).unwrap_or(u32::MAX)).map(FileId)
+    }
+
+    /// The same map with files whose paths sort behind all that are in it.
+    #[must_use]
+    pub fn followed_by(mut self, files: impl IntoIterator<Item = (Arc<str>, Arc<str>)>) -> Self {
+        self.files.extend(files);
+        debug_assert!(self.files.is_sorted_by(|a, b| a.0 < b.0), "a file is found by its path");
+        self
+    }
+
     /// How many files there are.
     pub fn len(&self) -> usize {
         self.files.len()

@@ -4,4 +4,6 @@ pub mod concise;
 pub mod full;
 pub mod github;
 pub mod json;
+pub mod junit;
 mod mask;
+pub mod sarif;

@@ -1,0 +1,166 @@
+//! `bindery ci`: what a pipeline runs on a pull request, in one go.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use bindery_compiler::diagnostic::render::concise;
+use bindery_compiler::diagnostic::{Finding, Severity};
+use bindery_compiler::plan::markdown::{Comment, DEFAULT_BUDGET};
+use bindery_compiler::plan::{report, text};
+use bindery_compiler::source::{self, SourceMap};
+use bindery_compiler::{Compiled, Compiler, Options};
+use bindery_schema::report::PlanReport;
+use bindery_schema::value::Day;
+use clap::Args;
+use git2::{Oid, Repository};
+
+use super::check::{self, Deny, Format};
+use super::{Outcome, note, plan, render, write_whole};
+
+/// Variables in which GitHub and GitLab name the branch a pull request goes to.
+const VARIABLES: [&str; 2] = ["GITHUB_BASE_REF", "CI_MERGE_REQUEST_TARGET_BRANCH_NAME"];
+/// Where a branch to go to is looked for when nothing names one.
+const BRANCHES: [&str; 5] = ["origin/HEAD", "origin/main", "origin/master", "main", "master"];
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  bindery ci                             against the branch the pull request goes to
+  bindery ci --base origin/main --format github --comment plan.md
+  bindery ci --format sarif > bindery.sarif
+
+The branch is --base, $GITHUB_BASE_REF, $CI_MERGE_REQUEST_TARGET_BRANCH_NAME, or origin's default branch.
+Guardrails, routing and throughput rules come from the merge base: a change cannot lift what it runs into.
+
+Exit code: 0 no errors, whatever the plan changes; 1 errors.")]
+pub(super) struct Arguments {
+    /// Branch or revision the change goes to
+    #[arg(long, value_name = "REV")]
+    base: Option<String>,
+    /// Environment whose overlays are laid over the base
+    #[arg(long, value_name = "NAME")]
+    env: Option<String>,
+    /// Day that counts as today
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    at: Option<Day>,
+    /// Findings that fail the run beside errors
+    #[arg(long, value_name = "WHAT")]
+    deny: Option<Deny>,
+    /// How findings are written
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// Also write a comment for the pull request, in Markdown
+    #[arg(long, value_name = "FILE")]
+    comment: Option<PathBuf>,
+    /// Longest comment
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_BUDGET, value_parser = plan::budget)]
+    max_bytes: usize,
+}
+
+pub(super) fn run(repo: &Path, arguments: &Arguments, out: &mut impl Write) -> anyhow::Result<Outcome> {
+    let options = super::options(arguments.at, arguments.env.as_deref());
+    let repository = super::open(repo)?;
+    let base = merge_base(&repository, arguments.base.as_deref())?;
+    let mut compiler = Compiler::default();
+    let before = compiler.compile_revision(&repository, base, &options)?;
+    compiler.guarded_by(before.policy().clone());
+    let mut head = super::compile(&mut compiler, repo, None, &options)?;
+
+    let report = planned(&before, &head, &options)?;
+    let summary = check::summary(&head);
+    if let Some(catalog) = head.catalog() {
+        let outdated = render::outdated(repo, catalog)?;
+        let (stale, sources) = render::findings(&outdated, std::mem::take(&mut head.sources));
+        head.sources = sources;
+        head.findings.extend(stale);
+    }
+    let (findings, sources) = (&head.findings, &head.sources);
+    write(arguments.format, &summary, findings, sources, report.as_ref().map_err(|reason| *reason), &options, out)?;
+    if let Some(path) = &arguments.comment {
+        let comment =
+            Comment { findings: lines(findings, sources)?, report: report.as_ref().map_err(|reason| *reason) };
+        write_whole(path, &comment.render(arguments.max_bytes))?;
+    }
+    let denied = arguments.deny == Some(Deny::Warnings) && check::count(findings, Severity::Warning) > 0;
+    Ok(if check::count(findings, Severity::Error) > 0 || denied { Outcome::Findings } else { Outcome::Clean })
+}
+
+/// The plan, or why there is none. A base that does not compile fails nobody: the change may be what repairs it.
+fn planned(before: &Compiled, head: &Compiled, options: &Options) -> anyhow::Result<Result<PlanReport, &'static str>> {
+    let Some(wanted) = head.catalog() else { return Ok(Err("the configuration has errors")) };
+    let Some(live) = before.catalog() else { return Ok(Err("the merge base does not compile")) };
+    Ok(Ok(report(live, wanted, options.now)?))
+}
+
+/// Writes everything to one stream where its format allows that, otherwise the plan beside it.
+fn write(
+    format: Format,
+    summary: &str,
+    findings: &[Finding],
+    sources: &SourceMap,
+    report: Result<&PlanReport, &str>,
+    options: &Options,
+    out: &mut impl Write,
+) -> anyhow::Result<()> {
+    if format == Format::Json {
+        let mut value = check::to_json(findings, sources);
+        value["plan"] = report.map(text::json).unwrap_or_default();
+        writeln!(out, "{value:#}")?;
+        return Ok(());
+    }
+    check::write(findings, sources, format, options.now, out)?;
+    let stale =
+        findings.iter().filter(|finding| sources.path(finding.primary.file).starts_with(render::FOLDER)).count();
+    let mut lines = format!("{summary}\n");
+    match report {
+        Ok(report) => {
+            let runbooks = check::counted(stale, "runbook");
+            lines.push_str(&format!("{runbooks} out of date\n\n"));
+            text::human_report(report, &mut lines)?;
+        }
+        Err(reason) => lines.push_str(&format!("no plan: {reason}\n")),
+    }
+    if matches!(format, Format::Sarif | Format::Junit) {
+        note(lines.trim_end());
+    } else {
+        out.write_all(lines.as_bytes())?;
+    }
+    Ok(())
+}
+
+/// Findings one a line, errors first.
+fn lines(findings: &[Finding], sources: &SourceMap) -> anyhow::Result<Vec<String>> {
+    let mut sorted = findings.to_vec();
+    sorted.sort_by_key(Finding::severity);
+    let mut text = Vec::new();
+    concise::write(&sorted, sources, &mut text)?;
+    Ok(String::from_utf8(text)?.lines().map(str::to_owned).collect())
+}
+
+/// Where the change left the branch it goes to.
+fn merge_base(repository: &Repository, base: Option<&str>) -> anyhow::Result<Oid> {
+    let head = source::resolve_revision(repository, "HEAD")?;
+    let (name, tip) = target(repository, base)?;
+    repository.merge_base(head, tip).with_context(|| {
+        format!("HEAD and `{name}` have no common commit; fetch the whole history (fetch-depth: 0, GIT_DEPTH: 0)")
+    })
+}
+
+/// The branch the change goes to.
+fn target(repository: &Repository, base: Option<&str>) -> anyhow::Result<(String, Oid)> {
+    if let Some(name) = base {
+        return Ok((name.to_owned(), source::resolve_revision(repository, name)?));
+    }
+    let named = VARIABLES.iter().filter_map(|name| std::env::var(name).ok()).find(|branch| !branch.is_empty());
+    if let Some(branch) = named {
+        let name = format!("origin/{branch}");
+        let tip = source::resolve_revision(repository, &name)
+            .with_context(|| format!("fetch the branch the change goes to, or name another with --base: `{branch}`"))?;
+        return Ok((name, tip));
+    }
+    let found = BRANCHES.iter().find_map(|name| Some((*name, source::resolve_revision(repository, name).ok()?)));
+    match found {
+        Some((name, tip)) => Ok((name.to_owned(), tip)),
+        None => bail!("there is no branch {}; name one with --base", BRANCHES.join(", ")),
+    }
+}

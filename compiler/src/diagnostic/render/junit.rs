@@ -1,0 +1,93 @@
+//! Findings as a JUnit report: one test a file, which fails where the file has an error.
+//!
+//! The form has no standard. This is the one of Ant's `junitreport`, the strictest in use, which GitLab and Jenkins read
+//! too: one failure a test, all elements and attributes in place.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use jiff::Timestamp;
+
+use crate::diagnostic::{Finding, Severity};
+use crate::source::{FileId, SourceMap};
+
+/// Writes one suite. What does not fail a check, such as a warning, stands in the suite's output.
+pub fn write(findings: &[Finding], sources: &SourceMap, now: Timestamp, out: &mut impl Write) -> io::Result<()> {
+    let mut errors: BTreeMap<FileId, Vec<&Finding>> = BTreeMap::new();
+    for finding in findings.iter().filter(|finding| finding.severity() == Severity::Error) {
+        errors.entry(finding.primary.file).or_default().push(finding);
+    }
+    writeln!(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>")?;
+    writeln!(
+        out,
+        "  <testsuite id=\"0\" package=\"bindery\" name=\"check\" timestamp=\"{}\" hostname=\"localhost\" tests=\"{}\" \
+         failures=\"{}\" errors=\"0\" time=\"0\">\n    <properties/>",
+        now.strftime("%Y-%m-%dT%H:%M:%S"),
+        sources.len(),
+        errors.len()
+    )?;
+    for file in sources.files() {
+        let path = sources.path(file);
+        write!(out, "    <testcase classname=\"check\" name=\"{}\" time=\"0\"", escaped(path))?;
+        let Some(found) = errors.get(&file) else {
+            writeln!(out, "/>")?;
+            continue;
+        };
+        let message = match found[..] {
+            [only] => only.message.clone(),
+            _ => format!("{} errors, the first: {}", found.len(), found[0].message),
+        };
+        let (code, message) = (found[0].code, escaped(&message));
+        write!(out, ">\n      <failure type=\"{code}\" message=\"{message}\">")?;
+        let lines: Vec<String> = found.iter().map(|finding| escaped(&lines(finding, sources))).collect();
+        writeln!(out, "{}</failure>\n    </testcase>", lines.join("\n"))?;
+    }
+    let others = findings.iter().filter(|finding| finding.severity() != Severity::Error);
+    let others: Vec<String> = others.map(|finding| escaped(&lines(finding, sources))).collect();
+    writeln!(out, "    <system-out>{}</system-out>\n    <system-err/>", others.join("\n"))?;
+    writeln!(out, "  </testsuite>\n</testsuites>")
+}
+
+/// A finding with its other places and its help.
+fn lines(finding: &Finding, sources: &SourceMap) -> String {
+    let at = |location: crate::diagnostic::Location| {
+        let start = location.span.start;
+        format!("{}:{}:{}", sources.path(location.file), start.line, start.column)
+    };
+    let (place, severity) = (at(finding.primary), finding.severity().as_str());
+    let mut text = format!("{place}: {severity} {} {}", finding.code, finding.message);
+    for related in &finding.related {
+        text.push_str(&format!("\n  {}: {}", at(related.location), related.message));
+    }
+    if let Some(help) = &finding.help {
+        text.push_str(&format!("\n  help: {help}"));
+    }
+    text
+}
+
+/// Escapes markup; what XML 1.0 cannot hold at all becomes a replacement character.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\n' | '\t' => out.push(c),
+            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => out.push('\u{fffd}'),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_in_a_value_ends_the_attribute() {
+        assert_eq!(escaped("a\"<b>&\u{1b}\u{0}ü"), "a&quot;&lt;b&gt;&amp;\u{fffd}\u{fffd}ü");
+    }
+}

@@ -1,0 +1,259 @@
+//! A plan as a comment on a pull request: the summary first, the blast radius, the full plan folded.
+//!
+//! A comment over the limit of its host is dropped, so a budget in bytes is kept: the least important parts are left out
+//! first, and the comment says which.
+
+use bindery_schema::report::PlanReport;
+
+use super::blast::{self, Table, counted};
+use super::text;
+
+/// The first line of every comment: by it a program finds the comment it has to replace.
+pub const MARKER: &str = "<!-- bindery:plan -->";
+/// Smallest budget: marker, headline, trailer and what was left out always fit.
+pub const SMALLEST: usize = 2_000;
+/// Budget unless told otherwise. GitHub takes 65,536 characters, and some of them for what is quoted around.
+pub const DEFAULT_BUDGET: usize = 60_000;
+
+/// Most rows of a table that are not folded.
+const ROWS: usize = 20;
+/// Most findings, guardrails or loosened rules that are listed.
+const LINES: usize = 30;
+/// Bytes kept free for saying what was left out.
+const RESERVE: usize = 400;
+
+/// What a comment tells.
+#[derive(Debug)]
+pub struct Comment<'a> {
+    /// Findings of the check, one line each, errors first.
+    pub findings: Vec<String>,
+    /// The plan, or why there is none.
+    pub report: Result<&'a PlanReport, &'a str>,
+}
+
+impl Comment<'_> {
+    /// Writes the comment, at most `max_bytes` long; less than [`SMALLEST`] counts as that.
+    pub fn render(&self, max_bytes: usize) -> String {
+        let max_bytes = max_bytes.max(SMALLEST);
+        let mut page = Page { text: String::new(), room: max_bytes - RESERVE, left_out: Vec::new() };
+        page.text.push_str(MARKER);
+        page.text.push_str(&format!("\n### bindery: {}\n", self.headline()));
+        if let Ok(report) = self.report {
+            release(report, &mut page);
+        }
+        let findings: Vec<String> = self.findings.iter().map(|line| format!("- {}\n", code(line))).collect();
+        page.list("Findings", &findings, "findings");
+        if let Ok(report) = self.report {
+            let loosened = report.loosened.iter().map(|item| {
+                let when = if item.effective { "applies to this change" } else { "applies from the next change on" };
+                format!("- {}: {} ({when})\n", code(&item.path), code(&item.message))
+            });
+            let title = "This change makes the policy less strict";
+            page.list(title, &loosened.collect::<Vec<_>>(), "what makes the policy less strict");
+            effects(report, &mut page);
+            fold(report, &mut page);
+        }
+        if !page.left_out.is_empty() {
+            let left_out = page.left_out.join(", ");
+            let note =
+                format!("\n_Left out to stay below {max_bytes} bytes: {left_out}. `bindery plan` shows everything._\n");
+            page.text.push_str(&note);
+        }
+        page.text
+    }
+
+    fn headline(&self) -> String {
+        match self.report {
+            Err(reason) => format!("no plan: {}", escaped(reason)),
+            Ok(report) if report.plan.is_empty() => "no changes".to_owned(),
+            Ok(report) => {
+                let held = if report.plan.holds.is_empty() { "" } else { " (held)" };
+                format!("{}{held}", text::counts(&report.plan))
+            }
+        }
+    }
+}
+
+/// What holds the plan and how it is released. The trailer stands first: it must not be cut.
+fn release(report: &PlanReport, page: &mut Page) {
+    let Some(trailer) = &report.trailer else { return };
+    let number = counted(report.plan.holds.len(), "guardrail");
+    let text = format!("\n**Held by {number}.** A commit with this trailer releases it:\n\n```\n{trailer}\n```\n");
+    page.text.push_str(&text);
+    let holds: Vec<String> = report
+        .plan
+        .holds
+        .iter()
+        .map(|hold| format!("- {}: {}\n", code(&hold.guardrail), escaped(&hold.message)))
+        .collect();
+    page.list("What holds it", &holds, "guardrails");
+}
+
+fn effects(report: &PlanReport, page: &mut Page) {
+    let sentences: Vec<String> =
+        blast::sentences(&report.impact).iter().map(|line| format!("- {}\n", escaped(line))).collect();
+    page.list("Blast radius", &sentences, "parts of the summary");
+    for table in blast::tables(&report.impact) {
+        let shown = table.rows.len().min(ROWS);
+        page.table(&table, shown);
+    }
+}
+
+/// The parts nobody reads unless something is odd: the rest of the tables, every change field by field.
+fn fold(report: &PlanReport, page: &mut Page) {
+    if report.plan.is_empty() {
+        return;
+    }
+    let mut objects = String::new();
+    // A string takes any text.
+    let _ = text::objects(&report.plan, &mut objects);
+    let fence = "`".repeat(longest_run(&objects).max(2) + 1);
+    page.folded("Full plan", &fence, objects.split_inclusive('\n'), "the full plan");
+    for table in blast::tables(&report.impact).iter().filter(|table| table.rows.len() > ROWS) {
+        let rows: Vec<String> = table.rows.iter().map(|row| format!("{}\n", row.join("  ").trim_end())).collect();
+        let title = format!("All {} {}", rows.len(), table.title.to_lowercase());
+        page.folded(&title, "```", rows.iter().map(String::as_str), &title.to_lowercase());
+    }
+}
+
+/// A text with a limit.
+struct Page {
+    text: String,
+    room: usize,
+    left_out: Vec<String>,
+}
+
+impl Page {
+    fn fits(&self, bytes: usize) -> bool {
+        self.text.len() + bytes <= self.room
+    }
+
+    /// Adds a line if it fits.
+    fn line(&mut self, line: &str) -> bool {
+        let fits = self.fits(line.len());
+        if fits {
+            self.text.push_str(line);
+        }
+        fits
+    }
+
+    /// A titled list of at most [`LINES`] lines.
+    fn list(&mut self, title: &str, lines: &[String], what: &str) {
+        let Some(first) = lines.first() else { return };
+        let title = format!("\n**{title}**\n\n");
+        // Not a title without a line.
+        if !self.fits(title.len() + first.len()) {
+            self.left_out.push(format!("{} {what}", lines.len()));
+            return;
+        }
+        self.text.push_str(&title);
+        let shown = lines.iter().take(LINES).take_while(|line| self.line(line)).count();
+        if shown < lines.len() {
+            let more = format!("- and {} more\n", lines.len() - shown);
+            if shown < lines.len().min(LINES) || !self.line(&more) {
+                self.left_out.push(format!("{} {what}", lines.len() - shown));
+            }
+        }
+    }
+
+    fn table(&mut self, table: &Table, most: usize) {
+        let row = |cells: &mut dyn Iterator<Item = String>| {
+            let cells: Vec<String> = cells.collect();
+            format!("| {} |\n", cells.join(" | "))
+        };
+        let mut head = format!("\n**{}**\n\n", table.title);
+        head.push_str(&row(&mut table.head.iter().map(|cell| (*cell).to_owned())));
+        head.push_str(&row(&mut table.head.iter().map(|_| "---".to_owned())));
+        let rows: Vec<String> =
+            table.rows.iter().take(most).map(|cells| row(&mut cells.iter().map(|cell| escaped(cell)))).collect();
+        let name = table.title.to_lowercase();
+        if !self.fits(head.len() + rows.first().map_or(0, String::len)) {
+            self.left_out.push(format!("the table of {name}"));
+            return;
+        }
+        self.text.push_str(&head);
+        let shown = rows.iter().take_while(|row| self.line(row)).count();
+        if shown < rows.len() {
+            self.left_out.push(format!("{} {name}", table.rows.len() - shown));
+        } else if shown < table.rows.len() {
+            let more = format!("\n… and {} more, less severe\n", table.rows.len() - shown);
+            self.line(&more);
+        }
+    }
+
+    fn folded<'a>(&mut self, title: &str, fence: &str, lines: impl Iterator<Item = &'a str>, what: &str) {
+        let lines: Vec<&str> = lines.collect();
+        let open = format!("\n<details><summary>{title}</summary>\n\n{fence}\n");
+        let close = format!("{fence}\n\n</details>\n");
+        if !self.fits(open.len() + close.len() + lines.first().map_or(0, |line| line.len())) {
+            self.left_out.push(what.to_owned());
+            return;
+        }
+        self.text.push_str(&open);
+        self.room -= close.len();
+        let shown = lines.iter().take_while(|line| self.line(line)).count();
+        self.room += close.len();
+        self.text.push_str(&close);
+        if shown < lines.len() {
+            self.left_out.push(format!("{} of {} lines of {what}", lines.len() - shown, lines.len()));
+        }
+    }
+}
+
+/// Text whose characters mean nothing to Markdown, HTML, or to a host that notifies whoever is named after an `@`.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '<' => out.push_str("&lt;"),
+            '>' if out.is_empty() => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            '@' => out.push_str("@&#8203;"),
+            '|' | '`' | '*' | '_' | '[' | ']' | '\\' | '#' | '~' => out.extend(['\\', c]),
+            c if c.is_control() => out.push(' '),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// Text as code on one line.
+fn code(text: &str) -> String {
+    let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let fence = "`".repeat(longest_run(&clean) + 1);
+    let pad = if clean.starts_with('`') || clean.ends_with('`') { " " } else { "" };
+    format!("{fence}{pad}{clean}{pad}{fence}")
+}
+
+/// Length of the longest run of backticks.
+fn longest_run(text: &str) -> usize {
+    text.split(|c| c != '`').map(str::len).max().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_in_a_value_leaves_its_place() {
+        assert_eq!(escaped(">a|b <c> @d `e`\n*"), "&gt;a\\|b &lt;c> @&#8203;d \\`e\\` \\*");
+        assert_eq!(code("a``b\n"), "```a``b ```");
+        assert_eq!(code("`a`"), "`` `a` ``");
+    }
+
+    #[test]
+    fn a_comment_without_a_plan_says_so_and_keeps_its_budget() {
+        let findings: Vec<String> =
+            (0..500).map(|n| format!("operators/a.yaml:{n}:1: error BND0501 {}", "x".repeat(90))).collect();
+        let comment = Comment { findings, report: Err("the configuration has errors") };
+        for budget in [SMALLEST, 3_000, 60_000] {
+            let text = comment.render(budget);
+            assert!(
+                text.starts_with("<!-- bindery:plan -->\n### bindery: no plan: the configuration has errors"),
+                "{text}"
+            );
+            assert!(text.len() <= budget, "{} of {budget}", text.len());
+        }
+        assert!(comment.render(SMALLEST).contains("Left out to stay below 2000 bytes"));
+    }
+}
