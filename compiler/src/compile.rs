@@ -69,7 +69,8 @@ impl Compiler {
         Ok(self.compile(source::load_directory(directory)?, options))
     }
 
-    fn compile(&mut self, loaded: Vec<Loaded>, options: &Options) -> Compiled {
+    /// Compiles files that were loaded already, in path order.
+    pub fn compile(&mut self, loaded: Vec<Loaded>, options: &Options) -> Compiled {
         let known = &self.parsed;
         let files: Vec<(Arc<str>, Option<Oid>, Arc<ParsedFile>)> = loaded
             .into_par_iter()
