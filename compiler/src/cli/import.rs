@@ -24,6 +24,7 @@ use super::{Outcome, whole};
 
 A mapping file names columns bindery does not know, one `Header: field` a line; `ignore` leaves a column out.
 Recipients of --seal are spec.secrets.recipients of policy.yaml below --into.")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct Arguments {
     /// The spreadsheet, exported as CSV
     #[arg(value_name = "FILE")]

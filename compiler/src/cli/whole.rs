@@ -93,7 +93,9 @@ fn undo(staged: &[Staged], done: usize, folders: &[PathBuf]) {
     let mut folders: Vec<&PathBuf> = folders.iter().collect();
     // Inner folders first.
     folders.sort_by_key(|folder| std::cmp::Reverse(folder.components().count()));
-    folders.iter().for_each(|folder| drop(fs::remove_dir(folder)));
+    for folder in folders {
+        let _ = fs::remove_dir(folder);
+    }
 }
 
 #[cfg(test)]

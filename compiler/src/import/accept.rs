@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use bindery_schema::catalog::{Catalog, Operator};
 use bindery_schema::operator::Status;
-use bindery_schema::value::{E164Prefix, Host, MnoId, OperatorId, SystemId};
+use bindery_schema::value::{E164Prefix, Host, MnoId, Name, OperatorId, SystemId};
 
 use super::report::Reason;
-use super::row::Candidate;
+use super::row::{Candidate, Claims};
 use super::{document, slug};
 use crate::diagnostic::Code;
 
@@ -47,6 +47,8 @@ impl fmt::Display for Holder {
 pub(super) struct Admitted {
     pub(super) record: u32,
     pub(super) mno: MnoId,
+    /// The carrier's name, as the repository or the first of its rows spells it.
+    pub(super) mno_name: Name,
     pub(super) candidate: Candidate,
     /// The file that holds the same operator already.
     pub(super) existing: Option<Arc<str>>,
@@ -61,6 +63,7 @@ pub(super) struct Register<'c> {
     prefixes: HashMap<(E164Prefix, u16), Holder>,
     /// Carriers by country and lower-case name.
     carriers: BTreeMap<(String, String), MnoId>,
+    names: HashMap<MnoId, Name>,
 }
 
 impl<'c> Register<'c> {
@@ -80,67 +83,80 @@ impl<'c> Register<'c> {
             (mno.spec.country.as_str().to_owned(), mno.spec.name.as_str().to_lowercase())
         };
         let carriers = catalog.mnos.iter().map(|(id, mno)| (name(mno), id.clone())).collect();
-        Self { catalog, paths: paths.collect(), rows: HashMap::new(), endpoints, prefixes, carriers }
+        let names = catalog.mnos.iter().map(|(id, mno)| (id.clone(), mno.spec.name.clone())).collect();
+        Self { catalog, paths: paths.collect(), rows: HashMap::new(), endpoints, prefixes, carriers, names }
     }
 
-    /// Takes a row, or says everything that stands against it.
-    pub(super) fn admit(&mut self, record: u32, line: u32, candidate: Candidate) -> Result<Admitted, Vec<Reason>> {
+    /// Everything that stands against what a row claims.
+    pub(super) fn clashes(&self, claims: &Claims) -> Vec<Reason> {
         let mut reasons = Vec::new();
         let mut refuse = |code, message: String| reasons.push(Reason { code, message });
-        let id = &candidate.id;
-        let mno = self.carrier(&candidate);
-        let existing = self.catalog.operators.get(id);
-        if let Some(first) = self.rows.get(id) {
+        let own = |first: &&Holder| claims.id.as_ref().is_some_and(|id| first.is_file_of(id));
+        if let Some((id, first)) = claims.id.as_ref().and_then(|id| Some((id, self.rows.get(id)?))) {
             refuse(Code::DuplicateObject, format!("operator `{id}` stands in {first} already"));
-        } else if let Some(operator) = existing {
-            let differing = differing(operator, &candidate, mno.as_ref());
-            if !differing.is_empty() {
-                let (path, fields) = (&operator.source, differing.join(", "));
-                refuse(Code::DuplicateObject, format!("operator `{id}` in {path} has another {fields}"));
-            }
         }
-        let smpp = &candidate.smpp;
-        let endpoint = (smpp.host.clone(), smpp.port, smpp.system_id.clone());
-        if let Some(first) = self.endpoints.get(&endpoint).filter(|first| !first.is_file_of(id)) {
-            let (host, port, system_id) = &endpoint;
+        let endpoint = claims.endpoint.as_ref();
+        let holder = endpoint.and_then(|endpoint| self.endpoints.get(endpoint)).filter(|first| !own(first));
+        if let Some(((host, port, system_id), first)) = endpoint.zip(holder) {
             let message = format!("host `{host}`, port {port} and systemId `{system_id}` are those of {first}");
             refuse(Code::DuplicateEndpoint, message);
         }
-        for rule in &candidate.rules {
-            let held = self.prefixes.get(&(rule.prefix, rule.priority)).filter(|first| !first.is_file_of(id));
-            let Some(first) = held else { continue };
-            let (prefix, priority) = (rule.prefix, rule.priority);
-            let code = if first.operator() == id {
+        for (prefix, priority) in &claims.prefixes {
+            let holder = self.prefixes.get(&(*prefix, *priority)).filter(|first| !own(first));
+            let Some(first) = holder else { continue };
+            let code = if Some(first.operator()) == claims.id.as_ref() {
                 Code::PrefixConflictSameOperator
             } else {
                 Code::PrefixConflictAcrossOperators
             };
             refuse(code, format!("prefix `{prefix}` at priority {priority} is that of {first}"));
         }
-        match &mno {
-            None => refuse(Code::BadId, "the carrier's name makes no id".to_owned()),
-            Some(mno) => {
-                let country = self.catalog.mnos.get(mno).map(|mno| mno.spec.country);
-                if let Some(country) = country.filter(|country| *country != candidate.country) {
-                    let message = format!("carrier `{mno}` is one of {country}, not of {}", candidate.country);
-                    refuse(Code::DuplicateObject, message);
-                }
-                let own = document::paths(mno, id).into_iter().filter(|_| existing.is_none());
-                let carriers = Some(document::mno_path(mno)).filter(|_| !self.catalog.mnos.contains_key(mno));
-                if let Some(path) = own.chain(carriers).find(|path| self.paths.contains(&**path)) {
-                    refuse(Code::DuplicateObject, format!("the file {path} is there and holds something else"));
-                }
+        reasons
+    }
+
+    /// Takes a row that clashes with nothing, or says what the repository has against it.
+    pub(super) fn admit(
+        &mut self,
+        record: u32,
+        line: u32,
+        candidate: Candidate,
+        claims: Claims,
+    ) -> Result<Admitted, Vec<Reason>> {
+        let mut reasons = Vec::new();
+        let mut refuse = |code, message: String| reasons.push(Reason { code, message });
+        let id = &candidate.id;
+        let existing = self.catalog.operators.get(id);
+        let Some(mno) = self.carrier(&candidate) else {
+            refuse(Code::BadId, "the carrier's name makes no id".to_owned());
+            return Err(reasons);
+        };
+        if let Some(operator) = existing {
+            let differing = differing(operator, &candidate, &mno);
+            if !differing.is_empty() {
+                let (path, fields) = (&operator.source, differing.join(", "));
+                refuse(Code::DuplicateObject, format!("operator `{id}` in {path} has another {fields}"));
             }
         }
-        let Some(mno) = mno.filter(|_| reasons.is_empty()) else { return Err(reasons) };
+        let known = self.catalog.mnos.get(&mno);
+        if let Some(country) = known.map(|mno| mno.spec.country).filter(|country| *country != candidate.country) {
+            let message = format!("carrier `{mno}` is one of {country}, not of {}", candidate.country);
+            refuse(Code::DuplicateObject, message);
+        }
+        let own = document::paths(&mno, id).into_iter().filter(|_| existing.is_none());
+        let carriers = Some(document::mno_path(&mno)).filter(|_| known.is_none());
+        if let Some(path) = own.chain(carriers).find(|path| self.paths.contains(&**path)) {
+            refuse(Code::DuplicateObject, format!("the file {path} is there and holds something else"));
+        }
+        if !reasons.is_empty() {
+            return Err(reasons);
+        }
         let holder = Holder::Row { record, line, operator: id.clone() };
         self.rows.insert(id.clone(), holder.clone());
-        self.endpoints.insert(endpoint, holder.clone());
-        for rule in &candidate.rules {
-            self.prefixes.insert((rule.prefix, rule.priority), holder.clone());
-        }
+        self.endpoints.extend(claims.endpoint.map(|endpoint| (endpoint, holder.clone())));
+        self.prefixes.extend(claims.prefixes.into_iter().map(|claim| (claim, holder.clone())));
+        let name = self.names.entry(mno.clone()).or_insert_with(|| candidate.mno_name.clone()).clone();
         let existing = existing.map(|operator| operator.source.clone());
-        Ok(Admitted { record, mno, candidate, existing })
+        Ok(Admitted { record, mno, mno_name: name, candidate, existing })
     }
 
     /// The carrier a row means: one of the repository with its country and name, else the one the name makes.
@@ -152,14 +168,14 @@ impl<'c> Register<'c> {
 }
 
 /// What a row says otherwise than the operator that is there. What the spreadsheet has no column for does not count.
-fn differing(operator: &Operator, candidate: &Candidate, mno: Option<&MnoId>) -> Vec<&'static str> {
+fn differing(operator: &Operator, candidate: &Candidate, mno: &MnoId) -> Vec<&'static str> {
     let (there, here) = (&operator.spec.smpp, &candidate.smpp);
     let rules = |rules: &[bindery_schema::routes::Rule]| {
         let key = |rule: &bindery_schema::routes::Rule| (rule.prefix, rule.priority, rule.weight, rule.cost);
         rules.iter().map(key).collect::<Vec<_>>()
     };
     [
-        ("carrier", Some(&operator.mno) == mno),
+        ("carrier", operator.mno == *mno),
         ("smpp.host", there.host == here.host),
         ("smpp.port", there.port == here.port),
         ("smpp.systemId", there.system_id == here.system_id),

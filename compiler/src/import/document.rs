@@ -58,14 +58,16 @@ fn contact(contact: &Contact) -> String {
 /// The operator, without its password.
 pub(super) fn operator(row: &Admitted) -> String {
     let (candidate, smpp) = (&row.candidate, &row.candidate.smpp);
-    let mut text = head("../../", "Operator");
+    let mut notes_text = String::new();
     if let Some(notes) = &candidate.notes {
         let lines = notes.split(|c: char| c == '\n' || c == '\r' || c.is_control());
         for line in lines.map(str::trim).filter(|line| !line.is_empty()) {
             let line: String = line.chars().filter(|c| !matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}')).collect();
-            text += &format!("# {line}\n");
+            notes_text += &format!("# {line}\n");
         }
     }
+    // Behind the first line, which is the editor's.
+    let mut text = head("../../", "Operator").replacen('\n', &format!("\n{notes_text}"), 1);
     text += &format!("metadata:\n  id: {}\n  mno: {}\n", scalar(&candidate.id), scalar(&row.mno));
     text += &format!("spec:\n  displayName: {}\n  status: ACTIVE\n", scalar(display_name(row)));
     text += &format!("  smpp:\n    host: {}\n    port: {}\n", host(smpp.host.as_str()), smpp.port);

@@ -176,7 +176,7 @@ fn carrier(rows: &[&Admitted]) -> Option<MnoSpec> {
         t1.extend(contact::unnamed());
     }
     Some(MnoSpec {
-        name: first.mno_name.clone(),
+        name: rows.first()?.mno_name.clone(),
         country: first.country,
         mccmnc,
         contacts: Contacts { t1, t2: Vec::new(), t3: Vec::new() },

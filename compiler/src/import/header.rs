@@ -320,6 +320,8 @@ const NAMES: &[(Field, &str, &[&str])] = &[
 
 /// What must be there for a row to become an operator. Without a password column passwords are set later.
 const REQUIRED: [Field; 8] = [OperatorId, MnoName, Country, Host, Port, SystemId, BindMode, Prefixes];
+/// So many known names make a row a header.
+const RECOGNISABLE: usize = 3;
 /// The currency of a cost column that names none.
 const USUAL_CURRENCY: &str = "USD";
 
@@ -436,6 +438,10 @@ impl Columns {
         let missing = |field: &&Field| !by_field.contains_key(*field);
         let missing: Vec<_> = REQUIRED.iter().filter(missing).map(|field| field.key()).collect();
         if !missing.is_empty() {
+            // What is no header may be a row, and its cells are not repeated.
+            if by_field.len() < RECOGNISABLE {
+                return Err(Error::NoHeader);
+            }
             return Err(Error::MissingColumns { fields: missing.join(", "), headers: headers.join(", ") });
         }
         let currency = currency.or_else(|| USUAL_CURRENCY.parse().ok());

@@ -62,6 +62,9 @@ pub enum Error {
     /// The header is no text.
     #[error("the header row has a byte that is neither UTF-8 nor Windows-1252, or a quote that is never closed")]
     Header,
+    /// The first row has hardly a name that is known.
+    #[error("the first row is no header bindery knows: give the columns names, or map them with --mapping")]
+    NoHeader,
     /// Columns that must be there are not.
     #[error("no column is known as {fields}; map the headers with --mapping (the file has: {headers})")]
     MissingColumns {
@@ -271,7 +274,11 @@ impl Sheet {
     ) -> (Row, Option<Admitted>) {
         let id = || {
             let cell = record.cells.get(self.columns.column(Field::OperatorId)?)?;
-            Some(self.encoding.decode(cell)?.trim().parse::<OperatorId>().ok()?.to_string())
+            let text = self.encoding.decode(cell)?;
+            // In a row out of joint anything may stand here, a password included.
+            let is_id = text.trim().parse::<OperatorId>().is_ok();
+            let is_in_place = record.cells.len() == self.columns.headers.len() && !cell::is_formula(&text);
+            (is_id || is_in_place && !text.trim().is_empty()).then(|| row::short(text.trim()))
         };
         let mut row = Row {
             record: number,
@@ -297,9 +304,20 @@ impl Sheet {
         let read = row::read(&cells, reading);
         row.changes = read.changes;
         row.reasons = read.reasons;
-        let admitted = read.candidate.and_then(|candidate| {
-            register.admit(number, record.line, candidate).map_err(|reasons| row.reasons = reasons).ok()
+        row.reasons.extend(register.clashes(&read.claims));
+        let candidate = read.candidate.filter(|_| row.reasons.is_empty());
+        let admitted = candidate.and_then(|candidate| {
+            let admitted = register.admit(number, record.line, candidate, read.claims);
+            admitted.map_err(|reasons| row.reasons = reasons).ok()
         });
+        if let Some(admitted) = admitted.as_ref().filter(|row| row.mno_name != row.candidate.mno_name) {
+            row.changes.push(Change {
+                column: self.columns.header(Field::MnoName).to_owned(),
+                from: admitted.candidate.mno_name.to_string(),
+                to: admitted.mno_name.to_string(),
+                why: format!("carrier {} is spelt so already", admitted.mno),
+            });
+        }
         row.outcome = match (row.reasons.is_empty(), row.changes.is_empty()) {
             (false, _) => Outcome::Refused,
             (true, true) => Outcome::Imported,

@@ -28,6 +28,7 @@ pub struct Reason {
     pub message: String,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
 fn code_number<S: serde::Serializer>(code: &Code, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(code.number())
 }
@@ -161,7 +162,9 @@ impl Report {
         ] {
             if !items.is_empty() {
                 text += &format!("\n## {title}\n\n");
-                items.iter().for_each(|item| text += &format!("- {}\n", escaped(item)));
+                for item in items {
+                    text += &format!("- {}\n", escaped(item));
+                }
             }
         }
         let name = self.signed_off_by.as_deref().map_or_else(|| "________________".to_owned(), escaped);

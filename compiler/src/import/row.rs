@@ -20,6 +20,7 @@ use super::contact;
 use super::header::{Columns, Field};
 use super::report::{Change, Reason};
 use crate::diagnostic::Code;
+use crate::parse::is_suspicious;
 use crate::seal::LONGEST_PASSWORD;
 
 /// What a row without Max TPS may carry, in messages a second: what the default window of 10 sustains at a second a
@@ -44,6 +45,14 @@ pub(super) struct Candidate {
     pub(super) notes: Option<String>,
 }
 
+/// What a row lays claim to, as far as its cells can be read: what clashes is said beside what cannot be read.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Claims {
+    pub(super) id: Option<OperatorId>,
+    pub(super) endpoint: Option<(Host, u16, SystemId)>,
+    pub(super) prefixes: Vec<(E164Prefix, u16)>,
+}
+
 /// How the cells of a file are to be read.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Reading<'f> {
@@ -56,23 +65,26 @@ pub(super) struct Reading<'f> {
 #[derive(Debug)]
 pub(super) struct Read {
     pub(super) candidate: Option<Candidate>,
+    pub(super) claims: Claims,
     pub(super) reasons: Vec<Reason>,
     pub(super) changes: Vec<Change>,
 }
 
 /// Reads a row whose cells are as many as the header's.
 pub(super) fn read(cells: &[String], reading: Reading<'_>) -> Read {
-    let mut row = Row { cells, reading, reasons: Vec::new(), changes: Vec::new(), spoilt: BTreeSet::new() };
+    let claims = Claims::default();
+    let mut row = Row { cells, reading, claims, reasons: Vec::new(), changes: Vec::new(), spoilt: BTreeSet::new() };
     row.formulas();
     let candidate = row.candidate();
     // What is refused for one reason has no candidate for another: a row is taken whole or not at all.
     let candidate = candidate.filter(|_| row.reasons.is_empty());
-    Read { candidate, reasons: row.reasons, changes: row.changes }
+    Read { candidate, claims: row.claims, reasons: row.reasons, changes: row.changes }
 }
 
 struct Row<'r> {
     cells: &'r [String],
     reading: Reading<'r>,
+    claims: Claims,
     reasons: Vec<Reason>,
     changes: Vec<Change>,
     /// Columns about which everything has been said.
@@ -194,9 +206,17 @@ impl<'r> Row<'r> {
         let rate = self.number_or(Field::MaxTps, (1, Tps::MAX.into()), DEFAULT_TPS, "no rate: a cautious one");
         let rules = self.rules(bind_mode);
         let contract = self.text(Field::ContractRef).and_then(|text| self.parse(Field::ContractRef, text));
-        let contact = self.contact();
+        let noc = self.contact();
         let notes = self.text(Field::Notes).map(str::to_owned);
+        if notes.iter().flat_map(|notes| notes.split_whitespace()).any(is_suspicious) {
+            self.refuse(Field::Notes, Code::PlaintextSecret, "the cell holds what looks like a token");
+        }
         self.repeated_password(password.as_ref());
+
+        self.claims.id.clone_from(&id);
+        let address = host.clone().zip(port).zip(system_id.clone());
+        self.claims.endpoint = address.map(|((host, port), system_id)| (host, port, system_id));
+        self.claims.prefixes = rules.iter().flatten().map(|rule| (rule.prefix, rule.priority)).collect();
 
         let (bind_mode, rate) = (bind_mode?, rate?);
         let tps = match bind_mode {
@@ -218,7 +238,7 @@ impl<'r> Row<'r> {
             address_range: None,
         };
         let (id, mno_name, country, mccmnc, rules) = (id?, mno_name?, country?, mccmnc?, rules?);
-        Some(Candidate { id, mno_name, country, mccmnc, smpp, tps, rules, password, contract, contact, notes })
+        Some(Candidate { id, mno_name, country, mccmnc, smpp, tps, rules, password, contract, contact: noc, notes })
     }
 
     fn country(&mut self) -> Option<Country> {
@@ -248,6 +268,11 @@ impl<'r> Row<'r> {
 
     fn host(&mut self) -> Option<Host> {
         let text = self.required(Field::Host)?;
+        // Not repeated: a URL may carry user and password.
+        if text.contains("://") || text.contains('@') {
+            self.refuse(Field::Host, Code::BadHost, "the cell holds a URL; write the host alone");
+            return None;
+        }
         let host: Host = self.parse(Field::Host, text)?;
         if cell::is_link_local(host.as_str()) {
             let message = format!("`{host}` is link-local; no carrier can be reached there");
@@ -296,15 +321,12 @@ impl<'r> Row<'r> {
         Some(Secret::new(text))
     }
 
-    /// Free text goes into files and reports, and people write passwords there too.
+    /// Notes go into the operator's file, and people write passwords there too.
     fn repeated_password(&mut self, password: Option<&Secret>) {
         let Some(password) = password.filter(|password| password.expose().len() >= TELLING_PASSWORD) else { return };
-        let free = [Field::Notes, Field::NocContact, Field::ContractRef, Field::MnoName];
-        for field in free {
-            let column = self.reading.columns.column(field);
-            if column.and_then(|column| self.cells.get(column)).is_some_and(|cell| cell.contains(password.expose())) {
-                self.refuse(field, Code::PlaintextSecret, "the cell repeats the password");
-            }
+        let column = self.reading.columns.column(Field::Notes);
+        if column.and_then(|column| self.cells.get(column)).is_some_and(|cell| cell.contains(password.expose())) {
+            self.refuse(Field::Notes, Code::PlaintextSecret, "the cell repeats the password");
         }
     }
 
@@ -354,7 +376,9 @@ impl<'r> Row<'r> {
         let read = match cell::prefixes(text) {
             Ok(read) => read,
             Err(errors) => {
-                errors.into_iter().for_each(|error| self.error(Field::Prefixes, error));
+                for error in errors {
+                    self.error(Field::Prefixes, error);
+                }
                 return None;
             }
         };
@@ -394,7 +418,7 @@ impl<'r> Row<'r> {
 }
 
 /// A value short enough for a report, on one line.
-fn short(text: &str) -> String {
+pub(super) fn short(text: &str) -> String {
     let quoted = shown(text);
     quoted.trim_matches('`').to_owned()
 }
