@@ -7,12 +7,14 @@
 //! passing of time makes wrong. What is wrong with the input is a [`diagnostic::Finding`], never an error of the machine.
 //!
 //! Nothing here knows a network, a database or a clock: "today" and "now" are arguments. Files are read in [`source`]
-//! and in the command line program alone; entropy is drawn in [`seal`] alone.
+//! and in the command line program alone; entropy is drawn in [`seal`] alone. [`import`] turns a spreadsheet into such
+//! files, from bytes to texts.
 
 pub mod compile;
 pub mod diagnostic;
 pub mod edit;
 pub mod fix;
+pub mod import;
 pub mod lower;
 pub mod parse;
 pub mod plan;

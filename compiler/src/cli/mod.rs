@@ -8,6 +8,7 @@ mod ci;
 mod completions;
 mod explain;
 mod fix;
+mod import;
 mod plan;
 mod progress;
 mod render;
@@ -16,6 +17,7 @@ mod seal;
 mod timeline;
 mod trace;
 mod watch;
+mod whole;
 
 use std::fs;
 use std::io::{self, Write};
@@ -27,6 +29,8 @@ use bindery_compiler::{Compiled, Compiler, Options, source};
 use bindery_schema::value::Day;
 use clap::{Parser, Subcommand};
 use jiff::Timestamp;
+
+use whole::write_whole;
 
 /// Checks SMPP operator configuration kept as YAML in git, plans changes and renders runbooks.
 #[derive(Debug, Parser)]
@@ -62,6 +66,8 @@ enum Command {
     Explain(explain::Arguments),
     /// Encrypt an operator's password so that git may hold it
     Seal(seal::Arguments),
+    /// Turn a legacy spreadsheet into operators, their carriers and their prefixes
+    Import(import::Arguments),
     /// Write, check or print the JSON Schemas of kinds and reports
     Schema(schema::Arguments),
     /// Print a completion script for a shell
@@ -98,6 +104,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Timeline(arguments) => timeline::run(&cli.repo, arguments, out),
         Command::Explain(arguments) => explain::run(arguments, out),
         Command::Seal(arguments) => seal::run(&cli.repo, arguments, out),
+        Command::Import(arguments) => import::run(arguments, out),
         Command::Schema(arguments) => schema::run(&cli.repo, arguments, out),
         Command::Completions(arguments) => completions::run(arguments, out),
     };
@@ -145,25 +152,6 @@ fn compile(
 
 fn open(repo: &Path) -> anyhow::Result<git2::Repository> {
     git2::Repository::open(repo).with_context(|| format!("{} is not a git repository", repo.display()))
-}
-
-/// Replaces a file in one step, so that no reader and no interruption sees half of it.
-fn write_whole(path: &Path, text: &str) -> anyhow::Result<()> {
-    let failed = || format!("cannot write {}", path.display());
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let name = path.file_name().with_context(failed)?.to_string_lossy();
-    let temporary = folder.join(format!(".{name}.{}.tmp", std::process::id()));
-    let write = || -> io::Result<()> {
-        fs::create_dir_all(folder)?;
-        let mut file = fs::File::create(&temporary)?;
-        file.write_all(text.as_bytes())?;
-        if let Ok(before) = fs::metadata(path) {
-            file.set_permissions(before.permissions())?;
-        }
-        file.sync_all()?;
-        fs::rename(&temporary, path)
-    };
-    write().with_context(failed).inspect_err(|_| drop(fs::remove_file(&temporary)))
 }
 
 /// The text of a file; none where there is no such file.

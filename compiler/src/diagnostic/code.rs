@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use bindery_schema::value::ValueProblem;
 use serde::Serialize;
 
 /// How bad a finding is. Only errors make a check fail or a commit rejected.
@@ -70,6 +71,8 @@ codes! {
     MissingField "BND0105" "missing-field" Error;
     UnknownKind "BND0106" "unknown-kind" Error;
     UnreadableFile "BND0107" "unreadable-file" Error;
+    FormulaCell "BND0108" "formula-cell" Error;
+    MalformedRecord "BND0109" "malformed-record" Error;
     BadId "BND0201" "bad-id" Error;
     BadPrefix "BND0202" "bad-prefix" Error;
     OutOfRange "BND0203" "out-of-range" Error;
@@ -104,6 +107,20 @@ codes! {
     RunbookStale "BND0901" "runbook-stale" Error;
     EscalationIncomplete "BND0902" "escalation-incomplete" Warning;
     AcknowledgementExpired "BND0903" "acknowledgement-expired" Warning;
+}
+
+impl From<ValueProblem> for Code {
+    fn from(problem: ValueProblem) -> Self {
+        match problem {
+            ValueProblem::BadId => Self::BadId,
+            ValueProblem::BadPrefix => Self::BadPrefix,
+            ValueProblem::OutOfRange => Self::OutOfRange,
+            ValueProblem::BadHost => Self::BadHost,
+            ValueProblem::NotInList => Self::BadCodeListValue,
+            ValueProblem::BadCidr => Self::BadCidr,
+            ValueProblem::BadDate => Self::BadDate,
+        }
+    }
 }
 
 impl fmt::Display for Code {

@@ -51,15 +51,7 @@ impl Report {
     }
 
     fn value_error(&mut self, span: Span, error: ValueError) {
-        let code = match error.problem {
-            ValueProblem::BadId => Code::BadId,
-            ValueProblem::BadPrefix => Code::BadPrefix,
-            ValueProblem::OutOfRange => Code::OutOfRange,
-            ValueProblem::BadHost => Code::BadHost,
-            ValueProblem::NotInList => Code::BadCodeListValue,
-            ValueProblem::BadCidr => Code::BadCidr,
-            ValueProblem::BadDate => Code::BadDate,
-        };
+        let code = Code::from(error.problem);
         // Help of the form `write X` names the one right spelling.
         let fix = error.help.as_deref().and_then(|help| help.strip_prefix("write ")).filter(|text| !text.contains(' '));
         let fix = fix.map(|replacement| Fix { span, replacement: replacement.to_owned() });

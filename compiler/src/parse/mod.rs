@@ -25,6 +25,7 @@ use bindery_schema::value::{MnoId, OperatorId, shown};
 use crate::diagnostic::{Code, Fix};
 use crate::source::{Content, Span};
 use decode::{Fields, Report};
+pub(crate) use secrets::is_suspicious;
 
 /// What a file holds, and what is wrong with it.
 #[derive(Debug, Default)]

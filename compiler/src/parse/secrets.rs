@@ -18,7 +18,7 @@ pub(super) fn is_plaintext(name: &str, value: &Node<'_>) -> bool {
 }
 
 /// Whether a text is a secret by its look.
-pub(super) fn is_suspicious(text: &str) -> bool {
+pub(crate) fn is_suspicious(text: &str) -> bool {
     let private_key = || {
         text.starts_with("-----BEGIN ") && text.lines().next().is_some_and(|line| line.ends_with("PRIVATE KEY-----"))
     };

@@ -1,0 +1,163 @@
+//! `bindery import`: the legacy spreadsheet into a configuration repository.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use bindery_compiler::import::{
+    self, Import, Mapping, Options, Outcome as RowOutcome, Report, Sealing, Summary, Terms,
+};
+use bindery_compiler::source::{self, Loaded};
+use bindery_schema::value::Day;
+use clap::Args;
+use jiff::Timestamp;
+use zeroize::Zeroizing;
+
+use super::{Outcome, whole};
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  bindery import legacy.csv --into . --dry-run --report import.md
+  bindery import legacy.csv --into . --seal --report import.json
+  bindery import legacy.csv --into . --seal --contract-from 2026-01-01 --document-prefix s3://contracts/legacy
+
+A mapping file names columns bindery does not know, one `Header: field` a line; `ignore` leaves a column out.
+Recipients of --seal are spec.secrets.recipients of policy.yaml below --into.")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+pub(super) struct Arguments {
+    /// The spreadsheet, exported as CSV
+    #[arg(value_name = "FILE")]
+    spreadsheet: PathBuf,
+    /// Root of the configuration repository the operators go into
+    #[arg(long, value_name = "DIR")]
+    into: PathBuf,
+    /// What headers mean that bindery does not know, as YAML
+    #[arg(long, value_name = "FILE")]
+    mapping: Option<PathBuf>,
+    /// Seal the passwords into the operators' files; one that is sealed already stays
+    #[arg(long)]
+    seal: bool,
+    /// Replace sealed passwords too
+    #[arg(long, requires = "seal")]
+    reseal: bool,
+    /// Write nothing below --into
+    #[arg(long)]
+    dry_run: bool,
+    /// Write the report of every row, as Markdown or JSON
+    #[arg(long, value_name = "FILE.md|.json")]
+    report: Option<PathBuf>,
+    /// First day of the contracts the rows refer to
+    #[arg(long, value_name = "YYYY-MM-DD", requires = "document_prefix")]
+    contract_from: Option<Day>,
+    /// Where the contract documents lie
+    #[arg(long, value_name = "s3://…", requires = "contract_from")]
+    document_prefix: Option<String>,
+    /// Take passwords of more than 8 octets
+    #[arg(long)]
+    allow_long_passwords: bool,
+    /// The production run, after staging was signed off
+    #[arg(long, requires = "signed_off_by")]
+    production: bool,
+    /// Who signed the configuration off in staging
+    #[arg(long, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    signed_off_by: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Markdown,
+    Json,
+}
+
+pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> anyhow::Result<Outcome> {
+    let form = arguments.report.as_deref().map(form_of).transpose()?;
+    let options = options(arguments)?;
+    let spreadsheet = &arguments.spreadsheet;
+    let unreadable = || format!("cannot read {}", spreadsheet.display());
+    let bytes = Zeroizing::new(fs::read(spreadsheet).with_context(unreadable)?);
+    let existing = existing(&arguments.into)?;
+    let Import { report, files } = import::import(&bytes, &existing, &options)?;
+
+    let mut writes: Vec<(PathBuf, String)> = Vec::new();
+    if !arguments.dry_run {
+        writes.extend(files.into_iter().map(|(path, text)| (arguments.into.join(path), text)));
+    }
+    if let Some((path, form)) = arguments.report.as_ref().zip(form) {
+        let text = if form == Form::Json { report.json()? } else { report.markdown() };
+        writes.push((path.clone(), text));
+    }
+    whole::write_all(&writes)?;
+    summarise(&report, arguments.dry_run, out)?;
+    Ok(if report.summary.refused > 0 { Outcome::Findings } else { Outcome::Clean })
+}
+
+fn form_of(path: &Path) -> anyhow::Result<Form> {
+    match path.extension().and_then(|extension| extension.to_str()) {
+        Some("md") => Ok(Form::Markdown),
+        Some("json") => Ok(Form::Json),
+        _ => bail!("{}: a report ends in .md or .json", path.display()),
+    }
+}
+
+fn options(arguments: &Arguments) -> anyhow::Result<Options> {
+    let mapping = match &arguments.mapping {
+        Some(path) => {
+            let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+            Mapping::read(&text).with_context(|| path.display().to_string())?
+        }
+        None => Mapping::default(),
+    };
+    let terms = arguments.contract_from.zip(arguments.document_prefix.as_deref());
+    let terms = terms.map(|(from, prefix)| Terms::new(from, prefix)).transpose().context("--document-prefix")?;
+    let name = arguments.spreadsheet.file_name().unwrap_or(arguments.spreadsheet.as_os_str());
+    Ok(Options {
+        now: Timestamp::now(),
+        source: name.to_string_lossy().into_owned(),
+        mapping,
+        terms,
+        allow_long_passwords: arguments.allow_long_passwords,
+        sealing: match (arguments.seal, arguments.reseal) {
+            (false, _) => Sealing::None,
+            (true, false) => Sealing::Missing,
+            (true, true) => Sealing::All,
+        },
+        dry_run: arguments.dry_run,
+        production: arguments.production,
+        signed_off_by: arguments.signed_off_by.clone(),
+    })
+}
+
+/// What the repository holds; nothing where it is still to be made.
+fn existing(into: &Path) -> anyhow::Result<Vec<Loaded>> {
+    match source::load_directory(into) {
+        Ok(files) => Ok(files),
+        Err(source::Error::NoConfiguration { .. }) => Ok(Vec::new()),
+        Err(source::Error::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound && !into.exists() => {
+            Ok(Vec::new())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn summarise(report: &Report, dry_run: bool, out: &mut impl Write) -> anyhow::Result<()> {
+    for row in report.rows.iter().filter(|row| row.outcome == RowOutcome::Refused) {
+        let operator = row.operator.as_deref().unwrap_or("-");
+        for reason in &row.reasons {
+            writeln!(out, "row {} (line {}) {operator}: {} {}", row.record, row.line, reason.code, reason.message)?;
+        }
+    }
+    for line in &report.to_do {
+        writeln!(out, "to do: {line}")?;
+    }
+    let Summary { records, imported, normalised, refused, ignored } = report.summary;
+    writeln!(
+        out,
+        "{records} rows: {imported} imported, {normalised} normalised, {refused} refused, {ignored} blank; {} files {}, {} {}",
+        report.created.len(),
+        if dry_run { "would be created" } else { "created" },
+        report.updated.len(),
+        if dry_run { "would be changed" } else { "changed" },
+    )?;
+    Ok(())
+}

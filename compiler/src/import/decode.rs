@@ -1,0 +1,126 @@
+//! Which encoding a spreadsheet export is in, and text out of its bytes.
+//!
+//! Excel saves UTF-8 with a byte order mark or Windows-1252 without a word about it. A file that is UTF-8 but for a row
+//! stays UTF-8, so that the row alone is refused.
+
+/// How the bytes are to be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Encoding {
+    Utf8,
+    Windows1252,
+}
+
+impl Encoding {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Utf8 => "UTF-8",
+            Self::Windows1252 => "Windows-1252",
+        }
+    }
+
+    /// The text; none where a byte has no meaning.
+    pub(super) fn decode(self, bytes: &[u8]) -> Option<String> {
+        match self {
+            Self::Utf8 => std::str::from_utf8(bytes).ok().map(str::to_owned),
+            Self::Windows1252 => bytes.iter().map(|byte| windows_1252(*byte)).collect(),
+        }
+    }
+}
+
+/// The UTF-8 byte order mark.
+const MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// The characters of 0x80 to 0x9F; the rest are those of Latin-1. U+0000 stands for the five bytes without a meaning.
+const HIGH: [char; 32] = [
+    '€', '\0', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\0', 'Ž', '\0', '\0', '‘', '’', '“', '”', '•',
+    '–', '—', '˜', '™', 'š', '›', 'œ', '\0', 'ž', 'Ÿ',
+];
+
+fn windows_1252(byte: u8) -> Option<char> {
+    match byte {
+        0x80..=0x9f => Some(HIGH[usize::from(byte - 0x80)]).filter(|character| *character != '\0'),
+        _ => Some(char::from(byte)),
+    }
+}
+
+/// Tells the encoding, and hands back what follows a byte order mark.
+pub(super) fn detect(bytes: &[u8]) -> (Encoding, &[u8]) {
+    if let Some(rest) = bytes.strip_prefix(MARK) {
+        return (Encoding::Utf8, rest);
+    }
+    let header = bytes.split(|byte| matches!(byte, b'\n' | b'\r')).next().unwrap_or_default();
+    let (mut wide, mut invalid, mut plausible) = (0_usize, 0_usize, 0_usize);
+    let mut at = 0;
+    for chunk in bytes.utf8_chunks() {
+        wide += chunk.valid().chars().filter(|character| !character.is_ascii()).count();
+        at += chunk.valid().len();
+        invalid += chunk.invalid().len();
+        plausible += (at..at + chunk.invalid().len()).filter(|at| is_plausible(bytes, *at)).count();
+        at += chunk.invalid().len();
+    }
+    let in_header = std::str::from_utf8(header).is_err();
+    let encoding =
+        if in_header || plausible > wide && plausible * 2 > invalid { Encoding::Windows1252 } else { Encoding::Utf8 };
+    (encoding, bytes)
+}
+
+/// Whether a byte, read as Windows-1252, is something people write where it stands: an accented letter in a word, or
+/// a typographic sign.
+fn is_plausible(bytes: &[u8], at: usize) -> bool {
+    let byte = bytes[at];
+    let before = at.checked_sub(1).map_or(b' ', |before| bytes[before]);
+    let after = bytes.get(at + 1).copied().unwrap_or(b' ');
+    let letter = |byte: u8| byte.is_ascii_alphabetic() || byte >= 0xc0;
+    match byte {
+        0x80
+        | 0x82
+        | 0x84
+        | 0x85
+        | 0x91..=0x97
+        | 0x99
+        | 0xa0
+        | 0xa7
+        | 0xa9
+        | 0xab
+        | 0xae
+        | 0xb0
+        | 0xb2..=0xb4
+        | 0xb7
+        | 0xbb => true,
+        // Signs and letters hardly any carrier's name has; a stray 0xFF or 0xFE is a damaged file.
+        0xd0 | 0xd7 | 0xde | 0xf0 | 0xf7 | 0xfe | 0xff => false,
+        0xdf..=0xff | 0x9a | 0x9c | 0x9e => letter(before) || letter(after),
+        0xc0..=0xde | 0x8a | 0x8c | 0x8e | 0x9f => !before.is_ascii_lowercase() && (letter(before) || letter(after)),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tells_the_encodings_apart() {
+        for (bytes, expected) in [
+            (&b"id,name\na,b\n"[..], Encoding::Utf8),
+            (b"\xef\xbb\xbfid\n\xff\n", Encoding::Utf8),
+            ("id;Präfixe\na;ö\n".as_bytes(), Encoding::Utf8),
+            (b"id;Pr\xe4fixe\na;b\n", Encoding::Windows1252),
+            (b"id;name\na;\xd6sterreich \x96 Mobil\n", Encoding::Windows1252),
+            // One damaged row does not make another encoding of a whole file.
+            ("id;name\na;Zürich\nb;".as_bytes(), Encoding::Utf8),
+            (b"id,name\na,Z\xc3\xbcrich\nb,Caf\xe9\n", Encoding::Utf8),
+            (b"id,name\na,b\nb,\xff\xfe\n", Encoding::Utf8),
+            (b"id,name\na,b\nb,bad\xc3\x28\n", Encoding::Utf8),
+        ] {
+            assert_eq!(detect(bytes).0, expected, "{}", String::from_utf8_lossy(bytes));
+        }
+    }
+
+    #[test]
+    fn a_byte_without_a_meaning_decodes_to_nothing() {
+        assert_eq!(Encoding::Windows1252.decode(b"Pr\xe4fix \x80").unwrap(), "Präfix €");
+        assert_eq!(Encoding::Windows1252.decode(b"\x81"), None);
+        assert_eq!(Encoding::Utf8.decode(b"\xe4"), None);
+    }
+}

@@ -1,0 +1,501 @@
+//! Which column is which: names people give to columns, in English and German, and a mapping file for the rest.
+
+use std::collections::BTreeMap;
+
+use bindery_schema::value::Currency;
+
+use super::Error;
+use crate::parse::yaml::{self, Value};
+
+/// A column that means something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Field {
+    OperatorId,
+    MnoName,
+    Country,
+    MccMnc,
+    Host,
+    Port,
+    SystemId,
+    Password,
+    SystemType,
+    BindMode,
+    Window,
+    MaxTps,
+    Prefixes,
+    Priority,
+    Weight,
+    Cost,
+    ContractRef,
+    NocContact,
+    Notes,
+}
+
+use Field::{
+    BindMode, ContractRef, Cost, Country, Host, MaxTps, MccMnc, MnoName, NocContact, Notes, OperatorId, Password, Port,
+    Prefixes, Priority, SystemId, SystemType, Weight, Window,
+};
+
+/// Every field: its name in a mapping file, and what columns are called, the template's name first. Case, blanks,
+/// punctuation and accents do not count.
+const NAMES: &[(Field, &str, &[&str])] = &[
+    (
+        OperatorId,
+        "operatorId",
+        &[
+            "Operator ID",
+            "operator",
+            "id",
+            "bind id",
+            "operator key",
+            "Anbieter-ID",
+            "Anbieter",
+            "Anbieternummer",
+            "Anbieterkennung",
+            "Betreiber-ID",
+            "Betreiber",
+            "Betreiberkennung",
+            "Operator-Kennung",
+            "Kennung",
+        ],
+    ),
+    (
+        MnoName,
+        "mnoName",
+        &[
+            "MNO Name",
+            "mno",
+            "carrier",
+            "carrier name",
+            "network",
+            "network operator",
+            "network name",
+            "operator name",
+            "name",
+            "Netzbetreiber",
+            "Netz",
+            "Netzname",
+            "Mobilfunkanbieter",
+            "Mobilfunknetz",
+            "Mobilfunkbetreiber",
+            "MNO-Bezeichnung",
+            "Anbietername",
+            "Betreibername",
+            "Name des Anbieters",
+            "Name des Netzbetreibers",
+        ],
+    ),
+    (
+        Country,
+        "country",
+        &[
+            "Country",
+            "country code",
+            "iso country",
+            "country iso",
+            "iso",
+            "Land",
+            "Ländercode",
+            "Länderkürzel",
+            "Länderkennung",
+            "Landeskennung",
+            "Landeskürzel",
+            "Landescode",
+            "Staat",
+            "ISO-Land",
+        ],
+    ),
+    (MccMnc, "mccmnc", &["MCC-MNC", "plmn", "mcc", "network code", "Netzkennung", "Netzcode", "Netzkennzahl"]),
+    (
+        Host,
+        "host",
+        &[
+            "SMPP Host",
+            "host",
+            "hostname",
+            "server",
+            "smsc",
+            "smsc host",
+            "smpp server",
+            "smpp hostname",
+            "smpp address",
+            "ip",
+            "ip address",
+            "Adresse",
+            "SMPP-Adresse",
+            "Serveradresse",
+            "Server-Adresse",
+            "Hostadresse",
+            "Rechner",
+            "SMPP-Rechner",
+            "Zieladresse",
+        ],
+    ),
+    (Port, "port", &["Port", "smpp port", "tcp port", "Portnummer", "Anschluss"]),
+    (
+        SystemId,
+        "systemId",
+        &[
+            "System ID",
+            "username",
+            "user name",
+            "user",
+            "login",
+            "smpp user",
+            "System-Kennung",
+            "Benutzer",
+            "Benutzername",
+            "Nutzername",
+            "Anmeldename",
+            "Benutzerkennung",
+        ],
+    ),
+    (
+        Password,
+        "password",
+        &[
+            "Password",
+            "pass",
+            "pwd",
+            "passwd",
+            "secret",
+            "smpp password",
+            "Passwort",
+            "Kennwort",
+            "SMPP-Passwort",
+            "Passwort (SMPP)",
+        ],
+    ),
+    (SystemType, "systemType", &["System Type", "type", "smpp type", "Systemtyp", "Systemart", "Typ"]),
+    (
+        BindMode,
+        "bindMode",
+        &[
+            "Bind Mode",
+            "bind",
+            "bind type",
+            "mode",
+            "Bind-Modus",
+            "Bindemodus",
+            "Modus",
+            "Bind-Typ",
+            "Bindungsart",
+            "Bindeart",
+            "Bind-Art",
+            "Bindungsmodus",
+            "Verbindungsart",
+            "Verbindungsmodus",
+            "Betriebsart",
+            "Bindungstyp",
+        ],
+    ),
+    (
+        Window,
+        "windowSize",
+        &["Window", "window size", "smpp window", "Fenster", "Fenstergröße", "Sendefenster", "SMPP-Fenster"],
+    ),
+    (
+        MaxTps,
+        "maxTps",
+        &[
+            "Max TPS",
+            "tps",
+            "tps max",
+            "tps limit",
+            "throughput",
+            "max throughput",
+            "rate",
+            "max rate",
+            "Maximale TPS",
+            "TPS maximal",
+            "Durchsatz",
+            "Max Durchsatz",
+            "Maximaler Durchsatz",
+            "Nachrichten pro Sekunde",
+            "SMS pro Sekunde",
+            "Nachrichten/s",
+        ],
+    ),
+    (
+        Prefixes,
+        "prefixes",
+        &[
+            "Prefixes",
+            "prefix",
+            "prefix list",
+            "destinations",
+            "Präfixe",
+            "Präfix",
+            "Prefixe",
+            "Präfixliste",
+            "Vorwahlen",
+            "Vorwahl",
+            "Rufnummernpräfixe",
+            "Nummernpräfixe",
+            "Nummernkreise",
+            "Zielpräfixe",
+        ],
+    ),
+    (Priority, "priority", &["Priority", "prio", "Priorität", "Rang", "Vorrang"]),
+    (Weight, "weight", &["Weight", "share", "Gewicht", "Gewichtung", "Anteil"]),
+    (
+        Cost,
+        "cost",
+        &[
+            "Cost",
+            "price",
+            "cost per sms",
+            "price per sms",
+            "cost per message",
+            "Kosten",
+            "Preis",
+            "Kosten pro SMS",
+            "Preis pro SMS",
+            "Kosten je SMS",
+            "Preis je SMS",
+        ],
+    ),
+    (
+        ContractRef,
+        "contractRef",
+        &[
+            "Contract Ref",
+            "contract",
+            "contract reference",
+            "contract id",
+            "contract no",
+            "contract number",
+            "Vertragsnummer",
+            "Vertrag",
+            "Vertrags-Nr",
+            "Vertragsreferenz",
+            "Vertrags-Ref",
+            "Vertrags-ID",
+            "Vertragskennung",
+            "Vertragszeichen",
+        ],
+    ),
+    (
+        NocContact,
+        "nocContact",
+        &[
+            "NOC Contact",
+            "noc",
+            "contact",
+            "noc email",
+            "noc mail",
+            "noc e-mail",
+            "NOC-Kontakt",
+            "Kontakt",
+            "Ansprechpartner",
+            "NOC-Ansprechpartner",
+            "Störungsstelle",
+            "Kontakt NOC",
+            "Leitstelle",
+        ],
+    ),
+    (
+        Notes,
+        "notes",
+        &[
+            "Notes",
+            "note",
+            "comment",
+            "comments",
+            "remark",
+            "remarks",
+            "Bemerkung",
+            "Bemerkungen",
+            "Notiz",
+            "Notizen",
+            "Anmerkung",
+            "Anmerkungen",
+            "Kommentar",
+            "Kommentare",
+            "Hinweis",
+            "Hinweise",
+        ],
+    ),
+];
+
+/// What must be there for a row to become an operator. Without a password column passwords are set later.
+const REQUIRED: [Field; 8] = [OperatorId, MnoName, Country, Host, Port, SystemId, BindMode, Prefixes];
+/// So many known names make a row a header.
+const RECOGNISABLE: usize = 3;
+/// The currency of a cost column that names none.
+const USUAL_CURRENCY: &str = "USD";
+
+impl Field {
+    fn key(self) -> &'static str {
+        NAMES.iter().find(|(field, ..)| *field == self).map_or("", |(_, key, _)| key)
+    }
+}
+
+/// Column names by what they mean, from a mapping file: one `Header: field` a line.
+#[derive(Debug, Clone, Default)]
+pub struct Mapping(BTreeMap<String, Option<Target>>);
+
+#[derive(Debug, Clone, Copy)]
+struct Target {
+    field: Field,
+    currency: Option<Currency>,
+}
+
+impl Mapping {
+    /// Reads a mapping file: YAML, header to field, such as `Routing-Gewicht: weight`. The field `ignore` leaves a column
+    /// out.
+    pub fn read(text: &str) -> Result<Self, Error> {
+        let bad = |why: String| Error::Mapping { why };
+        let stream = yaml::read(text.strip_prefix('\u{feff}').unwrap_or(text));
+        if stream.fault.is_some() || !stream.duplicates.is_empty() {
+            return Err(bad("it is no YAML mapping with each header once".to_owned()));
+        }
+        let Some(root) = stream.documents.first() else { return Ok(Self::default()) };
+        let Value::Mapping(entries) = &root.value else {
+            return Err(bad("it must be a YAML mapping of headers to fields".to_owned()));
+        };
+        let mut mapping = BTreeMap::new();
+        for (header, target) in entries {
+            let (Some(header), Some(name)) = (header.as_text(), target.as_text()) else {
+                return Err(bad("each header must be given one field".to_owned()));
+            };
+            let target = match name.trim() {
+                "ignore" => None,
+                name => Some(known(name).ok_or_else(|| {
+                    let fields: Vec<_> = NAMES.iter().map(|(_, key, _)| *key).chain(["ignore"]).collect();
+                    bad(format!("`{name}` is no field; the fields are {}", fields.join(", ")))
+                })?),
+            };
+            mapping.insert(plain(header), target);
+        }
+        Ok(Self(mapping))
+    }
+
+    fn target(&self, header: &str) -> Option<Target> {
+        self.0.get(&plain(header)).copied().unwrap_or_else(|| known(header))
+    }
+
+    /// How many of these headers mean something.
+    pub(super) fn count(&self, headers: &[String]) -> usize {
+        headers.iter().filter(|header| self.target(header).is_some()).count()
+    }
+}
+
+/// A header without case, blanks, punctuation and accents; `ä` and `ae` are one.
+fn plain(header: &str) -> String {
+    letters(header).replace("ae", "a").replace("oe", "o").replace("ue", "u")
+}
+
+fn letters(header: &str) -> String {
+    let ascii: String = header.chars().map(super::slug::ascii).collect();
+    ascii.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_lowercase()).collect()
+}
+
+/// The field of a name. A cost column may end in its currency.
+fn known(name: &str) -> Option<Target> {
+    let named = |name: &str| {
+        let name = plain(name);
+        let found = |(_, key, names): &&(Field, &str, &[&str])| {
+            plain(key) == name || names.iter().any(|known| plain(known) == name)
+        };
+        NAMES.iter().find(found).map(|(field, ..)| *field)
+    };
+    if let Some(field) = named(name) {
+        return Some(Target { field, currency: None });
+    }
+    let letters = letters(name);
+    let (head, tail) = letters.split_at_checked(letters.len().checked_sub(3)?)?;
+    let currency = tail.to_ascii_uppercase().parse().ok()?;
+    let head = head.strip_suffix("in").unwrap_or(head);
+    (named(head) == Some(Cost)).then_some(Target { field: Cost, currency: Some(currency) })
+}
+
+/// The columns of a file.
+#[derive(Debug, Clone)]
+pub(super) struct Columns {
+    /// The header as it stands, a column each.
+    pub(super) headers: Vec<String>,
+    by_field: BTreeMap<Field, usize>,
+    /// What costs are in.
+    pub(super) currency: Option<Currency>,
+}
+
+impl Columns {
+    /// Finds the fields of a header.
+    pub(super) fn find(headers: Vec<String>, mapping: &Mapping) -> Result<Self, Error> {
+        let mut by_field = BTreeMap::new();
+        let mut currency = None;
+        for (column, header) in headers.iter().enumerate() {
+            let Some(target) = mapping.target(header) else { continue };
+            if let Some(first) = by_field.insert(target.field, column) {
+                let (first, second) = (headers[first].clone(), header.clone());
+                return Err(Error::SameColumnTwice { first, second, field: target.field.key() });
+            }
+            if target.field == Cost {
+                currency = target.currency;
+            }
+        }
+        let missing = |field: &&Field| !by_field.contains_key(*field);
+        let missing: Vec<_> = REQUIRED.iter().filter(missing).map(|field| field.key()).collect();
+        if !missing.is_empty() {
+            // What is no header may be a row, and its cells are not repeated.
+            if by_field.len() < RECOGNISABLE {
+                return Err(Error::NoHeader);
+            }
+            return Err(Error::MissingColumns { fields: missing.join(", "), headers: headers.join(", ") });
+        }
+        let currency = currency.or_else(|| USUAL_CURRENCY.parse().ok());
+        Ok(Self { headers, by_field, currency })
+    }
+
+    pub(super) fn column(&self, field: Field) -> Option<usize> {
+        self.by_field.get(&field).copied()
+    }
+
+    /// A field's name as the file has it.
+    pub(super) fn header(&self, field: Field) -> &str {
+        self.column(field).map_or(field.key(), |column| self.headers[column].trim())
+    }
+
+    /// Columns nobody knows.
+    pub(super) fn unused(&self) -> Vec<String> {
+        let used = |column: &usize| self.by_field.values().any(|used| used == column);
+        (0..self.headers.len()).filter(|column| !used(column)).map(|column| self.headers[column].clone()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_name_means_two_fields() {
+        let mut seen: BTreeMap<String, Field> = BTreeMap::new();
+        for (field, key, names) in NAMES {
+            for name in names.iter().chain([key]) {
+                let before = seen.insert(plain(name), *field);
+                assert!(before.is_none_or(|before| before == *field), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn headers_match_in_any_spelling() {
+        let mapping = Mapping::read("Q-Faktor: weight\nJunk: ignore\n").unwrap();
+        for (header, field) in [
+            ("operator_id", OperatorId),
+            (" ANBIETER-ID ", OperatorId),
+            ("Praefixe", Prefixes),
+            ("Präfixe", Prefixes),
+            ("Kosten USD", Cost),
+            ("Preis in EUR", Cost),
+            ("Cost (USD)", Cost),
+            ("Cost AED", Cost),
+            ("q faktor", Weight),
+        ] {
+            assert_eq!(mapping.target(header).map(|target| target.field), Some(field), "{header}");
+        }
+        assert!(mapping.target("Junk").is_none() && mapping.target("Farbe").is_none());
+        assert!(Mapping::read("A: colour\n").is_err() && Mapping::read("- a\n").is_err());
+    }
+}
