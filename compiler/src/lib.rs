@@ -12,6 +12,7 @@ pub mod compile;
 pub mod diagnostic;
 pub mod edit;
 pub mod fix;
+pub mod format;
 pub mod lower;
 pub mod parse;
 pub mod plan;

@@ -7,6 +7,8 @@ mod check;
 mod completions;
 mod explain;
 mod fix;
+mod fmt;
+mod man;
 mod plan;
 mod progress;
 mod render;
@@ -49,6 +51,8 @@ enum Command {
     Plan(plan::Arguments),
     /// Write the runbook of every carrier
     Render(render::Arguments),
+    /// Bring configuration files into one canonical form
+    Fmt(fmt::Arguments),
     /// Explain a finding code
     Explain(explain::Arguments),
     /// Encrypt an operator's password so that git may hold it
@@ -57,6 +61,8 @@ enum Command {
     Schema(schema::Arguments),
     /// Print a completion script for a shell
     Completions(completions::Arguments),
+    /// Print the manual page, or write that of every command
+    Man(man::Arguments),
 }
 
 /// How a command ended.
@@ -84,10 +90,12 @@ pub(crate) fn main() -> ExitCode {
         Command::Check(arguments) => check::run(&cli.repo, arguments, out),
         Command::Plan(arguments) => plan::run(&cli.repo, arguments, out),
         Command::Render(arguments) => render::run(&cli.repo, arguments, out),
+        Command::Fmt(arguments) => fmt::run(&cli.repo, arguments, out),
         Command::Explain(arguments) => explain::run(arguments, out),
         Command::Seal(arguments) => seal::run(&cli.repo, arguments, out),
         Command::Schema(arguments) => schema::run(&cli.repo, arguments, out),
         Command::Completions(arguments) => completions::run(arguments, out),
+        Command::Man(arguments) => man::run(arguments, out),
     };
     match done.and_then(|outcome| out.flush().map(|()| outcome).map_err(Into::into)) {
         Ok(Outcome::Clean) => ExitCode::SUCCESS,
