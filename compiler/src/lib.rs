@@ -14,6 +14,7 @@ pub mod compile;
 pub mod diagnostic;
 pub mod edit;
 pub mod fix;
+pub mod format;
 pub mod import;
 pub mod lower;
 pub mod parse;

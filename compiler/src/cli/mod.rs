@@ -8,7 +8,9 @@ mod ci;
 mod completions;
 mod explain;
 mod fix;
+mod fmt;
 mod import;
+mod man;
 mod plan;
 mod progress;
 mod render;
@@ -62,6 +64,8 @@ enum Command {
     Trace(trace::Arguments),
     /// List what will become wrong without a new commit, day by day
     Timeline(timeline::Arguments),
+    /// Bring configuration files into one canonical form
+    Fmt(fmt::Arguments),
     /// Explain a finding code
     Explain(explain::Arguments),
     /// Encrypt an operator's password so that git may hold it
@@ -72,6 +76,8 @@ enum Command {
     Schema(schema::Arguments),
     /// Print a completion script for a shell
     Completions(completions::Arguments),
+    /// Print the manual page, or write that of every command
+    Man(man::Arguments),
 }
 
 /// How a command ended.
@@ -102,11 +108,13 @@ pub(crate) fn main() -> ExitCode {
         Command::Render(arguments) => render::run(&cli.repo, arguments, out),
         Command::Trace(arguments) => trace::run(&cli.repo, arguments, out),
         Command::Timeline(arguments) => timeline::run(&cli.repo, arguments, out),
+        Command::Fmt(arguments) => fmt::run(&cli.repo, arguments, out),
         Command::Explain(arguments) => explain::run(arguments, out),
         Command::Seal(arguments) => seal::run(&cli.repo, arguments, out),
         Command::Import(arguments) => import::run(arguments, out),
         Command::Schema(arguments) => schema::run(&cli.repo, arguments, out),
         Command::Completions(arguments) => completions::run(arguments, out),
+        Command::Man(arguments) => man::run(arguments, out),
     };
     match done.and_then(|outcome| out.flush().map(|()| outcome).map_err(Into::into)) {
         Ok(Outcome::Clean) => ExitCode::SUCCESS,

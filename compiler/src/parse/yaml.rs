@@ -96,6 +96,24 @@ pub(crate) fn read(text: &str) -> Stream<'_> {
     Stream { documents, duplicates: builder.duplicates, fault }
 }
 
+/// The first anchor, alias or tag of a text, by its line: a tree shows what they mean and no longer that they are there.
+pub(crate) fn special(text: &str) -> Option<(u32, &'static str)> {
+    let mut parser = Parser::new_from_str(text);
+    while let Some(Ok((event, span))) = parser.next_event() {
+        let (anchor, tag) = match event {
+            Event::Scalar(_, _, anchor, tag) | Event::SequenceStart(anchor, tag) | Event::MappingStart(anchor, tag) => {
+                (anchor, tag.is_some())
+            }
+            Event::Alias(_) => (1, false),
+            _ => continue,
+        };
+        if anchor != 0 || tag {
+            return Some((to_span(span).start.line, if tag { "a tag" } else { "an anchor" }));
+        }
+    }
+    None
+}
+
 /// The text behind the parser, for what the parser does not tell: it ends a quoted scalar behind the blanks and the
 /// comment that follow it.
 struct Source<'a> {

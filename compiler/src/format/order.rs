@@ -1,0 +1,80 @@
+//! The order of keys: that of the JSON Schema, which is that of the types.
+
+use std::sync::LazyLock;
+
+use bindery_schema::json;
+use serde_json::Value;
+
+static SCHEMAS: LazyLock<Vec<(&'static str, Value)>> =
+    LazyLock::new(|| json::kinds().into_iter().map(|(kind, schema)| (kind, schema.to_value())).collect());
+
+/// Keys of a document whose kind nobody knows.
+const ENVELOPE: [&str; 4] = ["apiVersion", "kind", "metadata", "spec"];
+
+/// What a schema says of a place in a document.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Shape {
+    root: &'static Value,
+    node: Option<&'static Value>,
+    /// The root of a document, whose first keys are known whatever its kind.
+    top: bool,
+}
+
+impl Shape {
+    /// The root of a document of a kind.
+    pub(super) fn of_kind(kind: Option<&str>) -> Self {
+        let schema = SCHEMAS.iter().find(|(name, _)| Some(*name) == kind).map(|(_, schema)| schema);
+        Self { root: schema.unwrap_or(&Value::Null), node: schema, top: true }
+    }
+
+    /// Where a key comes among its siblings, and what is below it. Unknown keys come last.
+    pub(super) fn key(self, name: &str) -> (usize, Self) {
+        let properties = self.node.and_then(|node| node.get("properties")?.as_object());
+        let place = properties.and_then(|all| all.iter().position(|(known, _)| known == name));
+        let below = properties.and_then(|all| all.get(name));
+        // Names that authors choose, as those of environments, keep the order they have.
+        let below = below.or_else(|| self.node?.get("additionalProperties").filter(|rest| rest.is_object()));
+        let envelope = || ENVELOPE.iter().position(|known| self.top && *known == name);
+        let rank = if properties.is_some() { place } else { envelope() };
+        (rank.unwrap_or(usize::MAX), self.below(below))
+    }
+
+    /// What is in a list.
+    pub(super) fn member(self) -> Self {
+        self.below(self.node.and_then(|node| node.get("items")))
+    }
+
+    fn below(self, node: Option<&'static Value>) -> Self {
+        Self { node: node.and_then(|node| self.resolve(node)), top: false, ..self }
+    }
+
+    fn resolve(self, node: &'static Value) -> Option<&'static Value> {
+        let node = match node.get("anyOf").and_then(Value::as_array) {
+            Some(choices) => choices.iter().find(|choice| choice.get("$ref").is_some())?,
+            None => node,
+        };
+        match node.get("$ref").and_then(Value::as_str) {
+            Some(name) => self.root.pointer(name.strip_prefix('#')?),
+            None => Some(node),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn order_follows_the_schema_through_references() {
+        let (rank, spec) = Shape::of_kind(Some("Routes")).key("spec");
+        assert_eq!(rank, 3);
+        let rule = spec.key("rules").1.member();
+        let ranks =
+            ["prefix", "priority", "weight", "cost", "active", "narrows", "split", "other"].map(|key| rule.key(key).0);
+        assert_eq!(ranks, [0, 1, 2, 3, 4, 5, 6, usize::MAX]);
+        assert_eq!(rule.key("cost").1.key("currency").0, 1);
+        let lab = Shape::of_kind(Some("Operator")).key("spec").1.key("environments").1.key("lab");
+        assert_eq!((lab.0, lab.1.key("smpp").1.key("port").0), (usize::MAX, 1));
+        assert_eq!(Shape::of_kind(None).key("metadata").0, 2);
+    }
+}
