@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
+use bindery_compiler::diagnostic::Severity;
 use bindery_compiler::timeline::{Window, text};
 use bindery_compiler::{Compiler, source};
 use bindery_schema::value::Day;
@@ -14,6 +15,7 @@ use super::Outcome;
 #[command(after_help = "Examples:
   bindery timeline                         from today on
   bindery timeline --until 2027-03-31      up to the end of the quarter
+  bindery timeline --problems              what someone has to act on
   bindery timeline --rev origin/main --format json
 
 What is wrong already is not listed: `bindery check` does that, and `bindery check --at DAY` as of a day.
@@ -28,6 +30,9 @@ pub(super) struct Arguments {
     /// Look at this revision instead of the working tree
     #[arg(long, value_name = "REV")]
     rev: Option<String>,
+    /// Leave out what merely happens: contracts and reservations that begin and end in order, renames
+    #[arg(long)]
+    problems: bool,
     /// How the events are written
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -46,7 +51,7 @@ pub(super) fn run(repo: &Path, arguments: &Arguments, out: &mut impl Write) -> a
     let options = super::options(arguments.from, None);
     let window = Window { from: Day::of(options.now), until: arguments.until };
     let mut compiler = Compiler::default();
-    let (tree, events) = match &arguments.rev {
+    let (tree, mut events) = match &arguments.rev {
         None => compiler.timeline_directory(repo, &options, window)?,
         Some(revision) => {
             let repository = super::open(repo)?;
@@ -54,6 +59,9 @@ pub(super) fn run(repo: &Path, arguments: &Arguments, out: &mut impl Write) -> a
             compiler.timeline_revision(&repository, commit, &options, window)?
         }
     };
+    if arguments.problems {
+        events.retain(|event| event.severity != Severity::Note);
+    }
     match arguments.format {
         Format::Table => {
             let mut lines = String::new();

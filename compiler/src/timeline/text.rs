@@ -5,15 +5,16 @@ use std::fmt;
 use serde_json::{Value, json};
 
 use super::{Event, Window};
+use crate::diagnostic::{Code, Severity};
 use crate::source::SourceMap;
 
-/// Writes events as a table, one line each.
+/// Writes events as a table, one line each, and how many there are.
 pub fn table(events: &[Event], window: Window, sources: &SourceMap, out: &mut impl fmt::Write) -> fmt::Result {
     let end = window.until.map_or_else(|| "on".to_owned(), |until| format!("to {until}"));
     if events.is_empty() {
-        return writeln!(out, "Nothing happens from {} {end}.", window.from);
+        return writeln!(out, "Nothing from {} {end}.", window.from);
     }
-    let label = |event: &Event| event.code.map_or("", crate::diagnostic::Code::number);
+    let label = |event: &Event| event.code.map_or("", Code::number);
     let width = |column: &dyn Fn(&Event) -> usize| events.iter().map(column).max().unwrap_or(0);
     let object = width(&|event| event.object.chars().count());
     let code = width(&|event| label(event).len());
@@ -26,7 +27,16 @@ pub fn table(events: &[Event], window: Window, sources: &SourceMap, out: &mut im
         let place = format!("{}:{}", sources.path(location.file), location.span.start.line);
         writeln!(out, "{:object$}  {message}  ({place})", event.object)?;
     }
-    Ok(())
+    let count = |severity| events.iter().filter(|event| event.severity == severity).count();
+    let counted = |number: usize, noun: &str| format!("{number} {noun}{}", if number == 1 { "" } else { "s" });
+    writeln!(
+        out,
+        "\nFrom {} {end}: {}, {}, {}",
+        window.from,
+        counted(count(Severity::Error), "error"),
+        counted(count(Severity::Warning), "warning"),
+        counted(count(Severity::Note), "note")
+    )
 }
 
 /// Events as JSON: `{events: [{date, code, kind, severity, object, message, file, line}]}`, `code` null where nothing
@@ -36,7 +46,7 @@ pub fn json(events: &[Event], sources: &SourceMap) -> Value {
         .iter()
         .map(|event| {
             json!({
-                "date": event.date, "code": event.code.map(crate::diagnostic::Code::number), "kind": event.kind,
+                "date": event.date, "code": event.code.map(Code::number), "kind": event.kind,
                 "severity": event.severity, "object": event.object, "message": event.message,
                 "file": sources.path(event.location.file), "line": event.location.span.start.line,
             })
