@@ -4,6 +4,7 @@
 
 mod diagnostics;
 mod fix;
+mod fmt;
 mod generated;
 mod plan;
 mod render;

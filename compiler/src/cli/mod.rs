@@ -8,6 +8,7 @@ mod completions;
 mod explain;
 mod fix;
 mod fmt;
+mod init;
 mod man;
 mod plan;
 mod progress;
@@ -45,6 +46,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Begin a new configuration repository
+    Init(init::Arguments),
     /// Check the configuration and report everything that is wrong
     Check(check::Arguments),
     /// Show what a change of the configuration would do
@@ -87,6 +90,7 @@ pub(crate) fn main() -> ExitCode {
     };
     let out = &mut anstream::stdout().lock();
     let done = match &cli.command {
+        Command::Init(arguments) => init::run(&cli.repo, arguments, out),
         Command::Check(arguments) => check::run(&cli.repo, arguments, out),
         Command::Plan(arguments) => plan::run(&cli.repo, arguments, out),
         Command::Render(arguments) => render::run(&cli.repo, arguments, out),

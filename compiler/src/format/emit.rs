@@ -106,7 +106,8 @@ impl<'l, 't> Emitter<'l, 't> {
         let in_brackets = self.is_flow(node);
         let (mut written, mut column) = (Vec::new(), None);
         for item in items {
-            let line = if in_brackets { item.span.start.line as usize - 1 } else { self.next_content().unwrap_or(self.end) };
+            let line =
+                if in_brackets { item.span.start.line as usize - 1 } else { self.next_content().unwrap_or(self.end) };
             column = column.or(Some(self.lines.indent(line)));
             let mut above = self.above(line);
             let (head, mut below) = match &item.value {
@@ -186,7 +187,8 @@ impl<'l, 't> Emitter<'l, 't> {
             let first = header.at.line as usize - 1;
             let content = self.lines.block(first, self.lines.indent(line));
             let head = format!("{}{}", header.mark, self.comment(first));
-            let inner = content.clone().find(|number| !self.lines.is_blank(*number)).map_or(0, |n| self.lines.indent(n));
+            let inner =
+                content.clone().find(|number| !self.lines.is_blank(*number)).map_or(0, |n| self.lines.indent(n));
             let lines = content.clone().map(|number| {
                 let text = self.lines.text[number].get(inner..).unwrap_or_default();
                 if text.is_empty() { String::new() } else { format!("{pad}{text}") }

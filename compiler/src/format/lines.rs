@@ -155,9 +155,10 @@ impl<'t> Lines<'t> {
         }
         let number = (0..content).rev().find(|number| !self.is_blank(*number))?;
         let line = self.text[number];
-        let starts = line.char_indices().enumerate().filter(|(_, (at, letter))| {
-            matches!(letter, '|' | '>') && line[..*at].ends_with([' ', '\t'])
-        });
+        let starts = line
+            .char_indices()
+            .enumerate()
+            .filter(|(_, (at, letter))| matches!(letter, '|' | '>') && line[..*at].ends_with([' ', '\t']));
         starts.into_iter().find_map(|(column, (at, _))| {
             let mark = line[at..].split_whitespace().next()?;
             let rest = line[at + mark.len()..].trim();

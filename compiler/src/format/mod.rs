@@ -62,7 +62,8 @@ pub fn format(text: &str) -> Result<String, Unformatted> {
     while formatted.last().is_some_and(String::is_empty) {
         formatted.pop();
     }
-    let ending = if text.lines().next().is_some_and(|line| text[line.len()..].starts_with("\r\n")) { "\r\n" } else { "\n" };
+    let ending =
+        if text.lines().next().is_some_and(|line| text[line.len()..].starts_with("\r\n")) { "\r\n" } else { "\n" };
     let formatted: String = formatted.iter().flat_map(|line| [&**line, ending]).collect();
     if roots.next().is_none() && holds_the_same(text, &stream.documents, &formatted) {
         Ok(formatted)

@@ -69,7 +69,8 @@ mod tests {
         let (rank, spec) = Shape::of_kind(Some("Routes")).key("spec");
         assert_eq!(rank, 3);
         let rule = spec.key("rules").1.member();
-        let ranks = ["prefix", "priority", "weight", "cost", "active", "narrows", "split", "other"].map(|key| rule.key(key).0);
+        let ranks =
+            ["prefix", "priority", "weight", "cost", "active", "narrows", "split", "other"].map(|key| rule.key(key).0);
         assert_eq!(ranks, [0, 1, 2, 3, 4, 5, 6, usize::MAX]);
         assert_eq!(rule.key("cost").1.key("currency").0, 1);
         let lab = Shape::of_kind(Some("Operator")).key("spec").1.key("environments").1.key("lab");

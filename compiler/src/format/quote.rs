@@ -31,7 +31,8 @@ fn needs_quotes(text: &str, in_flow: bool) -> bool {
     // `::` is an address, and in YAML 1.1 a colon between digits is base sixty.
     let inside = text.contains(": ") || text.contains(" #") || text.contains("::");
     let flow = in_flow && text.contains([',', '[', ']', '{', '}', ':']);
-    let unprintable = text.chars().any(|c| c.is_control() || matches!(c, '\u{feff}' | '\u{85}' | '\u{2028}' | '\u{2029}'));
+    let unprintable =
+        text.chars().any(|c| c.is_control() || matches!(c, '\u{feff}' | '\u{85}' | '\u{2028}' | '\u{2029}'));
     let resolved = Scalar { text: text.into(), plain: true }.resolve();
     is_word
         || like_a_number
@@ -49,7 +50,22 @@ mod tests {
 
     #[test]
     fn quotes_stand_where_some_reader_needs_them() {
-        for text in ["+9379", "0093", "2026-01-01", "22:00", "3.4", "no", "NO", "", " a", "a: b", "a #b", "fd00::/8", ".5", "a:"] {
+        for text in [
+            "+9379",
+            "0093",
+            "2026-01-01",
+            "22:00",
+            "3.4",
+            "no",
+            "NO",
+            "",
+            " a",
+            "a: b",
+            "a #b",
+            "fd00::/8",
+            ".5",
+            "a:",
+        ] {
             assert!(needs_quotes(text, false), "{text}");
         }
         for text in ["smpp.one.example", "s3://c/1.pdf", "CTR-1", "Leo BI, primary bind", "it's", "bindery/v1"] {
