@@ -5,7 +5,7 @@ SHELL := /bin/bash
 CARGO ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: install run test lint format clippy bench clean
+.PHONY: install run test lint format clippy bench fuzz clean
 
 install:
 	@bash agent/dev/install.sh
@@ -33,6 +33,16 @@ bench: install
 	@bash tests/benches/check.sh
 	@$(CARGO) build --quiet --release --workspace --bin latency
 	@RUST_LOG=off $(TARGET)/release/latency
+
+# Each target for FUZZ_SECONDS. The seeds are kept in git, what grows from them is not.
+FUZZ_SECONDS ?= 60
+fuzz:
+	@command -v cargo-fuzz >/dev/null || $(CARGO) install --locked cargo-fuzz
+	@for target in yaml values; do \
+		mkdir -p fuzz/corpus/$$target && \
+		RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run --sanitizer none $$target fuzz/corpus/$$target fuzz/seeds/$$target -- \
+			-max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=10 -rss_limit_mb=1024 || exit 1; \
+	done
 
 clean:
 	$(CARGO) clean

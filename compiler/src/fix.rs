@@ -1,7 +1,7 @@
 //! Repairs what is certain: takes the fix of every finding, byte for byte, and leaves all else as it is.
 //!
 //! Works on loaded files and touches no disk. A repair may bring the next fault to light (a prefix is quoted, then gets
-//! its `+`), so files are compiled and repaired until nothing certain is left. A file that would no longer be YAML keeps
+//! its `+`), so files are outcome and repaired until nothing certain is left. A file that would no longer be YAML keeps
 //! its text.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -59,9 +59,9 @@ pub fn fix(compiler: &mut Compiler, mut files: Vec<Loaded>, options: &Options) -
     let mut beyond: BTreeSet<FileId> = BTreeSet::new();
     let mut rounds = 0;
     loop {
-        let compiled = compiler.compile(files.clone(), options);
+        let outcome = compiler.compile(files.clone(), options);
         let mut wanted: BTreeMap<FileId, Vec<(Code, &Fix)>> = BTreeMap::new();
-        for finding in &compiled.findings {
+        for finding in &outcome.findings {
             if let Some(fix) = finding.fix.as_ref().filter(|_| !beyond.contains(&finding.primary.file)) {
                 wanted.entry(finding.primary.file).or_default().push((finding.code, fix));
             }
@@ -69,7 +69,7 @@ pub fn fix(compiler: &mut Compiler, mut files: Vec<Loaded>, options: &Options) -
         rounds += 1;
         let mut changed = false;
         for (file, fixes) in wanted.into_iter().filter(|_| rounds <= MOST_ROUNDS) {
-            let (path, text) = (compiled.sources.path(file), compiled.sources.text(file));
+            let (path, text) = (outcome.sources.path(file), outcome.sources.text(file));
             let edited = apply(text, &fixes).filter(|(edited, _)| is_sound(text, edited));
             let Some((edited, done)) = edited else {
                 beyond.insert(file);
@@ -87,7 +87,7 @@ pub fn fix(compiler: &mut Compiler, mut files: Vec<Loaded>, options: &Options) -
                 Some(Content::Text(after)) => Some(FixedFile { path, before, after: after.clone() }),
                 _ => None,
             });
-            return Fixed { repairs, files: files.collect(), compiled };
+            return Fixed { repairs, files: files.collect(), compiled: outcome };
         }
     }
 }

@@ -7,6 +7,7 @@ mod certificates;
 mod dev;
 mod diagnostics;
 mod fix;
+mod fmt;
 mod generated;
 mod health;
 mod internal;

@@ -10,6 +10,7 @@ mod explain;
 mod fix;
 mod fmt;
 mod import;
+mod init;
 mod man;
 mod plan;
 mod progress;
@@ -52,6 +53,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Begin a new configuration repository
+    Init(init::Arguments),
     /// Check the configuration and report everything that is wrong
     Check(check::Arguments),
     /// Show what a change of the configuration would do
@@ -102,6 +105,7 @@ pub(crate) fn main() -> ExitCode {
     };
     let out = &mut anstream::stdout().lock();
     let done = match &cli.command {
+        Command::Init(arguments) => init::run(&cli.repo, arguments, out),
         Command::Check(arguments) => check::run(&cli.repo, arguments, out),
         Command::Plan(arguments) => plan::run(&cli.repo, arguments, out),
         Command::Ci(arguments) => ci::run(&cli.repo, arguments, out),

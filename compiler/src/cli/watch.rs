@@ -28,7 +28,7 @@ pub(super) fn run<W: Write>(
     let told = root.clone();
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
         // An error may mean that events were lost: better one check too many.
-        if event.map_or(true, |event| is_change(&event.kind) && event.paths.iter().any(|path| concerns(&told, path))) {
+        if event.map_or(true, |event| is_change(event.kind) && event.paths.iter().any(|path| concerns(&told, path))) {
             // The receiver is gone only when the program ends.
             let _ = sender.send(());
         }
@@ -68,7 +68,7 @@ fn folders(root: &Path) -> Vec<PathBuf> {
 }
 
 /// Whether files changed; reading them, as a check does, is no change.
-fn is_change(kind: &EventKind) -> bool {
+fn is_change(kind: EventKind) -> bool {
     match kind {
         EventKind::Access(AccessKind::Close(AccessMode::Write)) => true,
         EventKind::Access(_) => false,
@@ -79,7 +79,7 @@ fn is_change(kind: &EventKind) -> bool {
 /// Whether a path can matter to a check: the policy, a configuration folder, or what is in one.
 fn concerns(root: &Path, path: &Path) -> bool {
     let Ok(relative) = path.strip_prefix(root) else { return true };
-    let first = relative.components().next().map(|component| component.as_os_str());
+    let first = relative.components().next().map(std::path::Component::as_os_str);
     first.is_none_or(|first| first == source::POLICY || source::ROOTS.iter().any(|name| first == *name))
 }
 

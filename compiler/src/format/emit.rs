@@ -73,7 +73,7 @@ impl<'l, 't> Emitter<'l, 't> {
             let line = key.span.start.line as usize - 1;
             let above = self.above(line);
             self.next = self.next.max(line + 1);
-            let name = self.one_line(key).filter(|name| !name.is_empty()).ok_or(Unformatted::Layout)?;
+            let name = self.name(key, false).ok_or(Unformatted::Layout)?;
             let (rank, below) = shape.key(key.as_text().ok_or(Unformatted::Layout)?);
             let value = self.value(line, value, below, indent)?;
             let gap = if value.head.is_empty() { "" } else { " " };
@@ -149,7 +149,7 @@ impl<'l, 't> Emitter<'l, 't> {
     /// A value whose key or dash is on a line.
     fn value(&mut self, line: usize, node: &Node<'_>, shape: Shape, indent: usize) -> Result<Written, Unformatted> {
         let below = match &node.value {
-            Value::Scalar(scalar) => return self.scalar(line, node, scalar, indent),
+            Value::Scalar(scalar) => return Ok(self.scalar(line, node, scalar, indent)),
             Value::Mapping(entries) if self.goes_below(node) => {
                 let head = self.comment(line);
                 self.next = self.next.max(line + 1);
@@ -170,15 +170,9 @@ impl<'l, 't> Emitter<'l, 't> {
         Ok(Written { head: below.0.trim_start().to_owned(), below: below.1 })
     }
 
-    fn scalar(
-        &mut self,
-        line: usize,
-        node: &Node<'_>,
-        scalar: &Scalar<'_>,
-        indent: usize,
-    ) -> Result<Written, Unformatted> {
+    fn scalar(&mut self, line: usize, node: &Node<'_>, scalar: &Scalar<'_>, indent: usize) -> Written {
         if scalar.plain && scalar.text.is_empty() {
-            return Ok(Written { head: self.comment(line).trim_start().to_owned(), below: Vec::new() });
+            return Written { head: self.comment(line).trim_start().to_owned(), below: Vec::new() };
         }
         let (start, end) = (node.span.start, node.span.end);
         let (first, last) = (start.line as usize - 1, end.line as usize - 1);
@@ -195,12 +189,12 @@ impl<'l, 't> Emitter<'l, 't> {
             });
             let below = lines.collect();
             self.next = self.next.max(content.end);
-            return Ok(Written { head, below });
+            return Written { head, below };
         }
         self.next = self.next.max(last + 1);
         if first == last {
             let text = self.single(node, scalar, false);
-            return Ok(Written { head: format!("{text}{}", self.comment(last)), below: Vec::new() });
+            return Written { head: format!("{text}{}", self.comment(last)), below: Vec::new() };
         }
         let head = self.lines.slice(first, start.column as usize - 1..usize::MAX).trim_end().to_owned();
         let mut below = Vec::new();
@@ -212,13 +206,20 @@ impl<'l, 't> Emitter<'l, 't> {
         if let Some(text) = below.last_mut() {
             text.push_str(&self.comment(last));
         }
-        Ok(Written { head, below })
+        Written { head, below }
     }
 
     /// A scalar of one line.
     fn single(&self, node: &Node<'_>, scalar: &Scalar<'_>, in_flow: bool) -> String {
         let raw = self.one_line(node).unwrap_or_default();
         quote::canonical(scalar, raw, in_flow).unwrap_or_else(|| raw.to_owned())
+    }
+
+    /// A key; none where it is no text on one line.
+    fn name(&self, key: &Node<'_>, in_flow: bool) -> Option<String> {
+        let Value::Scalar(scalar) = &key.value else { return None };
+        self.one_line(key).filter(|raw| !raw.is_empty())?;
+        Some(self.single(key, scalar, in_flow))
     }
 
     /// A list or mapping in brackets, on one line.
@@ -235,7 +236,7 @@ impl<'l, 't> Emitter<'l, 't> {
             Value::Mapping(entries) => {
                 let mut members = Vec::with_capacity(entries.len());
                 for (key, value) in entries {
-                    let name = self.one_line(key).filter(|name| !name.is_empty()).ok_or(Unformatted::Layout)?;
+                    let name = self.name(key, false).ok_or(Unformatted::Layout)?;
                     let (rank, below) = shape.key(key.as_text().ok_or(Unformatted::Layout)?);
                     let value = self.flow(value, below)?;
                     members.push((rank, format!("{name}: {value}").trim_end().to_owned()));
@@ -254,7 +255,7 @@ impl<'l, 't> Emitter<'l, 't> {
             Value::Sequence(items) => items.is_empty(),
             Value::Mapping(entries) => entries.is_empty(),
         };
-        !is_empty && !(self.is_flow(node) && self.closes_on_its_line(node))
+        !(is_empty || self.is_flow(node) && self.closes_on_its_line(node))
     }
 
     fn is_flow(&self, node: &Node<'_>) -> bool {

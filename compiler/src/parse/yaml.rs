@@ -207,7 +207,7 @@ impl<'a> Builder<'a> {
                 let mut items = Vec::new();
                 let end = loop {
                     match self.next()? {
-                        (Event::SequenceEnd, close) => break close.end,
+                        (Event::SequenceEnd, close) => break closing(close),
                         (event, span) => items.push(self.node(event, span, depth + 1)?),
                     }
                 };
@@ -219,7 +219,7 @@ impl<'a> Builder<'a> {
                 let mut entries: Vec<(Node<'a>, Node<'a>)> = Vec::new();
                 let end = loop {
                     match self.next()? {
-                        (Event::MappingEnd, close) => break close.end,
+                        (Event::MappingEnd, close) => break closing(close),
                         (event, span) => {
                             let key = self.node(event, span, depth + 1)?;
                             let (event, span) = self.next()?;
@@ -385,6 +385,14 @@ fn to_span(span: saphyr_parser::Span) -> Span {
     Span { start: to_position(&span.start), end: to_position(&span.end) }
 }
 
+/// The end of a list or mapping. A bracket's place goes on behind the blanks and the comment that follow it.
+fn closing(close: Span) -> Position {
+    if close.start == close.end {
+        return close.end;
+    }
+    Position { column: close.start.column + 1, ..close.start }
+}
+
 fn syntax(error: &ScanError) -> Fault {
     Fault::Syntax { at: to_position(error.marker()), message: error.info().to_owned() }
 }
@@ -433,7 +441,7 @@ mod tests {
     #[test]
     fn a_quoted_scalar_ends_at_its_quote() {
         for head in ["", "# ä\r\n"] {
-            let text = format!("{head}a: \"x\"  # c\nb: 'it''s'   # c\nc: [\"\\\"\" , 1]\n\"d\" : \"x\n  y\" \n");
+            let text = format!("{head}a: \"x\"  # c\nb: 'it''s'   # c\nc: [\"\\\"\" , 1]  # c\n\"d\" : \"x\n  y\" \n");
             let stream = read(&text);
             let root = &stream.documents[0];
             let columns = |node: &Node<'_>| (node.span.start.column, node.span.end.column);
@@ -442,6 +450,7 @@ mod tests {
             let Value::Sequence(items) = &root.get("c").unwrap().value else { panic!("no list") };
             assert_eq!(columns(&items[0]), (5, 9));
             assert_eq!(columns(root.entry("d").unwrap().0), (1, 4));
+            assert_eq!(columns(root.get("c").unwrap()), (4, 14));
             assert_eq!(root.get("d").unwrap().span.end.line, root.get("d").unwrap().span.start.line + 1);
         }
     }
