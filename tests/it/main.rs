@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test says what fails by failing")]
 
+mod ci;
 mod diagnostics;
+mod formats;
 mod generated;
 mod plan;
 mod render;
