@@ -39,7 +39,7 @@ pub(super) fn sentences(impact: &Impact) -> Vec<String> {
     if !pools.is_empty() {
         let pool = |impact: &&ThroughputImpact| {
             let (before, after) = (impact.before.on_demand_pool, impact.after.on_demand_pool);
-            format!("{} {} {}", impact.mno, impact.direction, from_to(number(before), number(after)))
+            format!("{} {} {}", impact.mno, impact.direction, from_to(&number(before), &number(after)))
         };
         let list = listed(pools.iter().map(pool), pools.len());
         sentences.push(format!("{} with less on demand: {list}", counted(pools.len(), "pool")));
@@ -49,7 +49,7 @@ pub(super) fn sentences(impact: &Impact) -> Vec<String> {
     if !binds.is_empty() {
         let bind = |impact: &&ThroughputImpact| {
             let (before, after) = (impact.before.binds.to_string(), impact.after.binds.to_string());
-            format!("{} {} {}", impact.mno, impact.direction, from_to(before, after))
+            format!("{} {} {}", impact.mno, impact.direction, from_to(&before, &after))
         };
         let list = listed(binds.iter().map(bind), binds.len());
         sentences.push(format!("less throughput over the binds of {list}"));
@@ -171,7 +171,7 @@ fn destination(impact: &DestinationImpact) -> Vec<String> {
     let served = impact.before.is_some() && impact.after.is_some();
     let cost = match (before, after) {
         (None, None) => String::new(),
-        (before, after) if served => from_to(shown(before), shown(after)),
+        (before, after) if served => from_to(&shown(before), &shown(after)),
         (before, after) => shown(before.or(after)),
     };
     let percent = impact.cost_change_percent.filter(|percent| *percent != 0.0);
@@ -204,7 +204,7 @@ fn who(served: Option<&Served>) -> String {
 }
 
 fn throughput(impact: &ThroughputImpact) -> Vec<String> {
-    let column = |part: &dyn Fn(&Throughput) -> String| from_to(part(&impact.before), part(&impact.after));
+    let column = |part: &dyn Fn(&Throughput) -> String| from_to(&part(&impact.before), &part(&impact.after));
     let mut pool = column(&|side| number(side.on_demand_pool));
     if impact.below_minimum {
         pool.push_str(", below the minimum");
@@ -226,7 +226,7 @@ fn tenant(impact: &TenantImpact) -> Vec<String> {
         impact.tenant.to_string(),
         impact.mno.to_string(),
         impact.direction.to_string(),
-        from_to(impact.reserved_before.to_string(), impact.reserved_after.to_string()),
+        from_to(&impact.reserved_before.to_string(), &impact.reserved_after.to_string()),
         impact.from.to_string(),
         reasons.join(", "),
     ]
@@ -257,6 +257,6 @@ fn number(value: Option<impl ToString>) -> String {
     value.map_or_else(|| "none".to_owned(), |value| value.to_string())
 }
 
-fn from_to(before: String, after: String) -> String {
-    if before == after { before } else { format!("{before} -> {after}") }
+fn from_to(before: &str, after: &str) -> String {
+    if before == after { before.to_owned() } else { format!("{before} -> {after}") }
 }
