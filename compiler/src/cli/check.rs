@@ -57,7 +57,7 @@ pub(super) enum Format {
     Github,
     /// SARIF 2.1.0, for code scanning
     Sarif,
-    /// A `JUnit` report, one test a file
+    /// A JUnit report, one test a file
     Junit,
 }
 

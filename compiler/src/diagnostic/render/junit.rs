@@ -1,4 +1,4 @@
-//! Findings as a `JUnit` report: one test a file, which fails where the file has an error.
+//! Findings as a JUnit report: one test a file, which fails where the file has an error.
 //!
 //! The form has no standard. This is the one of Ant's `junitreport`, the strictest in use, which GitLab and Jenkins read
 //! too: one failure a test, all elements and attributes in place.
