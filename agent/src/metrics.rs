@@ -96,6 +96,8 @@ pub struct Metrics {
     pub redis_degraded: Gauge,
     /// Answers of the credentials endpoint: `ok`, `not_found`, `not_set`, `forbidden`, `unavailable`.
     pub credentials_requests: Family<Outcome, Counter>,
+    /// Changed certificates of the internal listener by outcome: `ok`, `error` where the last good ones stay.
+    pub certificate_reloads: Family<Outcome, Counter>,
     /// Health signals by outcome: `accepted`, `stale`, `invalid`, `unknown_operator`.
     pub health_signals: Family<Outcome, Counter>,
     /// Health transitions by states.
@@ -128,6 +130,7 @@ impl Default for Metrics {
             vault_duration: seconds(),
             redis_degraded: Gauge::default(),
             credentials_requests: Family::default(),
+            certificate_reloads: Family::default(),
             health_signals: Family::default(),
             health_transitions: Family::default(),
             http_requests: Family::default(),
@@ -160,6 +163,7 @@ impl Metrics {
         );
         r.register("redis_degraded", "1 while Redis does not show the applied step", self.redis_degraded.clone());
         r.register("credentials_requests", "Credentials answers by outcome", self.credentials_requests.clone());
+        r.register("certificate_reloads", "Changed certificates by outcome", self.certificate_reloads.clone());
         r.register("health_signals", "Health signals by outcome", self.health_signals.clone());
         r.register("health_transitions", "Health transitions by states", self.health_transitions.clone());
         r.register("http_requests", "HTTP answers by listener, route and status", self.http_requests.clone());

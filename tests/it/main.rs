@@ -2,9 +2,18 @@
 
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test says what fails by failing")]
 
+mod admin;
+mod certificates;
 mod ci;
+mod dev;
 mod diagnostics;
 mod formats;
 mod generated;
+mod health;
+mod internal;
+mod ops;
+mod outages;
 mod plan;
 mod render;
+mod sync;
+mod takeover;

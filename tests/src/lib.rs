@@ -1,3 +1,11 @@
 //! Harness, generated corpora and end-to-end tests of bindery.
 
+pub mod canary;
 pub mod corpus;
+pub mod dev;
+pub mod documents;
+pub mod listeners;
+pub mod outside;
+pub mod program;
+pub mod stack;
+pub mod world;

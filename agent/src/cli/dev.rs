@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -50,25 +51,33 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let tools = Tools::find(&Tools::default_dir(&repo))?;
     say(&format!("starting Postgres, NATS, Redis and OpenBao in {}", data_dir.display()));
     let begun = Instant::now();
-    let stack = Stack::start(StackOptions { data_dir, tools, durable: true }).await?;
+    let ended = ended()?;
+    tokio::pin!(ended);
+    let stack = tokio::select! {
+        stack = Stack::start(StackOptions { data_dir, tools, durable: true }) => stack?,
+        // What was started so far ends with the future that started it.
+        () = &mut ended => return Ok(()),
+    };
     say(&format!("they are up after {:.1} s", begun.elapsed().as_secs_f64()));
-    let outcome = serve(&stack, &repo).await;
+    let outcome = serve(&stack, &repo, ended).await;
     say("stopping");
     stack.stop().await;
     say("stopped");
     outcome
 }
 
-async fn serve(stack: &Stack, repo: &Path) -> anyhow::Result<()> {
-    // From here on an interruption is an orderly end; before, the servers' own ties to this process end them.
+/// Returns when someone ends the command: Ctrl-C or SIGTERM.
+fn ended() -> std::io::Result<impl Future<Output = ()>> {
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    let ended = async {
+    Ok(async move {
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
-    };
-    tokio::pin!(ended);
+    })
+}
+
+async fn serve(stack: &Stack, repo: &Path, ended: Pin<&mut impl Future<Output = ()>>) -> anyhow::Result<()> {
     let data_dir = stack.data_dir();
     let bare = data_dir.join("forge.git");
     let (from, to, recipient) = (repo.to_owned(), bare.clone(), stack.pki.age_recipient.clone());
@@ -81,17 +90,16 @@ async fn serve(stack: &Stack, repo: &Path) -> anyhow::Result<()> {
     let env = data_dir.join("env");
     let token = mint_dev(data_dir, &[Role::CarrierAdmin])?;
     write_private(&env, &environment(stack, &agent, &bare, &token))?;
-    let outcome = tokio::select! {
-        () = &mut ended => Ok(()),
-        greeted = greet(stack, &agent, &env) => greeted,
-    };
-    let outcome = match outcome {
-        Ok(()) => tokio::select! {
-            () = ended => Ok(()),
-            error = agent.failed() => Err(error),
+    let serving = async {
+        greet(stack, &agent, &env).await;
+        tokio::select! {
+            error = agent.failed() => error,
             never = watch(stack) => match never {},
-        },
-        failed => failed,
+        }
+    };
+    let outcome = tokio::select! {
+        () = ended => Ok(()),
+        error = serving => Err(error),
     };
     agent.shutdown().await;
     outcome
@@ -114,7 +122,7 @@ fn origin(seeded: &Seeded, repo: &Path) -> String {
 }
 
 /// Waits for the first sync and says what there is.
-async fn greet(stack: &Stack, agent: &Agent, env: &Path) -> anyhow::Result<()> {
+async fn greet(stack: &Stack, agent: &Agent, env: &Path) {
     say("applying the configuration");
     let begun = Instant::now();
     let mut status = agent.status();
@@ -129,7 +137,6 @@ async fn greet(stack: &Stack, agent: &Agent, env: &Path) -> anyhow::Result<()> {
     let operator = read::any_operator(&agent.shared().stores.postgres).await;
     let operator = operator.ok().flatten();
     say(&greeting(agent, env, stack, &now, operator.as_deref().unwrap_or("OPERATOR")));
-    Ok(())
 }
 
 /// Restarts servers that died.

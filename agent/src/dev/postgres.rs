@@ -11,7 +11,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection};
 use super::error::check_name;
 use super::files::{self, Layout};
 use super::ports::Ports;
-use super::process::{Process, run_to_end};
+use super::process::{Process, end_processes, run_to_end};
 use super::spawn::{Launch, User, is_root, system_user};
 use super::stack::timed_start;
 use super::{Error, Tools};
@@ -162,6 +162,10 @@ impl Postgres {
             return Ok(());
         }
         let unfinished = self.home.join("data.new");
+        // An earlier run may have been killed in the midst of this, and what initdb had started writes on for a moment.
+        end_processes(&self.initdb).await;
+        let program = self.initdb.program.with_file_name("postgres");
+        end_processes(&Launch { program, dir: unfinished.clone(), ..self.initdb.clone() }).await;
         files::remove(&unfinished)?;
         let password_file = self.home.join("password");
         files::write_private(&password_file, &self.password)?;

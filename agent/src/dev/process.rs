@@ -165,21 +165,7 @@ impl Process {
 
     /// Kills what runs of this server without being our child: an earlier run's server, or Postgres' back ends.
     pub(super) async fn end_leftovers(&self) {
-        let deadline = Instant::now() + STOP_TIMEOUT;
-        loop {
-            let pids = self.launch.processes();
-            if pids.is_empty() {
-                return;
-            }
-            if Instant::now() > deadline {
-                tracing::warn!(server = self.launch.server, ?pids, "processes of an earlier run do not end");
-                return;
-            }
-            for pid in pids {
-                signal(pid, "KILL");
-            }
-            tokio::time::sleep(POLL).await;
-        }
+        end_processes(&self.launch).await;
     }
 
     fn forget_pid(&self) {
@@ -205,6 +191,25 @@ impl Drop for Running {
             }
             std::thread::sleep(POLL);
         }
+    }
+}
+
+/// Kills every process of a program in its folder, and waits until all are gone.
+pub(super) async fn end_processes(launch: &Launch) {
+    let deadline = Instant::now() + STOP_TIMEOUT;
+    loop {
+        let pids = launch.processes();
+        if pids.is_empty() {
+            return;
+        }
+        if Instant::now() > deadline {
+            tracing::warn!(server = launch.server, ?pids, "processes of an earlier run do not end");
+            return;
+        }
+        for pid in pids {
+            signal(pid, "KILL");
+        }
+        tokio::time::sleep(POLL).await;
     }
 }
 

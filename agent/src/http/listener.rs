@@ -8,6 +8,7 @@ use axum_server::Handle;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use tokio_util::sync::CancellationToken;
 
+use super::linger::Gently;
 use super::{Error, GRACE};
 
 /// How long a client may take for its TLS handshake: several round trips of the slowest network.
@@ -44,7 +45,7 @@ pub(super) async fn plain(bound: Bound, router: Router, cancel: CancellationToke
 /// Serves HTTP over TLS until cancelled.
 pub(super) async fn tls(bound: Bound, router: Router, settings: RustlsConfig, cancel: CancellationToken) {
     let Bound { name, socket, .. } = bound;
-    let acceptor = RustlsAcceptor::new(settings).handshake_timeout(HANDSHAKE);
+    let acceptor = RustlsAcceptor::new(settings).handshake_timeout(HANDSHAKE).acceptor(Gently);
     let served = match axum_server::from_tcp(socket) {
         Ok(server) => server.acceptor(acceptor).handle(handle(cancel)).serve(router.into_make_service()).await,
         Err(error) => Err(error),

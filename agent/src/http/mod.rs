@@ -13,6 +13,7 @@ mod frame;
 mod identity;
 mod internal;
 mod jwks;
+mod linger;
 mod listener;
 mod mtls;
 mod ops;
@@ -92,7 +93,7 @@ pub async fn serve(shared: Shared, cancel: CancellationToken) -> Result<Listener
     let keys = Arc::new(jwks::KeySet::open(&config.admin).await?);
     tasks.spawn(jwks::refresh(keys.clone(), cancel.clone()));
     let tls = Arc::new(mtls::Tls::open(&config.internal).await?);
-    tasks.spawn(mtls::reload(tls.clone(), cancel.clone()));
+    tasks.spawn(mtls::reload(tls.clone(), shared.metrics.clone(), cancel.clone()));
 
     let admin = listener::bind("admin", config.admin.listen)?;
     let internal = listener::bind("internal", config.internal.listen)?;

@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 use super::Error;
 use super::error::chain;
 use crate::config::Internal;
+use crate::metrics::{Metrics, Outcome};
 
 /// How often the files are looked at: an administrator who replaces one sees the effect while still watching.
 const RELOAD: Duration = Duration::from_secs(2);
@@ -87,15 +88,22 @@ impl Tls {
 }
 
 /// Watches the files until cancelled.
-pub(super) async fn reload(tls: Arc<Tls>, cancel: CancellationToken) {
+pub(super) async fn reload(tls: Arc<Tls>, metrics: Arc<Metrics>, cancel: CancellationToken) {
     let mut timer = tokio::time::interval(RELOAD);
     let mut failing = false;
+    let count = |outcome| {
+        metrics.certificate_reloads.get_or_create(&Outcome { outcome }).inc();
+    };
     while cancel.run_until_cancelled(timer.tick()).await.is_some() {
         match tls.take_over().await {
-            Ok(true) => tracing::info!("the internal listener took over changed certificates"),
+            Ok(true) => {
+                count("ok");
+                tracing::info!("the internal listener took over changed certificates");
+            }
             Ok(false) => {}
             Err(error) if failing => tracing::debug!(error = chain(&error), "certificates still cannot be used"),
             Err(error) => {
+                count("error");
                 tracing::error!(error = chain(&error), "changed certificates cannot be used; the last good ones stay");
                 failing = true;
                 continue;

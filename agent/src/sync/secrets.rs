@@ -157,14 +157,24 @@ pub async fn write(stores: &Stores, writes: &Writes, commit: &str, fence: Fence)
 
 async fn write_one(vault: &Vault, write: &Write, version: Option<u64>) -> Result<(), vault::Error> {
     let Write { operator, system_id, content } = write;
-    match content {
-        Content::Sealed(password) => vault.write_credentials(operator, system_id, password, version).await.map(drop),
+    let kept;
+    let password = match content {
+        Content::Sealed(password) => password,
         Content::Kept { from } => match vault.read_credentials(from).await? {
-            Some(kept) => vault.write_credentials(operator, system_id, &kept.password, version).await.map(drop),
-            None => Ok(()),
+            Some(stored) => {
+                kept = stored.password;
+                &kept
+            }
+            None => return Ok(()),
         },
-        Content::Deleted => vault.undelete(operator).await.map(drop),
+        Content::Deleted => return vault.undelete(operator).await.map(drop),
+    };
+    // An attempt that was cut off after this write has left it: again it would only push an older version out.
+    let newest = if version == Some(0) { None } else { vault.read_credentials(operator).await? };
+    if newest.is_some_and(|newest| newest.system_id == *system_id && newest.password.expose() == password.expose()) {
+        return Ok(());
     }
+    vault.write_credentials(operator, system_id, password, version).await.map(drop)
 }
 
 /// The operators whose intents a step's transaction clears, because it makes their writes good.

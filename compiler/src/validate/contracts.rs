@@ -7,6 +7,7 @@ use bindery_schema::operator::Status;
 use bindery_schema::policy::PolicySpec;
 use bindery_schema::value::{Day, MnoId, OperatorId, Tps};
 
+use super::calendar::{Claim, Cover, Reserved};
 use super::operators::tps_set_there;
 use super::{ContractsObject, Objects, OperatorObject};
 use crate::diagnostic::{Anchor, Code, Draft, Sink};
@@ -79,13 +80,6 @@ struct Placed<'a, T> {
     item: &'a T,
 }
 
-/// A reservation with its bounds resolved.
-struct Claim {
-    place: u32,
-    tps: Tps,
-    period: Period,
-}
-
 impl File<'_, '_> {
     fn contract(&self, place: u32) -> Anchor {
         self.object.root.clone().at("spec.contracts").index(place)
@@ -144,8 +138,9 @@ impl File<'_, '_> {
         let current: Vec<_> = all.iter().filter(|contract| !contract.item.period().ended_by(self.today)).collect();
         self.sequence(&current, sink);
         let claims = self.claims(direction, &all, sink);
+        let reserved = Reserved::of(&claims);
         for contract in &current {
-            self.pool(contract, &claims, sink);
+            self.pool(contract, &reserved, &claims, sink);
         }
     }
 
@@ -199,6 +194,7 @@ impl File<'_, '_> {
     /// The reservations of a direction that have not ended; those without a contract are found on the way.
     fn claims(&self, direction: Direction, contracts: &[Placed<'_, Contract>], sink: &mut Sink) -> Vec<Claim> {
         let first = contracts.first().map(|contract| contract.item.effective_from);
+        let cover = Cover::of(contracts.iter().map(|contract| contract.item.period()));
         let mut claims = Vec::new();
         for (place, item) in self.object.reservations.placed().filter(|(_, item)| item.direction == direction) {
             let from = item.effective_from.or(first);
@@ -208,12 +204,12 @@ impl File<'_, '_> {
             let period = from.map(|from| Period { from, to: item.effective_to });
             let explicit = (item.effective_from, item.effective_to);
             match period {
-                Some(period) if uncovered(contracts, period, explicit).is_none() => {
+                Some(period) if cover.lacks(period, explicit).is_none() => {
                     claims.push(Claim { place, tps: item.reserved_tps, period });
                 }
                 _ if self.object.partial => {}
                 _ => {
-                    let at = period.and_then(|period| uncovered(contracts, period, explicit));
+                    let at = period.and_then(|period| cover.lacks(period, explicit));
                     let when = at.map(|day| format!(" on {day}")).unwrap_or_default();
                     let message =
                         format!("tenant `{}` reserves {direction} and there is no contract{when}", item.tenant);
@@ -227,28 +223,13 @@ impl File<'_, '_> {
     }
 
     /// What is reserved of a contract, at each day on which that changes.
-    fn pool(&self, contract: &Placed<'_, Contract>, claims: &[Claim], sink: &mut Sink) {
+    fn pool(&self, contract: &Placed<'_, Contract>, reserved: &Reserved, claims: &[Claim], sink: &mut Sink) {
         let (item, contracted) = (contract.item, u64::from(contract.item.contracted_tps));
         let begin = item.effective_from.max(self.today);
-        let inside: Vec<&Claim> = claims.iter().filter(|claim| claim.period.overlaps(item.period())).collect();
-        // Sum of what begins and ends on each day from the contract's (or today) on.
-        let mut steps: BTreeMap<Day, i64> = BTreeMap::from([(begin, 0)]);
-        for claim in &inside {
-            *steps.entry(claim.period.from.max(begin)).or_default() += i64::from(claim.tps);
-            if let Some(to) = claim.period.to {
-                *steps.entry(to.max(begin)).or_default() -= i64::from(claim.tps);
-            }
-        }
-        let mut reserved: i64 = 0;
         let mut tightest: Option<(Day, u64)> = None;
-        for (day, step) in steps {
-            if item.effective_to.is_some_and(|to| to <= day) {
-                break;
-            }
-            reserved += step;
-            let sum = u64::try_from(reserved).unwrap_or(0);
+        for (day, sum) in reserved.within(begin, item.effective_to) {
             if sum > contracted {
-                return self.over_reserved(contract, day, sum, &inside, sink);
+                return self.over_reserved(contract, day, sum, claims, sink);
             }
             if (contracted - sum) * 100 < contracted * u64::from(self.minimum_percent) {
                 tightest = tightest.filter(|(_, before)| *before >= sum).or(Some((day, sum)));
@@ -266,7 +247,7 @@ impl File<'_, '_> {
         }
     }
 
-    fn over_reserved(&self, contract: &Placed<'_, Contract>, day: Day, sum: u64, inside: &[&Claim], sink: &mut Sink) {
+    fn over_reserved(&self, contract: &Placed<'_, Contract>, day: Day, sum: u64, claims: &[Claim], sink: &mut Sink) {
         let message = format!(
             "{sum} messages a second are reserved from {day}, the contract has {}",
             contract.item.contracted_tps
@@ -274,7 +255,7 @@ impl File<'_, '_> {
         let mut draft =
             Draft::new(Code::ReservedOverContract, self.contract(contract.place).at("contractedTps"), message)
                 .help("reserve less, or contract more before that day");
-        for claim in inside.iter().filter(|claim| claim.period.contains(day)).take(MOST_RELATED) {
+        for claim in claims.iter().filter(|claim| claim.period.contains(day)).take(MOST_RELATED) {
             let place = self.reservation(claim.place).at("reservedTps");
             draft = draft.related(place, format!("{} of them", claim.tps));
         }
@@ -329,29 +310,4 @@ fn rate(bind: &OperatorObject<'_>, environment: Option<&str>, direction: Directi
         Direction::Inbound => tps.inbound,
     });
     Some(laid_over.unwrap_or_else(|| spec.tps.of(direction)))
-}
-
-/// The first day of a reservation on which no contract is in force. A bound that is written must lie in a contract;
-/// between an implicit bound and the other one, gaps between contracts are skipped. Contracts are ordered by beginning.
-fn uncovered(contracts: &[Placed<'_, Contract>], period: Period, explicit: (Option<Day>, Option<Day>)) -> Option<Day> {
-    let covered = |day: Day| contracts.iter().any(|contract| contract.item.period().contains(day));
-    if let (Some(from), Some(to)) = explicit {
-        let mut day = from;
-        for contract in contracts.iter().filter(|contract| contract.item.period().overlaps(period)) {
-            if contract.item.effective_from > day {
-                break;
-            }
-            match contract.item.effective_to {
-                None => return None,
-                Some(end) => day = day.max(end),
-            }
-        }
-        return (day < to).then_some(day);
-    }
-    if !covered(period.from) {
-        return Some(period.from);
-    }
-    // The last day of a written end.
-    let last = explicit.1?.before();
-    (!covered(last)).then_some(last)
 }

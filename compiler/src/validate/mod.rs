@@ -1,6 +1,7 @@
 //! Checks between documents. Each takes every object and a sink, notes what it finds and goes on.
 
 mod acknowledge;
+mod calendar;
 mod contracts;
 mod endpoints;
 mod objects;

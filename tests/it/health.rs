@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::world::{World, until};
+use bindery_tests::listeners::Served;
+use bindery_tests::world::eventually;
 
 const OPERATOR: &str = "af-roshan-1";
 
@@ -18,8 +19,8 @@ struct Ingest {
 }
 
 impl Ingest {
-    async fn start(world: &World) -> Self {
-        until("NATS is connected", async || world.shared.stores.nats.is_connected()).await;
+    async fn start(world: &Served) -> Self {
+        eventually("NATS is connected", async || world.shared.stores.nats.is_connected()).await;
         let cancel = CancellationToken::new();
         let task = tokio::spawn(ingest::run(world.shared.clone(), cancel.clone()));
         Self { cancel, task }
@@ -31,14 +32,14 @@ impl Ingest {
     }
 }
 
-async fn send(world: &World, operator: &str, payload: impl Into<Vec<u8>>) {
+async fn send(world: &Served, operator: &str, payload: impl Into<Vec<u8>>) {
     let nats = &world.shared.stores.nats;
     let subject = nats.subject(&format!("operator.health.signal.v1.{operator}"));
     nats.client().publish(subject, payload.into().into()).await.unwrap();
     nats.client().flush().await.unwrap();
 }
 
-async fn signal(world: &World, bind_state: &str, failed: u32) {
+async fn signal(world: &Served, bind_state: &str, failed: u32) {
     let signal = json!({
         "operatorId": OPERATOR, "connectorId": "c1", "bindState": bind_state, "submitted": 100, "failed": failed,
         "throttled": 0, "p95Millis": 250, "inFlight": 3, "at": Timestamp::now().to_string(),
@@ -46,15 +47,15 @@ async fn signal(world: &World, bind_state: &str, failed: u32) {
     send(world, OPERATOR, signal.to_string()).await;
 }
 
-async fn shown(world: &World) -> Option<HealthView> {
+async fn shown(world: &Served) -> Option<HealthView> {
     let redis = &world.shared.stores.redis;
     let text: Option<String> = redis.connection().get(redis.key(&format!("ops:health:{OPERATOR}"))).await.unwrap();
     text.map(|text| serde_json::from_str(&text).unwrap())
 }
 
 /// Repeats a signal until the state is shown: the first ones may come before the subscription.
-async fn reach(world: &World, state: HealthState, bind_state: &str, failed: u32) {
-    until("the state is shown", async || {
+async fn reach(world: &Served, state: HealthState, bind_state: &str, failed: u32) {
+    eventually("the state is shown", async || {
         signal(world, bind_state, failed).await;
         tokio::time::sleep(Duration::from_millis(20)).await;
         shown(world).await.is_some_and(|view| view.state == state)
@@ -64,13 +65,13 @@ async fn reach(world: &World, state: HealthState, bind_state: &str, failed: u32)
 
 #[tokio::test]
 async fn a_change_reaches_redis_the_log_and_the_outbox_once() {
-    let world = World::new().await;
+    let world = Served::new().await;
     world.operator(OPERATOR, "ACTIVE", json!({ "silenceSeconds": 2, "confirm": 2, "recover": 2 })).await;
     let ingest = Ingest::start(&world).await;
     reach(&world, HealthState::Healthy, "BOUND", 0).await;
 
     signal(&world, "UNBOUND", 0).await;
-    until("UNHEALTHY is shown", async || shown(&world).await.unwrap().state == HealthState::Unhealthy).await;
+    eventually("UNHEALTHY is shown", async || shown(&world).await.unwrap().state == HealthState::Unhealthy).await;
     let redis = &world.shared.stores.redis;
     let ttl: i64 = redis.connection().ttl(redis.key(&format!("ops:health:{OPERATOR}"))).await.unwrap();
     assert!((55..=60).contains(&ttl), "{ttl}");
@@ -89,10 +90,10 @@ async fn a_change_reaches_redis_the_log_and_the_outbox_once() {
     send(&world, "nobody", unknown).await;
     reach(&world, HealthState::Healthy, "BOUND", 0).await;
     // Silence.
-    until("UNKNOWN is shown", async || shown(&world).await.unwrap().state == HealthState::Unknown).await;
+    eventually("UNKNOWN is shown", async || shown(&world).await.unwrap().state == HealthState::Unknown).await;
 
     let log = "select count(*) from ops.operator_health_log";
-    until("the log has all four changes", async || world.count(log).await == 4).await;
+    eventually("the log has all four changes", async || world.count(log).await == 4).await;
     ingest.stop().await;
     let steps: Vec<(String, String, Option<String>)> =
         sqlx::query_as("select previous, state, connector_id from ops.operator_health_log order by id")
@@ -135,7 +136,7 @@ async fn a_change_reaches_redis_the_log_and_the_outbox_once() {
 
 #[tokio::test]
 async fn a_restart_forgets_nothing_and_a_cache_miss_is_answered() {
-    let world = World::new().await;
+    let world = Served::new().await;
     world.operator(OPERATOR, "ACTIVE", json!({})).await;
     let path = format!("/v1/internal/operators/{OPERATOR}/health");
     let before = world.internal(&world.reader, &path).await;
@@ -146,10 +147,11 @@ async fn a_restart_forgets_nothing_and_a_cache_miss_is_answered() {
     reach(&world, HealthState::Unhealthy, "UNBOUND", 0).await;
     signal(&world, "BOUND", 0).await;
     signal(&world, "BOUND", 0).await;
-    until("two of three signals count", async || shown(&world).await.unwrap().connectors["c1"].runs.healthy == 2).await;
+    eventually("two of three signals count", async || shown(&world).await.unwrap().connectors["c1"].runs.healthy == 2)
+        .await;
     ingest.stop().await;
     let ingest = Ingest::start(&world).await;
-    until("a signal is heard again", async || {
+    eventually("a signal is heard again", async || {
         signal(&world, "BOUND", 0).await;
         let heard = async { while shown(&world).await.unwrap().connectors["c1"].runs.healthy == 2 {} };
         tokio::time::timeout(Duration::from_secs(1), heard).await.is_ok()
@@ -159,7 +161,7 @@ async fn a_restart_forgets_nothing_and_a_cache_miss_is_answered() {
     let view = shown(&world).await.unwrap();
     assert_eq!((view.state, view.connectors["c1"].runs.healthy), (HealthState::Healthy, 3));
     let log = "select count(*) from ops.operator_health_log";
-    until("the log has both changes", async || world.count(log).await == 2).await;
+    eventually("the log has both changes", async || world.count(log).await == 2).await;
 
     // The key is gone: the API answers from Postgres.
     let redis = &world.shared.stores.redis;
@@ -169,7 +171,7 @@ async fn a_restart_forgets_nothing_and_a_cache_miss_is_answered() {
 
     // Another agent takes the lead: this one hears no more, and comes back when it leads again.
     world.leading.send(None).unwrap();
-    until("the subscription is gone", async || {
+    eventually("the subscription is gone", async || {
         signal(&world, "UNBOUND", 0).await;
         shown(&world).await.is_none()
     })
@@ -181,7 +183,7 @@ async fn a_restart_forgets_nothing_and_a_cache_miss_is_answered() {
 
 #[tokio::test]
 async fn a_stale_leader_records_nothing() {
-    let world = World::new().await;
+    let world = Served::new().await;
     world.operator(OPERATOR, "ACTIVE", json!({})).await;
     world.sql("insert into ops.leases (name, holder, fence, expires_at) values ('sync', 'another', 9, now() + interval '1 h')").await;
     let ingest = Ingest::start(&world).await;
@@ -193,18 +195,18 @@ async fn a_stale_leader_records_nothing() {
 
 #[tokio::test]
 async fn outages_of_redis_and_postgres_lose_no_change() {
-    let world = World::alone().await;
+    let world = Served::alone().await;
     world.operator(OPERATOR, "ACTIVE", json!({})).await;
     let ingest = Ingest::start(&world).await;
     reach(&world, HealthState::Healthy, "BOUND", 0).await;
     let log = "select count(*) from ops.operator_health_log";
-    until("the first change is logged", async || world.count(log).await == 1).await;
+    eventually("the first change is logged", async || world.count(log).await == 1).await;
 
     world.stack.redis.kill().await;
     signal(&world, "UNBOUND", 0).await;
-    until("the second change is logged without Redis", async || world.count(log).await == 2).await;
+    eventually("the second change is logged without Redis", async || world.count(log).await == 2).await;
     world.stack.redis.start().await.unwrap();
-    until("Redis shows it once it is back", async || {
+    eventually("Redis shows it once it is back", async || {
         let redis = &world.shared.stores.redis;
         let key = redis.key(&format!("ops:health:{OPERATOR}"));
         let text: Option<String> = redis.connection().get(key).await.unwrap_or_default();
@@ -216,9 +218,10 @@ async fn outages_of_redis_and_postgres_lose_no_change() {
     for _ in 0..3 {
         signal(&world, "BOUND", 0).await;
     }
-    until("Redis shows it without Postgres", async || shown(&world).await.unwrap().state == HealthState::Healthy).await;
+    eventually("Redis shows it without Postgres", async || shown(&world).await.unwrap().state == HealthState::Healthy)
+        .await;
     world.stack.postgres.start().await.unwrap();
-    until("the third change is logged", async || {
+    eventually("the third change is logged", async || {
         let count = sqlx::query_scalar::<_, i64>(log).fetch_one(&world.shared.stores.postgres).await;
         count.is_ok_and(|count| count == 3)
     })

@@ -6,7 +6,8 @@ use rcgen::{
     KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SerialNumber, date_time_ymd,
 };
 
-use crate::world::{World, client, until};
+use bindery_tests::listeners::{Served, client};
+use bindery_tests::world::eventually;
 
 /// An authority of the test's own.
 struct Authority {
@@ -70,7 +71,7 @@ async fn changed_certificates_and_revocations_are_taken_over() {
     let good = authority.issue(name, 2, ExtendedKeyUsagePurpose::ClientAuth);
     let stolen = authority.issue(name, 3, ExtendedKeyUsagePurpose::ClientAuth);
     let crl = authority.revoke(&[]);
-    let world = World::with(|config| {
+    let world = Served::with(|config| {
         config.internal.cert.clone_from(&server.certificate);
         config.internal.key.clone_from(&server.key);
         config.internal.client_ca.clone_from(&authority.ca);
@@ -87,7 +88,7 @@ async fn changed_certificates_and_revocations_are_taken_over() {
 
     authority.revoke(&[3]);
     // On the connection that stands: refused, though its handshake was long ago.
-    until("the revoked client is refused", async || {
+    eventually("the revoked client is refused", async || {
         with_stolen.get(&url).send().await.is_ok_and(|answer| answer.status() == 403)
     })
     .await;
@@ -97,7 +98,11 @@ async fn changed_certificates_and_revocations_are_taken_over() {
 
     // Files that cannot be used leave the last ones in force.
     std::fs::write(&server.certificate, "not a certificate").unwrap();
-    tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+    eventually("the unusable files were looked at", async || {
+        let metrics = world.ops("/metrics").await.text().await.unwrap();
+        metrics.contains(r#"bindery_certificate_reloads_total{outcome="error"}"#)
+    })
+    .await;
     assert_eq!(client(&authority.ca, Some(&good)).get(&url).send().await.unwrap().status(), 200);
 
     // A new authority for everything, taken over without a restart.
@@ -113,7 +118,7 @@ async fn changed_certificates_and_revocations_are_taken_over() {
     {
         std::fs::copy(from, to).unwrap();
     }
-    until("the new authority serves", async || {
+    eventually("the new authority serves", async || {
         client(&other.ca, Some(&new_client)).get(&url).send().await.is_ok_and(|answer| answer.status() == 200)
     })
     .await;

@@ -1,11 +1,11 @@
 use bindery_schema::wire::api::{OperatorCredentials, OperatorView, Page, RoutingTable};
 use serde_json::{Value, json};
 
-use crate::world::{PASSWORD, World, answer};
+use bindery_tests::listeners::{PASSWORD, Served, answer};
 
 #[tokio::test]
 async fn no_certificate_no_handshake() {
-    let world = World::new().await;
+    let world = Served::new().await;
     let url = world.internal_url("/v1/internal/operators");
     let error = world.client(None).get(&url).send().await.unwrap_err();
     assert!(error.status().is_none(), "there must be no HTTP answer: {error:?}");
@@ -15,7 +15,7 @@ async fn no_certificate_no_handshake() {
 
 #[tokio::test]
 async fn credentials_go_to_the_allow_list_alone() {
-    let world = World::new().await;
+    let world = Served::new().await;
     world.operator("af-roshan-1", "ACTIVE", json!({})).await;
     world.operator("af-roshan-2", "ACTIVE", json!({})).await;
     world.operator("af-roshan-3", "ACTIVE", json!({})).await;
@@ -66,7 +66,7 @@ async fn credentials_go_to_the_allow_list_alone() {
 
 #[tokio::test]
 async fn a_sealed_vault_and_a_lost_database_are_outages() {
-    let world = World::alone().await;
+    let world = Served::alone().await;
     world.operator("af-roshan-1", "ACTIVE", json!({})).await;
     world.password("af-roshan-1").await;
     let path = "/v1/internal/operators/af-roshan-1/credentials";
@@ -97,7 +97,7 @@ async fn a_sealed_vault_and_a_lost_database_are_outages() {
 
 #[tokio::test]
 async fn operators_come_in_pages_without_secrets() {
-    let world = World::new().await;
+    let world = Served::new().await;
     for n in 1..=5 {
         world.operator(&format!("af-roshan-{n}"), "ACTIVE", json!({})).await;
     }
@@ -126,7 +126,7 @@ async fn operators_come_in_pages_without_secrets() {
 
 #[tokio::test]
 async fn the_routing_table_holds_what_takes_traffic() {
-    let world = World::new().await;
+    let world = Served::new().await;
     for (id, status) in
         [("af-roshan-1", "ACTIVE"), ("af-roshan-2", "ACTIVE"), ("af-roshan-3", "INACTIVE"), ("af-roshan-4", "ACTIVE")]
     {

@@ -1,12 +1,12 @@
 use serde_json::json;
 
-use crate::world::{World, answer};
+use bindery_tests::listeners::{Served, answer};
 
 #[tokio::test]
 async fn probes_and_metrics() {
-    let mut world = World::new().await;
+    let mut world = Served::new().await;
     assert_eq!(answer(world.ops("/health/live").await).await, (200, json!({ "status": "UP" })));
-    crate::world::until("ready", async || world.ops("/health/ready").await.status() == 200).await;
+    bindery_tests::world::eventually("ready", async || world.ops("/health/ready").await.status() == 200).await;
     let (_, ready) = answer(world.ops("/health/ready").await).await;
     for part in ["postgres", "vault", "nats", "redis", "sync"] {
         assert_eq!(ready["components"][part]["status"], "UP", "{ready}");

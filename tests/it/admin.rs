@@ -1,35 +1,28 @@
 use std::time::Duration;
 
-use bindery_agent::cli::token::Token;
+use bindery_agent::cli::token::{DEV_AUDIENCE, DEV_ISSUER, Token};
 use bindery_agent::http::permissions::Role;
 use bindery_schema::wire::api::{SyncPhase, SyncStatus};
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::world::{World, answer};
+use bindery_tests::listeners::{Served, answer};
 
-fn token(world: &World, roles: &[Role], change: impl FnOnce(&mut Token)) -> String {
-    let mut token = Token {
-        roles: roles.to_vec(),
-        subject: "ana".to_owned(),
-        ttl: Duration::from_secs(600),
-        key: world.stack.pki.jwt_key.clone(),
-        issuer: "https://issuer.example".to_owned(),
-        audience: "bindery-admin".to_owned(),
-    };
+fn token(world: &Served, roles: &[Role], change: impl FnOnce(&mut Token)) -> String {
+    let mut token = Token { roles: roles.to_vec(), ..parts(world) };
     change(&mut token);
     token.sign(Timestamp::now()).unwrap()
 }
 
-async fn ask(world: &World, method: Method, path: &str, token: &str) -> (u16, Value) {
+async fn ask(world: &Served, method: Method, path: &str, token: &str) -> (u16, Value) {
     let url = format!("http://{}{path}", world.listeners.admin);
     answer(reqwest::Client::new().request(method, url).bearer_auth(token).send().await.unwrap()).await
 }
 
 #[tokio::test]
 async fn only_good_tokens_are_let_in() {
-    let world = World::new().await;
+    let world = Served::new().await;
     let url = format!("http://{}/v1/admin/sync", world.listeners.admin);
     let missing = reqwest::get(&url).await.unwrap();
     assert_eq!(missing.status(), 401);
@@ -60,20 +53,20 @@ async fn only_good_tokens_are_let_in() {
     assert_eq!(ask(&world, Method::GET, "/v1/admin/sync", &good).await.0, 200);
 }
 
-fn parts(world: &World) -> Token {
+fn parts(world: &Served) -> Token {
     Token {
         roles: vec![],
         subject: "ana".to_owned(),
         ttl: Duration::from_secs(600),
         key: world.stack.pki.jwt_key.clone(),
-        issuer: "https://issuer.example".to_owned(),
-        audience: "bindery-admin".to_owned(),
+        issuer: DEV_ISSUER.to_owned(),
+        audience: DEV_AUDIENCE.to_owned(),
     }
 }
 
 #[tokio::test]
 async fn the_sync_is_shown_and_triggered() {
-    let world = World::new().await;
+    let world = Served::new().await;
     let admin = token(&world, &[Role::CarrierAdmin], |_| {});
     let tenant = token(&world, &[Role::Tenant], |_| {});
     let noc = token(&world, &[Role::Noc], |_| {});
@@ -92,7 +85,7 @@ async fn the_sync_is_shown_and_triggered() {
 
 #[tokio::test]
 async fn operators_are_shown_as_in_yaml() {
-    let world = World::new().await;
+    let world = Served::new().await;
     world.operator("af-roshan-1", "ACTIVE", json!({})).await;
     world.operator("af-roshan-2", "ACTIVE", json!({})).await;
     world.sql("update ops.operators set deleted_at = now() where id = 'af-roshan-2'").await;

@@ -1,27 +1,19 @@
-//! The sync against real servers: what arrives where, once, and what happens when something is away.
+//! The sync against real servers: what arrives where, and once.
 
-#![expect(clippy::unwrap_used, reason = "a test ends where something it needs is missing")]
-
-mod world;
-
-use bindery_agent::leader::fence::Fence;
-use bindery_agent::store::postgres::{self, intents, sync_state};
-use bindery_agent::store::redis::Entry;
-use bindery_schema::secret::Secret;
+use bindery_agent::store::postgres;
 use bindery_schema::value::OperatorId;
 use bindery_schema::wire::api::SyncPhase;
+use bindery_tests::documents::{contract, mno, operator, routes};
+use bindery_tests::world::{World, eventually, until, until_applied};
 use serde_json::Value;
 use sqlx::PgPool;
-use world::{World, contract, eventually, mno, operator, routes, until, until_applied};
 
-const POLICY: &str = "apiVersion: bindery/v1\nkind: Policy\nspec: {guardrails: {maxEndpointChanges: {percent: 100}}}\n";
-
-fn id(text: &str) -> OperatorId {
+pub(crate) fn id(text: &str) -> OperatorId {
     text.parse().unwrap()
 }
 
 /// Two operators of one carrier, the first with a sealed password.
-fn small(world: &World) -> Vec<(&'static str, Option<String>)> {
+pub(crate) fn small(world: &World) -> Vec<(&'static str, Option<String>)> {
     let sealed = world.seal("one", "s3cret01");
     vec![
         ("operators/carrier/mno.yaml", Some(mno("carrier"))),
@@ -30,12 +22,10 @@ fn small(world: &World) -> Vec<(&'static str, Option<String>)> {
         ("operators/carrier/one.routes.yaml", Some(routes("one", &["9370", "9371"]))),
         ("operators/carrier/two.yaml", Some(operator("two", "carrier", "two.example", None))),
         ("operators/carrier/two.routes.yaml", Some(routes("two", &["9379"]))),
-        // One of two operators that moves would be half of them.
-        ("policy.yaml", Some(POLICY.to_owned())),
     ]
 }
 
-fn without_time(events: &[Value]) -> Vec<(String, String)> {
+pub(crate) fn without_time(events: &[Value]) -> Vec<(String, String)> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     events.iter().map(|event| (text(&event["type"]), text(&event["subject"]))).collect()
 }
@@ -44,15 +34,15 @@ async fn prefixes(pool: &PgPool) -> Vec<(String, String)> {
     sqlx::query_as("select operator_id, prefix from ops.routing_rules order by 1, 2").fetch_all(pool).await.unwrap()
 }
 
-async fn count(pool: &PgPool, sql: &'static str) -> i64 {
+pub(crate) async fn count(pool: &PgPool, sql: &'static str) -> i64 {
     sqlx::query_scalar(sql).fetch_one(pool).await.unwrap()
 }
 
-async fn all_published(pool: &PgPool) -> bool {
+pub(crate) async fn all_published(pool: &PgPool) -> bool {
     postgres::outbox::count(pool).await.unwrap() == 0
 }
 
-async fn redis_text(world: &World, key: &str) -> Option<Value> {
+pub(crate) async fn redis_text(world: &World, key: &str) -> Option<Value> {
     let redis = world.stores().await.redis;
     let text: Option<String> =
         redis::cmd("GET").arg(redis.key(key)).query_async(&mut redis.connection()).await.unwrap();
@@ -61,7 +51,7 @@ async fn redis_text(world: &World, key: &str) -> Option<Value> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_repository_arrives_in_all_four_stores() {
-    let world = World::new("arrives").await;
+    let world = World::new().await;
     let first = world.commit("First", &small(&world));
     let agent = world.agent().await;
     let status = until_applied(&agent, first).await;
@@ -96,7 +86,7 @@ async fn a_repository_arrives_in_all_four_stores() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_is_applied_once_and_a_restart_adds_nothing() {
-    let world = World::new("changes").await;
+    let world = World::new().await;
     let first = world.commit("First", &small(&world));
     let agent = world.agent().await;
     until_applied(&agent, first).await;
@@ -135,7 +125,7 @@ async fn a_change_is_applied_once_and_a_restart_adds_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deleted_operator_comes_back_with_its_password() {
-    for (name, world) in [("v2", World::new("revert").await), ("v1", World::with_versionless_vault("revert1").await)] {
+    for (name, world) in [("v2", World::new().await), ("v1", World::with_versionless_vault().await)] {
         let first = world.commit("First", &small(&world));
         let agent = world.agent().await;
         until_applied(&agent, first).await;
@@ -180,7 +170,7 @@ async fn a_deleted_operator_comes_back_with_its_password() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rejected_commit_leaves_the_last_good_one() {
-    let world = World::new("rejected").await;
+    let world = World::new().await;
     let first = world.commit("First", &small(&world));
     let agent = world.agent().await;
     until_applied(&agent, first).await;
@@ -216,7 +206,7 @@ async fn a_rejected_commit_leaves_the_last_good_one() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_password_sealed_for_another_operator_rejects_the_commit() {
-    let world = World::new("sealed").await;
+    let world = World::new().await;
     let first = world.commit("First", &small(&world));
     let agent = world.agent().await;
     until_applied(&agent, first).await;
@@ -235,7 +225,7 @@ async fn a_password_sealed_for_another_operator_rejects_the_commit() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_forced_push_and_a_lost_clone_are_followed() {
-    let world = World::new("forced").await;
+    let world = World::new().await;
     let first = world.commit("First", &small(&world));
     let moved = operator("two", "carrier", "moved.example", None);
     let second = world.commit("Second", &[("operators/carrier/two.yaml", Some(moved))]);
@@ -256,163 +246,8 @@ async fn a_forced_push_and_a_lost_clone_are_followed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_emptied_cache_is_filled_anew() {
-    let world = World::new("flushed").await;
-    let first = world.commit("First", &small(&world));
-    let agent = world.agent().await;
-    until_applied(&agent, first).await;
-    let redis = world.stores().await.redis;
-    let keys = ["ops:catalog", "ops:operator:one", "ops:operator:two"].map(|key| redis.key(key));
-    redis::cmd("DEL").arg(&keys).query_async::<()>(&mut redis.connection()).await.unwrap();
-    redis::cmd("SET")
-        .arg(redis.key("ops:operator:stranger"))
-        .arg("{}")
-        .query_async::<()>(&mut redis.connection())
-        .await
-        .unwrap();
-    eventually("the cache is full again", || async {
-        redis_text(&world, "ops:catalog").await.is_some()
-            && redis_text(&world, "ops:operator:one").await.is_some()
-            && redis_text(&world, "ops:operator:stranger").await.is_none()
-    })
-    .await;
-    agent.shutdown().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_applied_while_vault_is_away_and_everything_once_it_is_back() {
-    let world = World::alone("outage").await;
-    let first = world.commit("First", &small(&world));
-    let agent = world.agent().await;
-    until_applied(&agent, first).await;
-    let stores = world.stores().await;
-
-    world.stack.vault.kill().await;
-    let sealed = world.seal("one", "s3cret02");
-    let second = world.commit(
-        "Rotate",
-        &[("operators/carrier/one.yaml", Some(operator("one", "carrier", "moved.example", Some(&sealed))))],
-    );
-    let status = until(&agent, "a retry", |status| status.phase == SyncPhase::Retrying).await;
-    assert_eq!(status.blocked.unwrap().reason, "Vault does not answer");
-    let state = sync_state::read(&mut stores.postgres.acquire().await.unwrap()).await.unwrap();
-    assert_eq!(state.commit, Some(first.to_string()));
-    world.stack.vault.restart().await.unwrap();
-    until_applied(&agent, second).await;
-
-    // Redis and NATS stop nothing; what they miss is made good.
-    world.stack.redis.kill().await;
-    world.stack.nats.kill().await;
-    let moved = operator("two", "carrier", "later.example", None);
-    let third = world.commit("Third", &[("operators/carrier/two.yaml", Some(moved))]);
-    until_applied(&agent, third).await;
-    assert!(agent.shared().metrics.encode().unwrap().contains("bindery_redis_degraded 1"));
-    world.stack.redis.restart().await.unwrap();
-    world.stack.nats.restart().await.unwrap();
-    eventually("all is published", || all_published(&stores.postgres)).await;
-    let shows_three =
-        || async { redis_text(&world, "ops:catalog").await.is_some_and(|shown| shown["generation"] == 3) };
-    eventually("the cache shows the third step", shows_three).await;
-
-    // Postgres away: the agent waits and goes on.
-    world.stack.postgres.kill().await;
-    let moved = operator("two", "carrier", "last.example", None);
-    let fourth = world.commit("Fourth", &[("operators/carrier/two.yaml", Some(moved))]);
-    until(&agent, "a retry", |status| status.phase == SyncPhase::Retrying).await;
-    world.stack.postgres.restart().await.unwrap();
-    until_applied(&agent, fourth).await;
-    eventually("all is published", || all_published(&stores.postgres)).await;
-    let events = without_time(&world.events().await);
-    assert_eq!(events.iter().filter(|event| event.0 == "ops.sync.applied.v1").count(), 4);
-    assert_eq!(events.len(), 3 + 2 + 2 + 2);
-    agent.shutdown().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_second_agent_follows_and_takes_over() {
-    let world = World::new("takeover").await;
-    let first = world.commit("First", &small(&world));
-    let leader = world.agent().await;
-    until_applied(&leader, first).await;
-    let mut config = world.config.clone();
-    config.data_dir = config.data_dir.with_file_name("second");
-    let follower = bindery_agent::runtime::Agent::start(config).await.unwrap();
-    until(&follower, "the leader's step", |status| status.applied.is_some()).await;
-    assert!(follower.shared().leading.borrow().is_none());
-    leader.shutdown().await;
-    let moved = operator("two", "carrier", "moved.example", None);
-    let second = world.commit("Second", &[("operators/carrier/two.yaml", Some(moved))]);
-    until_applied(&follower, second).await;
-    let fences = "select fence from ops.sync_state";
-    assert_eq!(count(&world.stores().await.postgres, fences).await, 2);
-    follower.shutdown().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_password_ahead_of_its_transaction_is_taken_back() {
-    let world = World::new("ahead").await;
-    let first = world.commit("First", &small(&world));
-    let agent = world.agent().await;
-    until_applied(&agent, first).await;
-    agent.shutdown().await;
-
-    // As a crash between Vault and Postgres leaves it: intents and passwords of a commit that was not applied, and
-    // that the branch no longer has.
-    let stores = world.stores().await;
-    let mut connection = stores.postgres.acquire().await.unwrap();
-    let intent = |operator: &str, version| intents::Intent {
-        operator: id(operator),
-        action: intents::Action::Write,
-        version: Some(version),
-    };
-    let gone = "0000000000000000000000000000000000000001";
-    intents::record(&mut connection, gone, &[intent("one", 1), intent("two", 0)]).await.unwrap();
-    let password = Secret::new("n0tthis1");
-    stores.vault.write_credentials(&id("one"), "sys-one", &password, Some(1)).await.unwrap();
-    stores.vault.write_credentials(&id("two"), "sys-two", &password, Some(0)).await.unwrap();
-
-    let agent = world.agent().await;
-    until_applied(&agent, first).await;
-    let one = stores.vault.read_credentials(&id("one")).await.unwrap().unwrap();
-    assert_eq!(one.password.expose(), "s3cret01");
-    assert!(stores.vault.read_credentials(&id("two")).await.unwrap().is_none());
-    assert_eq!(count(&stores.postgres, "select count(*) from ops.secret_intents").await, 0);
-    assert_eq!(count(&stores.postgres, "select generation from ops.sync_state").await, 1);
-    agent.shutdown().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_leader_that_was_overtaken_can_change_nothing() {
-    let world = World::new("overtaken").await;
-    let first = world.commit("First", &small(&world));
-    let agent = world.agent().await;
-    until_applied(&agent, first).await;
-    agent.shutdown().await;
-    let agent = world.agent().await;
-    until_applied(&agent, first).await;
-    let moved = operator("two", "carrier", "moved.example", None);
-    let second = world.commit("Second", &[("operators/carrier/two.yaml", Some(moved))]);
-    until_applied(&agent, second).await;
-
-    let stores = world.stores().await;
-    let stale = Fence::new(1);
-    let mut transaction = stores.postgres.begin().await.unwrap();
-    let advanced = sync_state::advance(&mut transaction, "stale", stale.number(), 2).await;
-    assert!(matches!(advanced, Err(postgres::Error::Fenced)));
-    assert!(matches!(stale.hold(&mut transaction).await, Err(postgres::Error::Fenced)));
-    let newest = sync_state::advance(&mut transaction, "no step of mine", 2, 1).await;
-    assert!(matches!(newest, Err(postgres::Error::Fenced)));
-    drop(transaction);
-    // The cache refuses an older step as well.
-    let entry = Entry { key: "ops:operator:two".to_owned(), value: Some("{}".to_owned()) };
-    let refused = stores.redis.write(1, std::slice::from_ref(&entry)).await;
-    assert!(matches!(refused, Err(bindery_agent::store::redis::Error::Newer)));
-    agent.shutdown().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_renamed_operator_keeps_its_password_and_its_rules() {
-    let world = World::new("renamed").await;
+    let world = World::new().await;
     let first = world.commit("First", &small(&world));
     let agent = world.agent().await;
     until_applied(&agent, first).await;
@@ -452,73 +287,4 @@ async fn a_renamed_operator_keeps_its_password_and_its_rules() {
     let event = events.iter().find(|event| event["type"] == "operator.config.renamed.v1").unwrap();
     assert_eq!((&event["data"]["oldId"], &event["data"]["newId"]), (&"one".into(), &"uno".into()));
     agent.shutdown().await;
-}
-
-/// An agent in a process of its own, killed when dropped.
-struct Child(std::process::Child);
-
-impl Child {
-    fn start(world: &World) -> Self {
-        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_bindery-agent"));
-        Self(command.args(["run", "--config"]).arg(world.config_file()).env("RUST_LOG", "warn").spawn().unwrap())
-    }
-}
-
-impl Drop for Child {
-    fn drop(&mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_agent_killed_anywhere_in_a_large_step_resumes_without_loss_or_doubling() {
-    const OPERATORS: usize = 200;
-    let world = World::new("killed").await;
-    let names: Vec<String> = (0..OPERATORS).map(|n| format!("bind-{n:03}")).collect();
-    let mut files = vec![
-        ("operators/carrier/mno.yaml".to_owned(), Some(mno("carrier"))),
-        ("contracts/carrier.yaml".to_owned(), Some(contract("carrier", 100_000))),
-    ];
-    for (n, name) in names.iter().enumerate() {
-        let sealed = world.seal(name, &format!("pass{n:04}"));
-        let prefixes: Vec<String> = (0..20).map(|rule| format!("93{n:03}{rule:02}")).collect();
-        let prefixes: Vec<&str> = prefixes.iter().map(String::as_str).collect();
-        let host = format!("{name}.example");
-        files.push((format!("operators/carrier/{name}.yaml"), Some(operator(name, "carrier", &host, Some(&sealed)))));
-        files.push((format!("operators/carrier/{name}.routes.yaml"), Some(routes(name, &prefixes))));
-    }
-    let files: Vec<(&str, Option<String>)> = files.iter().map(|(path, text)| (path.as_str(), text.clone())).collect();
-    let commit = world.commit("Two hundred operators", &files);
-    let stores = world.stores().await;
-    let pool = &stores.postgres;
-    postgres::migrate(pool).await.unwrap();
-
-    // While passwords are being written, …
-    let child = Child::start(&world);
-    eventually("intents are noted", || async { count(pool, "select count(*) from ops.secret_intents").await > 0 })
-        .await;
-    drop(child);
-    // … and while events are being published.
-    let child = Child::start(&world);
-    let begun = "select count(*) from ops.outbox where published_at is not null";
-    eventually("events are published", || async { count(pool, begun).await > 0 }).await;
-    drop(child);
-    let child = Child::start(&world);
-    eventually("all is published", || all_published(pool)).await;
-    let state = sync_state::read(&mut pool.acquire().await.unwrap()).await.unwrap();
-    assert_eq!((state.commit, state.generation), (Some(commit.to_string()), 1));
-    assert_eq!(prefixes(pool).await.len(), OPERATORS * 20);
-    assert_eq!(count(pool, "select count(*) from ops.secret_intents").await, 0);
-    for (n, name) in names.iter().enumerate() {
-        let kept = stores.vault.read_credentials(&id(name)).await.unwrap().unwrap();
-        assert_eq!(kept.password.expose(), format!("pass{n:04}"));
-    }
-    let events = without_time(&world.events().await);
-    let created: Vec<&str> =
-        events.iter().filter(|event| event.0 == "operator.config.created.v1").map(|event| event.1.as_str()).collect();
-    assert_eq!(created, names.iter().map(String::as_str).collect::<Vec<_>>());
-    assert_eq!(events.len(), OPERATORS + 1);
-    eventually("the cache is full", || async { redis_text(&world, "ops:operator:bind-199").await.is_some() }).await;
-    drop(child);
 }
