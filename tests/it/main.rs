@@ -4,10 +4,12 @@
 
 mod admin;
 mod certificates;
+mod ci;
 mod dev;
 mod diagnostics;
 mod fix;
 mod fmt;
+mod formats;
 mod generated;
 mod health;
 mod internal;

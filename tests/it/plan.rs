@@ -1,13 +1,15 @@
-//! Plans of fixture folders: `before/` counts as live, `after/` is wanted, `plan.snap` is what a person reads.
+//! Plans of fixture folders: `before/` counts as live, `after/` is wanted. `plan.snap` is what a person reads, `comment.snap`
+//! what a pull request shows.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use bindery_compiler::plan::{plan, text};
+use bindery_compiler::plan::markdown::{Comment, DEFAULT_BUDGET};
+use bindery_compiler::plan::{plan, report, text};
 use bindery_compiler::{Compiler, Options};
 use bindery_schema::catalog::Catalog;
 use bindery_schema::live::Live;
-use bindery_schema::plan::Plan;
+use bindery_schema::report::PlanReport;
 
 fn options() -> Options {
     Options { now: "2026-11-24T00:00:00Z".parse().expect("an instant"), environment: None }
@@ -28,10 +30,10 @@ fn cases() -> Vec<PathBuf> {
     cases
 }
 
-fn planned(case: &Path) -> (Catalog, Catalog, Plan) {
+fn planned(case: &Path) -> (Catalog, Catalog, PlanReport) {
     let (before, after) = (catalog(&case.join("before")), catalog(&case.join("after")));
-    let plan = plan(&after, &Live::of(&before), &before.policy, options().now).expect("all content is at hand");
-    (before, after, plan)
+    let report = report(&before, &after, options().now).expect("all content is at hand");
+    (before, after, report)
 }
 
 #[test]
@@ -39,14 +41,31 @@ fn every_case_reads_as_it_should() {
     let cases = cases();
     assert!(cases.len() > 15, "only {} cases", cases.len());
     for case in cases {
-        let (_, _, plan) = planned(&case);
+        let (_, _, report) = planned(&case);
         let mut shown = String::new();
-        text::human(&plan, &mut shown).expect("a string takes any text");
+        text::human_report(&report, &mut shown).expect("a string takes any text");
+        let comment = Comment { findings: Vec::new(), report: Ok(&report) }.render(DEFAULT_BUDGET);
         let mut settings = insta::Settings::clone_current();
         settings.set_snapshot_path(&case);
         settings.set_prepend_module_to_snapshot(false);
         settings.set_omit_expression(true);
-        settings.bind(|| insta::assert_snapshot!("plan", shown));
+        settings.bind(|| {
+            insta::assert_snapshot!("plan", shown);
+            insta::assert_snapshot!("comment", comment);
+        });
+    }
+}
+
+#[test]
+fn every_report_follows_the_published_schema() {
+    let (_, schema) = bindery_schema::json::reports().remove(0);
+    let validator = jsonschema::validator_for(schema.as_value()).expect("a schema");
+    for case in cases() {
+        let (_, _, report) = planned(&case);
+        let value = text::json(&report);
+        let errors: Vec<String> =
+            validator.iter_errors(&value).map(|error| format!("{}: {error}", error.instance_path())).collect();
+        assert!(errors.is_empty(), "{}: {errors:#?}", case.display());
     }
 }
 

@@ -1,12 +1,13 @@
 //! The blast radius in words: a few sentences that sum it up, and tables with the worst first.
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bindery_schema::change::CredentialsChange;
 use bindery_schema::impact::{
-    DestinationImpact, DestinationKind, Impact, Served, TenantImpact, TenantReason, Throughput, ThroughputImpact,
+    DestinationImpact, DestinationKind, Impact, Served, Share, TenantImpact, TenantReason, Throughput, ThroughputImpact,
 };
-use bindery_schema::value::Cost;
+use bindery_schema::value::{Cost, E164Prefix};
 
 /// Most examples a sentence names.
 const EXAMPLES: usize = 5;
@@ -38,7 +39,7 @@ pub(super) fn sentences(impact: &Impact) -> Vec<String> {
     if !pools.is_empty() {
         let pool = |impact: &&ThroughputImpact| {
             let (before, after) = (impact.before.on_demand_pool, impact.after.on_demand_pool);
-            format!("{} {} {}", impact.mno, impact.direction, from_to(number(before), number(after)))
+            format!("{} {} {}", impact.mno, impact.direction, from_to(&number(before), &number(after)))
         };
         let list = listed(pools.iter().map(pool), pools.len());
         sentences.push(format!("{} with less on demand: {list}", counted(pools.len(), "pool")));
@@ -48,7 +49,7 @@ pub(super) fn sentences(impact: &Impact) -> Vec<String> {
     if !binds.is_empty() {
         let bind = |impact: &&ThroughputImpact| {
             let (before, after) = (impact.before.binds.to_string(), impact.after.binds.to_string());
-            format!("{} {} {}", impact.mno, impact.direction, from_to(before, after))
+            format!("{} {} {}", impact.mno, impact.direction, from_to(&before, &after))
         };
         let list = listed(binds.iter().map(bind), binds.len());
         sentences.push(format!("less throughput over the binds of {list}"));
@@ -59,7 +60,7 @@ pub(super) fn sentences(impact: &Impact) -> Vec<String> {
             tenants.push(impact.tenant.as_str());
         }
     }
-    let all: std::collections::BTreeSet<_> = impact.tenants.iter().map(|impact| &impact.tenant).collect();
+    let all: BTreeSet<_> = impact.tenants.iter().map(|impact| &impact.tenant).collect();
     if !all.is_empty() {
         let list = listed(tenants.iter().map(|tenant| (*tenant).to_owned()), all.len());
         sentences.push(format!("{} affected: {list}", counted(all.len(), "tenant")));
@@ -128,16 +129,19 @@ fn word(kind: DestinationKind) -> &'static str {
     }
 }
 
-/// How many destinations move from which carriers to which, most first.
+/// Which destinations move from which carriers to which, most first.
 fn movements(group: &[DestinationImpact]) -> String {
-    let mut pairs: BTreeMap<(String, String), usize> = BTreeMap::new();
+    let mut pairs: BTreeMap<(String, String), Vec<E164Prefix>> = BTreeMap::new();
     for impact in group {
-        *pairs.entry((carriers(impact.before.as_ref()), carriers(impact.after.as_ref()))).or_default() += 1;
+        let pair = (carriers(impact.before.as_ref()), carriers(impact.after.as_ref()));
+        pairs.entry(pair).or_default().push(impact.prefix);
     }
     let mut pairs: Vec<_> = pairs.into_iter().collect();
-    pairs.sort_by_key(|(_, number)| std::cmp::Reverse(*number));
-    let all = pairs.len();
-    listed(pairs.into_iter().map(|((from, to), number)| format!("{number} {from} -> {to}")), all)
+    pairs.sort_by_key(|(_, prefixes)| Reverse(prefixes.len()));
+    let movement = |((from, to), moved): &((String, String), Vec<E164Prefix>)| {
+        format!("{from} -> {to} ({})", listed(moved.iter().map(ToString::to_string), moved.len()))
+    };
+    listed(pairs.iter().map(movement), pairs.len())
 }
 
 fn prefixes(group: &[DestinationImpact]) -> String {
@@ -164,9 +168,11 @@ fn destination(impact: &DestinationImpact) -> Vec<String> {
     let amount = |served: Option<&Served>| served.and_then(|served| served.cost);
     let (before, after) = (amount(impact.before.as_ref()), amount(impact.after.as_ref()));
     let shown = |cost: Option<Cost>| cost.map_or_else(|| "unknown".to_owned(), |cost| cost.to_string());
+    let served = impact.before.is_some() && impact.after.is_some();
     let cost = match (before, after) {
         (None, None) => String::new(),
-        _ => from_to(shown(before), shown(after)),
+        (before, after) if served => from_to(&shown(before), &shown(after)),
+        (before, after) => shown(before.or(after)),
     };
     let percent = impact.cost_change_percent.filter(|percent| *percent != 0.0);
     vec![
@@ -182,7 +188,7 @@ fn destination(impact: &DestinationImpact) -> Vec<String> {
 fn who(served: Option<&Served>) -> String {
     let Some(served) = served else { return "nobody".to_owned() };
     let all: u64 = served.operators.iter().map(|share| u64::from(share.weight)).sum();
-    let one = |share: &bindery_schema::impact::Share| {
+    let one = |share: &Share| {
         let percent = match served.operators.len() {
             1 => String::new(),
             // Weights of 0 are not among them, so the sum is above 0.
@@ -198,7 +204,7 @@ fn who(served: Option<&Served>) -> String {
 }
 
 fn throughput(impact: &ThroughputImpact) -> Vec<String> {
-    let column = |part: &dyn Fn(&Throughput) -> String| from_to(part(&impact.before), part(&impact.after));
+    let column = |part: &dyn Fn(&Throughput) -> String| from_to(&part(&impact.before), &part(&impact.after));
     let mut pool = column(&|side| number(side.on_demand_pool));
     if impact.below_minimum {
         pool.push_str(", below the minimum");
@@ -220,7 +226,7 @@ fn tenant(impact: &TenantImpact) -> Vec<String> {
         impact.tenant.to_string(),
         impact.mno.to_string(),
         impact.direction.to_string(),
-        from_to(impact.reserved_before.to_string(), impact.reserved_after.to_string()),
+        from_to(&impact.reserved_before.to_string(), &impact.reserved_after.to_string()),
         impact.from.to_string(),
         reasons.join(", "),
     ]
@@ -251,6 +257,6 @@ fn number(value: Option<impl ToString>) -> String {
     value.map_or_else(|| "none".to_owned(), |value| value.to_string())
 }
 
-fn from_to(before: String, after: String) -> String {
-    if before == after { before } else { format!("{before} -> {after}") }
+fn from_to(before: &str, after: &str) -> String {
+    if before == after { before.to_owned() } else { format!("{before} -> {after}") }
 }

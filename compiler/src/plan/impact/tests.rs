@@ -15,6 +15,7 @@ use proptest::prelude::*;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use crate::plan::markdown::{Comment, DEFAULT_BUDGET, MARKER, SMALLEST};
 use crate::plan::report;
 
 fn now() -> Timestamp {
@@ -227,5 +228,39 @@ proptest! {
     fn nothing_changes_nothing(catalog in network()) {
         let report = report(&catalog, &catalog, now()).unwrap();
         prop_assert!(report.is_empty() && report.impact.is_empty());
+    }
+}
+
+#[test]
+fn a_comment_on_a_change_of_5000_operators_fits_and_says_the_worst_first() {
+    let network = |side: usize| {
+        let made: Vec<(String, Operator)> = (0..5_000)
+            .map(|n| {
+                let rules: Vec<Value> = (0..10)
+                    // One operator loses its broadest destination, every other one gets dearer or moves.
+                    .filter(|k| side == 0 || n != 4_321 || *k != 0)
+                    .map(|k| {
+                        let digits = if n == 4_321 && k == 0 { "+7".to_owned() } else { format!("+9{n:04}{k}") };
+                        rule(&digits, if side == 0 { "0.01" } else { "0.02" })
+                    })
+                    .collect();
+                let carrier = if side == 1 && n % 10 == 0 { "m-other".to_owned() } else { format!("m-{}", n % 50) };
+                (format!("o-{n:04}"), operator(&carrier, &format!("h{side}-{n}"), json!(rules)))
+            })
+            .collect();
+        catalog([], made.iter().map(|(id, operator)| (id.as_str(), operator.clone())))
+    };
+    let (before, after) = (network(0), network(1));
+    let report = report(&before, &after, now()).unwrap();
+    assert_eq!((report.counts.updated, report.impact.destinations.len()), (5_000, 50_000));
+    for budget in [SMALLEST, 10_000, DEFAULT_BUDGET] {
+        let text = Comment { findings: Vec::new(), report: Ok(&report) }.render(budget);
+        assert!(text.len() <= budget, "{} of {budget}", text.len());
+        assert!(text.starts_with(MARKER) && text.contains("Bindery-Allow: "), "{text}");
+        let worst = text.find("1 destination is served by nobody any more: +7\n").expect("the worst is said");
+        assert!(text.find("destinations change carrier").is_none_or(|next| worst < next), "{text}");
+        assert!(text.contains(&format!("Left out to stay below {budget} bytes: ")), "{text}");
+        assert_eq!(text.matches("<details>").count(), text.matches("</details>").count());
+        assert!(text.matches("```").count().is_multiple_of(2));
     }
 }

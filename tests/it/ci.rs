@@ -1,0 +1,184 @@
+//! `bindery ci` and the files of `templates/ci`, in repositories of their own, as a pipeline runs them.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+/// The folder of the program as built for the tests, beside this test's own.
+fn programs() -> PathBuf {
+    let own = std::env::current_exe().unwrap();
+    own.parent().and_then(Path::parent).unwrap().to_owned()
+}
+
+struct Repository(tempfile::TempDir);
+
+impl Repository {
+    /// A repository whose branch `main` holds the side `before` of a plan's fixture, and whose branch `change` is out.
+    fn of(case: &str) -> Self {
+        let repository = Self(tempfile::tempdir().unwrap());
+        repository.git(&["init", "-q", "-b", "main"]);
+        repository.take(case, "before");
+        assert!(repository.bindery(&["render"]).status.success());
+        repository.commit("before");
+        repository.git(&["checkout", "-q", "-b", "change"]);
+        repository
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn take(&self, case: &str, side: &str) {
+        let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/plan").join(case).join(side);
+        let copied = Command::new("cp").arg("-r").arg(from.join(".")).arg(self.path()).status().unwrap();
+        assert!(copied.success());
+    }
+
+    fn write(&self, path: &str, text: &str) {
+        fs::write(self.path().join(path), text).unwrap();
+    }
+
+    fn read(&self, path: &str) -> String {
+        fs::read_to_string(self.path().join(path)).unwrap()
+    }
+
+    fn run(&self, program: &str, arguments: &[&str]) -> Output {
+        let path = format!("{}:{}", programs().display(), std::env::var("PATH").unwrap());
+        Command::new(program)
+            .args(arguments)
+            .current_dir(self.path())
+            .env("PATH", path)
+            .env_remove("GITHUB_BASE_REF")
+            .env_remove("CI_MERGE_REQUEST_TARGET_BRANCH_NAME")
+            .envs([("GIT_CONFIG_GLOBAL", "/dev/null"), ("GIT_CONFIG_SYSTEM", "/dev/null")])
+            .envs([("GIT_AUTHOR_NAME", "a"), ("GIT_AUTHOR_EMAIL", "a@b.example")])
+            .envs([("GIT_COMMITTER_NAME", "a"), ("GIT_COMMITTER_EMAIL", "a@b.example")])
+            .output()
+            .unwrap()
+    }
+
+    fn git(&self, arguments: &[&str]) {
+        let output = self.run("git", arguments);
+        assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    fn commit(&self, message: &str) {
+        self.git(&["add", "-A"]);
+        self.git(&["commit", "-q", "--no-verify", "-m", message]);
+    }
+
+    fn bindery(&self, arguments: &[&str]) -> Output {
+        self.run("bindery", arguments)
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[test]
+fn a_change_is_checked_planned_and_told_with_its_loosened_policy() {
+    let repository = Repository::of("blast-radius");
+    repository.take("blast-radius", "after");
+    repository.bindery(&["render"]);
+    repository.commit("after");
+    let ci = ["ci", "--at", "2026-11-24", "--comment", "plan.md"];
+    let output = repository.bindery(&ci);
+    let shown = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{shown}{}", text(&output.stderr));
+    assert!(shown.contains("0 errors") && shown.contains("0 runbooks out of date"), "{shown}");
+    for line in ["guardrails.maxDeletes.count: rises from 5 to 50", "The plan is held:", "+9379"] {
+        assert!(shown.contains(line), "{line}: {shown}");
+    }
+    let comment = repository.read("plan.md");
+    assert!(comment.starts_with("<!-- bindery:plan -->\n### bindery: "), "{comment}");
+    assert!(comment.contains("makes the policy less strict") && comment.contains("Bindery-Allow: "), "{comment}");
+
+    let json = repository.bindery(&["ci", "--at", "2026-11-24", "--base", "main", "--format", "json"]);
+    let value: Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!(value["errors"], 0);
+    assert_eq!(value["plan"]["impact"]["destinations"][0]["kind"], "unserved");
+
+    // The schema of a machine's format is not mixed with text for people.
+    let sarif = repository.bindery(&["ci", "--at", "2026-11-24", "--format", "sarif"]);
+    let log: Value = serde_json::from_slice(&sarif.stdout).unwrap();
+    assert_eq!(log["version"], "2.1.0");
+    assert!(text(&sarif.stderr).contains("Plan: "));
+}
+
+#[test]
+fn errors_and_stale_runbooks_fail_and_the_comment_says_why() {
+    let repository = Repository::of("update-fields");
+    let path = "operators/all.yaml";
+    let before = repository.read(path);
+    repository.write("runbooks/mno/afone.md", "old");
+    let output = repository.bindery(&["ci", "--format", "concise", "--comment", "plan.md"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stdout).contains("BND0901") && repository.read("plan.md").contains("BND0901"));
+
+    repository.write(path, &before.replace("port: ", "port: x"));
+    let output = repository.bindery(&["ci", "--format", "junit", "--comment", "plan.md"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stdout).contains("<failure "), "{}", text(&output.stdout));
+    assert!(repository.read("plan.md").contains("no plan: the configuration has errors"));
+}
+
+#[test]
+fn a_change_is_measured_by_the_routing_rules_it_starts_from() {
+    let repository = Repository::of("blast-radius");
+    let policy = "apiVersion: bindery/v1\nkind: Policy\nspec:\n  routing: {sameOperatorNesting: allow}\n";
+    repository.write("policy.yaml", policy);
+    let path = "operators/all.yaml";
+    let nested = repository.read(path).replace(", narrows: \"+93\"", "");
+    repository.write(path, &nested);
+    assert_eq!(repository.bindery(&["check", "--at", "2026-11-24"]).status.code(), Some(0));
+    let output = repository.bindery(&["ci", "--at", "2026-11-24", "--format", "concise"]);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stdout));
+    assert!(text(&output.stdout).contains("BND0502"));
+}
+
+#[test]
+fn the_hook_checks_what_is_staged() {
+    let repository = Repository::of("update-fields");
+    let hook = repository.path().join(".git/hooks/pre-commit");
+    fs::create_dir_all(hook.parent().unwrap()).unwrap();
+    let template = Path::new(env!("CARGO_MANIFEST_DIR")).join("../templates/ci/pre-commit-hook.sh");
+    fs::copy(template, &hook).unwrap();
+    fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).unwrap();
+    let commit = || repository.run("git", &["commit", "-q", "-m", "a change"]);
+
+    let path = "operators/all.yaml";
+    let before = repository.read(path);
+    repository.write(path, &before.replace("port: ", "port: x"));
+    repository.git(&["add", path]);
+    // The working tree is repaired, and the commit would still be broken.
+    repository.write(path, &before);
+    let refused = commit();
+    assert!(!refused.status.success());
+    assert!(text(&refused.stdout).contains("error BND0") || text(&refused.stderr).contains("error BND0"));
+
+    let renamed = before.replacen("name: ", "name: New ", 1);
+    assert_ne!(renamed, before);
+    repository.write(path, &renamed);
+    repository.git(&["add", path]);
+    let stale = commit();
+    assert!(!stale.status.success() && text(&stale.stderr).contains("stage the runbooks"), "{}", text(&stale.stderr));
+    assert!(repository.bindery(&["render"]).status.success());
+    repository.git(&["add", "-A"]);
+    let accepted = commit();
+    assert!(accepted.status.success(), "{}{}", text(&accepted.stdout), text(&accepted.stderr));
+}
+
+#[test]
+fn the_pipelines_are_yaml_and_call_what_is_there() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../templates/ci");
+    for (file, format) in [("github-actions.yml", "github"), ("gitlab-ci.yml", "junit")] {
+        let yaml = fs::read_to_string(folder.join(file)).unwrap();
+        assert_eq!(bindery_compiler::parse::to_json(&yaml).len(), 1, "{file}");
+        assert!(yaml.contains(&format!("bindery ci --format {format} --comment plan.md")), "{file}");
+        assert!(yaml.contains(bindery_compiler::plan::markdown::MARKER), "{file}");
+    }
+}
