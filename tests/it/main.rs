@@ -4,5 +4,6 @@
 
 mod diagnostics;
 mod generated;
+mod import;
 mod plan;
 mod render;
