@@ -13,8 +13,8 @@ const TOKENS: [&str; 2] = ["hvs.", "AKIA"];
 pub(super) fn is_plaintext(name: &str, value: &Node<'_>) -> bool {
     // Nothing is no secret.
     let holds_text = matches!(&value.value, Value::Scalar(scalar) if scalar.resolve() != Resolved::Null);
-    let says = |word: &&str| name.as_bytes().windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes()));
-    holds_text && NAMES.iter().any(|word| says(&word))
+    let says = |word: &str| name.as_bytes().windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes()));
+    holds_text && NAMES.iter().any(|word| says(word))
 }
 
 /// Whether a text is a secret by its look.
