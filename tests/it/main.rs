@@ -12,6 +12,7 @@ mod fmt;
 mod formats;
 mod generated;
 mod health;
+mod import;
 mod internal;
 mod ops;
 mod outages;

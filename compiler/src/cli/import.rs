@@ -161,3 +161,85 @@ fn summarise(report: &Report, dry_run: bool, out: &mut impl Write) -> anyhow::Re
     )?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[derive(Debug, clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        arguments: Arguments,
+    }
+
+    const HEADER: &str =
+        "Operator ID,MNO Name,Country,Host,Port,System ID,Password,Bind Mode,Window,Max TPS,Prefixes\n";
+
+    /// Runs an import of these rows with these arguments; how it ended and what it printed.
+    fn import(folder: &Path, rows: &str, more: &[&str]) -> anyhow::Result<(bool, String)> {
+        let (csv, into) = (folder.join("legacy.csv"), folder.join("into"));
+        fs::write(&csv, format!("{HEADER}{rows}")).unwrap();
+        let fixed = ["import".into(), csv.into_os_string(), "--into".into(), into.into_os_string()];
+        let line = Line::try_parse_from(fixed.into_iter().chain(more.iter().map(Into::into)))?;
+        let mut out = Vec::new();
+        let outcome = run(&line.arguments, &mut out)?;
+        Ok((matches!(outcome, Outcome::Clean), String::from_utf8(out).unwrap()))
+    }
+
+    const GOOD: &str = "zz-1,Alpha,EE,a.example,2775,gw,cn4ry001,TX,10,10,37258\n";
+    const BAD: &str = "zz-2,Alpha,EE,b.example,0,gw,cn4ry002,TX,10,10,37259\n";
+
+    #[test]
+    fn a_dry_run_writes_its_report_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let report = folder.path().join("report.json");
+        let more = ["--dry-run", "--report", report.to_str().unwrap()];
+        let (clean, out) = import(folder.path(), GOOD, &more).unwrap();
+        assert!(clean && out.contains("would be created"), "{out}");
+        assert!(!folder.path().join("into").exists());
+        let report: serde_json::Value = serde_json::from_str(&fs::read_to_string(report).unwrap()).unwrap();
+        assert_eq!(report["rows"][0]["outcome"], "normalised", "priority and weight are the usual ones");
+    }
+
+    #[test]
+    fn a_refused_row_fails_the_run_and_keeps_no_other_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let (clean, out) = import(folder.path(), &format!("{GOOD}{BAD}"), &[]).unwrap();
+        assert!(!clean && out.contains("row 2 (line 3) zz-2: BND0203") && !out.contains("cn4ry"), "{out}");
+        assert!(folder.path().join("into/operators/ee-alpha/zz-1.yaml").exists());
+        assert!(!folder.path().join("into/operators/ee-alpha/zz-2.yaml").exists());
+    }
+
+    #[test]
+    fn nothing_is_written_when_one_file_cannot_be() {
+        let folder = tempfile::tempdir().unwrap();
+        // A folder stands where the report goes.
+        let report = folder.path().join("report.md");
+        fs::create_dir(&report).unwrap();
+        assert!(import(folder.path(), GOOD, &["--report", report.to_str().unwrap()]).is_err());
+        assert!(!folder.path().join("into").exists());
+    }
+
+    #[test]
+    fn a_production_run_is_signed_off() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(import(folder.path(), GOOD, &["--production"]).is_err());
+        assert!(import(folder.path(), GOOD, &["--production", "--signed-off-by", ""]).is_err());
+        let report = folder.path().join("report.md");
+        let more = ["--production", "--signed-off-by", "Jane Doe", "--report", report.to_str().unwrap()];
+        assert!(import(folder.path(), GOOD, &more).unwrap().0);
+        let text = fs::read_to_string(report).unwrap();
+        assert!(text.contains("production run") && text.ends_with("| Jane Doe | | |\n"), "{text}");
+    }
+
+    #[test]
+    fn sealing_needs_a_recipient_and_a_report_a_known_form() {
+        let folder = tempfile::tempdir().unwrap();
+        for more in [&["--seal"][..], &["--report", "x.pdf"], &["--reseal"], &["--contract-from", "2026-01-01"]] {
+            assert!(import(folder.path(), GOOD, more).is_err(), "{more:?}");
+        }
+        assert!(!folder.path().join("into").exists());
+    }
+}

@@ -1,6 +1,7 @@
 //! Which column is which: names people give to columns, in English and German, and a mapping file for the rest.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use bindery_schema::value::Currency;
 
@@ -393,13 +394,14 @@ fn letters(header: &str) -> String {
 
 /// The field of a name. A cost column may end in its currency.
 fn known(name: &str) -> Option<Target> {
-    let named = |name: &str| {
-        let name = plain(name);
-        let found = |(_, key, names): &&(Field, &str, &[&str])| {
-            plain(key) == name || names.iter().any(|known| plain(known) == name)
+    static KNOWN: LazyLock<BTreeMap<String, Field>> = LazyLock::new(|| {
+        let of = |(field, key, names): &(Field, &str, &[&str])| {
+            let field = *field;
+            names.iter().chain([key]).map(|name| (plain(name), field)).collect::<Vec<_>>()
         };
-        NAMES.iter().find(found).map(|(field, ..)| *field)
-    };
+        NAMES.iter().flat_map(of).collect()
+    });
+    let named = |name: &str| KNOWN.get(&plain(name)).copied();
     if let Some(field) = named(name) {
         return Some(Target { field, currency: None });
     }

@@ -21,14 +21,16 @@ pub(super) struct Records<'b> {
     delimiter: u8,
     at: usize,
     line: u32,
-    /// After one quote without an end every further line stands for itself: looking for the end again and again would
-    /// make the time quadratic.
+    /// Cells may span lines. Once a quote has no end in the whole file every further line stands for itself.
     multiline: bool,
+    /// Bytes that may still be read in vain: looking for the end of stray quotes again and again would make the time
+    /// quadratic.
+    patience: usize,
 }
 
 impl<'b> Records<'b> {
     pub(super) fn new(bytes: &'b [u8], delimiter: u8) -> Self {
-        Self { bytes, delimiter, at: 0, line: 1, multiline: true }
+        Self { bytes, delimiter, at: 0, line: 1, multiline: true, patience: bytes.len().saturating_mul(4) }
     }
 }
 
@@ -41,7 +43,8 @@ impl Iterator for Records<'_> {
         }
         let mut scan = scan(self.bytes, self.at, self.delimiter, self.multiline);
         if scan.unclosed && self.multiline {
-            self.multiline = false;
+            self.patience = self.patience.saturating_sub(scan.next - self.at);
+            self.multiline = scan.next < self.bytes.len() && self.patience > 0;
             scan = self::scan(self.bytes, self.at, self.delimiter, false);
         }
         let record = Record { line: self.line, cells: scan.cells, unclosed: scan.unclosed };
@@ -77,6 +80,11 @@ fn line_ending(bytes: &[u8], at: usize) -> Option<usize> {
     }
 }
 
+/// Whether a cell ends at a place.
+fn ends_cell(bytes: &[u8], at: usize, delimiter: u8) -> bool {
+    bytes.get(at).is_none_or(|byte| *byte == delimiter || matches!(byte, b'\r' | b'\n'))
+}
+
 fn scan(bytes: &[u8], from: usize, delimiter: u8, multiline: bool) -> Scan {
     let (mut at, mut lines) = (from, 0);
     let (mut cells, mut cell) = (Vec::new(), Vec::new());
@@ -95,6 +103,9 @@ fn scan(bytes: &[u8], from: usize, delimiter: u8, multiline: bool) -> Scan {
                 cell.push(b'"');
                 at += 1;
             }
+            // A quote that closes in a later line and is followed by text was none that closes: the one before had no
+            // end, and this one opens a cell of another row.
+            b'"' if quoted && lines > 0 && !ends_cell(bytes, at + 1, delimiter) => break,
             b'"' if quoted => quoted = false,
             b'"' if begins => quoted = true,
             _ if byte == delimiter && !quoted => {
@@ -147,6 +158,10 @@ mod tests {
         let records = texts("a,\"b\nc,d\ne,f\n");
         assert_eq!(records[0], (1, vec!["a".to_owned(), "b".to_owned()], true));
         assert_eq!(records[1..], [row(2, &["c", "d"]), row(3, &["e", "f"])]);
+        // Not even where a later row has quotes of its own.
+        let records = texts("a,\"b\nc,d\ne,\"f\"\n\"g\nh\",i\n");
+        assert!(records[0].2 && !records[1].2);
+        assert_eq!(records[1..], [row(2, &["c", "d"]), row(3, &["e", "f"]), row(4, &["g\nh", "i"])]);
     }
 
     proptest! {

@@ -196,9 +196,8 @@ fn escaped(text: &str) -> String {
             '&' => escaped.push_str("&amp;"),
             '<' => escaped.push_str("&lt;"),
             '>' => escaped.push_str("&gt;"),
-            '\\' | '|' | '*' | '[' | ']' | '~' | '#' | '!' => escaped.extend(['\\', character]),
-            // Most ids and field names have it, and inside a word it means nothing.
-            '_' => escaped.push_str("\\_"),
+            // Backticks too: a value that holds one would end the code it stands in.
+            '\\' | '`' | '|' | '*' | '_' | '[' | ']' | '~' | '#' | '!' => escaped.extend(['\\', character]),
             _ if character.is_control() => escaped.push(' '),
             _ => escaped.push(character),
         }
