@@ -16,6 +16,7 @@ mod decode;
 mod document;
 mod gate;
 mod header;
+mod names;
 mod records;
 mod report;
 mod row;
@@ -40,7 +41,8 @@ pub use row::DEFAULT_TPS;
 use accept::{Admitted, Register};
 use cell::Decimal;
 use decode::Encoding;
-use header::{Columns, Field};
+use header::Columns;
+use names::Field;
 use records::{Record, Records};
 
 /// Why there is no import at all. What is wrong with a row is in the report.

@@ -17,7 +17,8 @@ use bindery_schema::value::{
 
 use super::cell::{self, Decimal};
 use super::contact;
-use super::header::{Columns, Field};
+use super::header::Columns;
+use super::names::Field;
 use super::report::{Change, Reason};
 use crate::diagnostic::Code;
 use crate::parse::is_suspicious;

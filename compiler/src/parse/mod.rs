@@ -9,7 +9,7 @@ mod mno;
 mod operator;
 mod policy;
 mod routes;
-mod secrets;
+pub(crate) mod secrets;
 pub(crate) mod yaml;
 
 use std::sync::Arc;

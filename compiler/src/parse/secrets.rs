@@ -5,7 +5,7 @@ use super::yaml::{Node, Resolved, Value};
 use crate::diagnostic::Code;
 
 /// Words in the name of a field that make its scalar a secret.
-const NAMES: [&str; 5] = ["password", "passwd", "secret", "token", "credential"];
+pub(crate) const NAMES: [&str; 5] = ["password", "passwd", "secret", "token", "credential"];
 /// How known tokens begin.
 const TOKENS: [&str; 2] = ["hvs.", "AKIA"];
 

@@ -117,15 +117,7 @@ pub async fn remove_all(connection: &mut PgConnection, ids: &[&str], generation:
 
 /// Notes for the change feed that an operator's rules go, before it is renamed.
 pub async fn note_leaving(connection: &mut PgConnection, old: &OperatorId, generation: i64) -> Result<(), Error> {
-    sqlx::query(
-        "insert into ops.routing_changes (generation, operator_id, prefix, change)
-         select $2, operator_id, prefix, 'removed' from ops.routing_rules where operator_id = $1",
-    )
-    .bind(old.as_str())
-    .bind(generation)
-    .execute(connection)
-    .await?;
-    Ok(())
+    note_all(connection, old, "removed", generation).await
 }
 
 /// Notes for the change feed that an operator's rules come, after it was renamed and its rules were merged.
@@ -135,12 +127,23 @@ pub async fn note_arriving(connection: &mut PgConnection, new: &OperatorId, gene
         .bind(generation)
         .execute(&mut *connection)
         .await?;
+    note_all(connection, new, "added", generation).await
+}
+
+/// Notes one change for every rule an operator has now.
+async fn note_all(
+    connection: &mut PgConnection,
+    operator: &OperatorId,
+    change: &str,
+    generation: i64,
+) -> Result<(), Error> {
     sqlx::query(
         "insert into ops.routing_changes (generation, operator_id, prefix, change)
-         select $2, operator_id, prefix, 'added' from ops.routing_rules where operator_id = $1",
+         select $2, operator_id, prefix, $3 from ops.routing_rules where operator_id = $1",
     )
-    .bind(new.as_str())
+    .bind(operator.as_str())
     .bind(generation)
+    .bind(change)
     .execute(connection)
     .await?;
     Ok(())

@@ -3,10 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::diagnostic::{Code, Finding};
+use crate::parse::secrets::NAMES;
 use crate::source::{FileId, SourceMap, Span};
-
-/// Words in the name of a key whose value is never shown.
-const WORDS: [&str; 5] = ["password", "passwd", "secret", "token", "credential"];
 
 /// The lines of every file some finding is in.
 pub(super) struct Lines(BTreeMap<FileId, Vec<String>>);
@@ -56,7 +54,7 @@ fn by_key(text: &str) -> Vec<String> {
 /// Where the value of a secret begins, behind the colon.
 fn value_of_secret(line: &str) -> Option<usize> {
     let lower = line.to_ascii_lowercase();
-    let ends = WORDS.iter().flat_map(|word| lower.match_indices(word).map(|(at, word)| at + word.len()));
+    let ends = NAMES.iter().flat_map(|word| lower.match_indices(word).map(|(at, word)| at + word.len()));
     ends.filter_map(|end| {
         let rest = line[end..].trim_start_matches(|c: char| c.is_alphanumeric() || c == '_' || c == '-');
         let rest = rest.strip_prefix(['"', '\'']).unwrap_or(rest).trim_start();
