@@ -189,6 +189,20 @@ fn unreadable(text: Arc<str>, message: String, help: &str) -> ParsedFile {
 }
 
 fn parse_text(text: Arc<str>) -> ParsedFile {
+    match parse_quickly(&text) {
+        Some(documents) => ParsedFile { text, documents, ..ParsedFile::default() },
+        None => parse_carefully(text),
+    }
+}
+
+/// The documents of a file in which nothing is wrong. Most files are such, and no finding needs a place in them yet.
+fn parse_quickly(text: &str) -> Option<Vec<Document>> {
+    let mut report = Report::default();
+    let documents = decode_all(&yaml::read_quickly(text)?, &mut report, false).0;
+    (report.faults.is_empty() && !report.partial).then_some(documents)
+}
+
+fn parse_carefully(text: Arc<str>) -> ParsedFile {
     let stream = yaml::read(&text);
     match stream.fault {
         None => {}
@@ -207,11 +221,20 @@ fn parse_text(text: Arc<str>) -> ParsedFile {
     }
     // Of a field that stands twice one is left out.
     let doubtful = !stream.duplicates.is_empty();
+    let (documents, opaque) = decode_all(&stream.documents, &mut report, doubtful);
+    let faults = report.faults;
+    drop(stream);
+    let opaque = if opaque.is_empty() { Opaque::Nothing } else { Opaque::Documents(opaque) };
+    ParsedFile { text, documents, faults, opaque }
+}
+
+/// Every document as far as it could be understood, and those of which it is not known what they define.
+fn decode_all(roots: &[yaml::Node<'_>], report: &mut Report, doubtful: bool) -> (Vec<Document>, Vec<OpaqueDocument>) {
     let (mut documents, mut opaque) = (Vec::new(), Vec::new());
-    for (index, root) in (0..).zip(&stream.documents) {
+    for (index, root) in (0..).zip(roots) {
         report.begin();
-        secrets::check(root, &mut report);
-        let body = document(root, &mut report);
+        secrets::check(root, report);
+        let body = document(root, report);
         if body.as_ref().map_or(report.partial, Body::is_anonymous) {
             let lines = (root.span.start.line, root.span.end.line);
             opaque.push(OpaqueDocument { kind: body.as_ref().map(Body::kind), lines });
@@ -220,10 +243,7 @@ fn parse_text(text: Arc<str>) -> ParsedFile {
             documents.push(Document { index, body, partial: report.partial || doubtful });
         }
     }
-    let faults = report.faults;
-    drop(stream);
-    let opaque = if opaque.is_empty() { Opaque::Nothing } else { Opaque::Documents(opaque) };
-    ParsedFile { text, documents, faults, opaque }
+    (documents, opaque)
 }
 
 fn broken(text: &Arc<str>, at: crate::source::Position, message: &str) -> ParsedFile {

@@ -1,0 +1,67 @@
+use super::*;
+
+fn scalar(text: &str) -> Resolved {
+    let Value::Scalar(scalar) = read(text).documents.remove(0).value else { panic!("no scalar: {text}") };
+    scalar.resolve()
+}
+
+#[test]
+fn plain_scalars_follow_the_core_schema() {
+    for (text, resolved) in [
+        ("no", Resolved::Text),
+        ("22:00", Resolved::Text),
+        ("NO", Resolved::Text),
+        ("\"93\"", Resolved::Text),
+        ("!!str 93", Resolved::Text),
+        ("+9379", Resolved::Int(9379)),
+        ("0093", Resolved::Int(93)),
+        ("0o17", Resolved::Int(15)),
+        ("9.37E+04", Resolved::Float(93700.0)),
+        ("3.4", Resolved::Float(3.4)),
+        ("~", Resolved::Null),
+        ("True", Resolved::Bool(true)),
+        ("1.2.3", Resolved::Text),
+        ("1e", Resolved::Text),
+        ("2026-01-01", Resolved::Text),
+    ] {
+        assert_eq!(scalar(text), resolved, "{text}");
+    }
+}
+
+#[test]
+fn places_are_lines_and_characters() {
+    let stream = read("ä: {b: \"cd\"}\nlist:\n  - x\n");
+    let root = &stream.documents[0];
+    let b = root.get("ä").unwrap().get("b").unwrap();
+    assert_eq!((b.span.start.line, b.span.start.column, b.span.end.column), (1, 8, 12));
+    assert_eq!(root.get("list").unwrap().span.start.line, 3);
+}
+
+#[test]
+fn a_quoted_scalar_ends_at_its_quote() {
+    for head in ["", "# ä\r\n"] {
+        let text = format!("{head}a: \"x\"  # c\nb: 'it''s'   # c\nc: [\"\\\"\" , 1]  # c\n\"d\" : \"x\n  y\" \n");
+        let stream = read(&text);
+        let root = &stream.documents[0];
+        let columns = |node: &Node<'_>| (node.span.start.column, node.span.end.column);
+        assert_eq!(columns(root.get("a").unwrap()), (4, 7));
+        assert_eq!(columns(root.get("b").unwrap()), (4, 11));
+        let Value::Sequence(items) = &root.get("c").unwrap().value else { panic!("no list") };
+        assert_eq!(columns(&items[0]), (5, 9));
+        assert_eq!(columns(root.entry("d").unwrap().0), (1, 4));
+        assert_eq!(columns(root.get("c").unwrap()), (4, 14));
+        assert_eq!(root.get("d").unwrap().span.end.line, root.get("d").unwrap().span.start.line + 1);
+    }
+}
+
+#[test]
+fn aliases_have_a_budget_and_duplicates_are_kept() {
+    let bomb = (0..12).fold("a0: &a0 [x, x, x, x, x, x, x, x]\n".to_owned(), |text, i| {
+        let refs = vec![format!("*a{i}"); 8].join(", ");
+        format!("{text}a{}: &a{} [{refs}]\n", i + 1, i + 1)
+    });
+    assert!(matches!(read(&bomb).fault, Some(Fault::AliasBomb)));
+    let stream = read("a: 1\nb: 2\na: 3\n");
+    assert_eq!(stream.duplicates[0].second.start.line, 3);
+    assert!(matches!(read(&"[".repeat(200)).fault, Some(Fault::TooDeep { .. })));
+}
