@@ -6,8 +6,8 @@ use bindery_schema::catalog::{Catalog, Mno, Operator};
 use bindery_schema::contract::{Reservation, TpsContractSpec};
 use bindery_schema::hash;
 use bindery_schema::policy::PolicySpec;
-use bindery_schema::routes::Rule;
 use bindery_schema::value::{MnoId, OperatorId};
+use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 
 use crate::source::SourceMap;
 use crate::validate::{MnoObject, Objects, OperatorObject};
@@ -19,12 +19,21 @@ pub(crate) fn lower(
     environment: Option<&str>,
     sources: &SourceMap,
 ) -> Catalog {
-    let mnos = objects.mnos.iter().filter_map(|(id, object)| Some(((*id).clone(), mno(id, object, objects, sources)?)));
-    let operators = objects.operators.iter().filter_map(|(id, object)| {
-        let operator = operator(id, object, objects, environment, sources)?;
-        Some(((*id).clone(), Arc::new(operator)))
-    });
-    Catalog { mnos: mnos.collect(), operators: operators.collect(), policy }
+    let mnos: Vec<_> = objects
+        .mnos
+        .par_iter()
+        .filter_map(|(id, object)| Some(((*id).clone(), mno(id, object, objects, sources)?)))
+        .collect();
+    let operators: Vec<_> = objects
+        .operators
+        .par_iter()
+        .filter_map(|(id, object)| {
+            let operator = operator(id, object, objects, environment, sources)?;
+            Some(((*id).clone(), Arc::new(operator)))
+        })
+        .collect();
+    // Both lists are in order already, from which a map is built in one go.
+    Catalog { mnos: mnos.into_iter().collect(), operators: operators.into_iter().collect(), policy }
 }
 
 fn mno(id: &MnoId, object: &MnoObject<'_>, objects: &Objects<'_>, sources: &SourceMap) -> Option<Mno> {
@@ -66,15 +75,17 @@ fn operator(
 ) -> Option<Operator> {
     let metadata = object.metadata?;
     let spec = object.spec?.in_environment(environment);
-    let mut rules: Vec<Rule> = objects.routes.get(id).map(|routes| routes.rules.items.clone()).unwrap_or_default();
-    rules.sort_unstable_by_key(|rule| rule.prefix);
+    let (rules, routes_hash) = match objects.routes.get(id) {
+        Some(routes) => (routes.rules.items.clone(), routes.rules.hash),
+        None => (Arc::default(), hash::routes(&[])),
+    };
     Some(Operator {
         mno: metadata.mno.clone(),
         renamed_from: metadata.renamed_from.clone(),
         spec_hash: hash::operator_spec(&metadata.mno, &spec),
-        routes_hash: hash::routes(&rules),
+        routes_hash,
         credentials_hash: spec.sealed().map(hash::sealed),
-        rules: rules.into(),
+        rules,
         spec,
         source: sources.path(object.root.file).into(),
     })

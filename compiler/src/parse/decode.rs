@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use bindery_schema::value::{ValueError, ValueProblem, shown};
+use smallvec::SmallVec;
 
 use super::yaml::{DuplicateKey, Node, Resolved, Scalar, Value};
 use super::{FileFault, List, secrets};
@@ -63,15 +64,18 @@ impl Report {
 pub(super) struct Fields<'n, 'a> {
     node: &'n Node<'a>,
     entries: &'n [(Node<'a>, Node<'a>)],
-    known: Vec<&'static str>,
-    missing: Vec<&'static str>,
+    /// Names that were asked for; no kind has a mapping of more, and a million rules must not allocate for them.
+    known: SmallVec<[&'static str; 16]>,
+    missing: SmallVec<[&'static str; 4]>,
+    /// Entries that were asked for and are there.
+    found: usize,
 }
 
 impl<'n, 'a> Fields<'n, 'a> {
     /// Takes a node for a mapping.
     pub(super) fn of(node: &'n Node<'a>, report: &mut Report) -> Option<Self> {
         if let Value::Mapping(entries) = &node.value {
-            return Some(Self { node, entries, known: Vec::new(), missing: Vec::new() });
+            return Some(Self { node, entries, known: SmallVec::new(), missing: SmallVec::new(), found: 0 });
         }
         // A password in place of a mapping is a fault already, and the message would repeat it.
         if report.faults.iter().all(|fault| fault.code != Code::PlaintextSecret || fault.span != node.span) {
@@ -83,7 +87,9 @@ impl<'n, 'a> Fields<'n, 'a> {
     /// The node of a field, where it is there.
     pub(super) fn node(&mut self, name: &'static str) -> Option<&'n Node<'a>> {
         self.known.push(name);
-        self.entries.iter().find(|(key, _)| key.as_text() == Some(name)).map(|(_, value)| value)
+        let node = self.entries.iter().find(|(key, _)| key.as_text() == Some(name)).map(|(_, value)| value);
+        self.found += usize::from(node.is_some());
+        node
     }
 
     /// A field that may be absent.
@@ -130,6 +136,9 @@ impl<'n, 'a> Fields<'n, 'a> {
 
     /// Notes every field nobody asked for, and every one that must be there and is not.
     pub(super) fn finish(mut self, report: &mut Report) {
+        if self.found == self.entries.len() && self.missing.is_empty() {
+            return;
+        }
         // A field that is there already is not the one that was meant.
         let absent: Vec<_> = self.known.iter().copied().filter(|known| self.node.get(known).is_none()).collect();
         for (key, value) in self.entries {

@@ -15,12 +15,13 @@ pub(crate) mod yaml;
 use std::sync::Arc;
 
 use bindery_schema::API_VERSION;
+use bindery_schema::hash::{self, Digest};
 use bindery_schema::contract::{Contract, Reservation};
 use bindery_schema::mno::MnoSpec;
 use bindery_schema::operator::{OperatorMetadata, OperatorSpec};
 use bindery_schema::policy::PolicySpec;
 use bindery_schema::routes::Rule;
-use bindery_schema::value::{MnoId, OperatorId, shown};
+use bindery_schema::value::{E164Prefix, MnoId, OperatorId, shown};
 
 use crate::diagnostic::{Code, Fix};
 use crate::source::{Content, Span};
@@ -30,7 +31,7 @@ pub(crate) use secrets::is_suspicious;
 /// What a file holds, and what is wrong with it.
 #[derive(Debug, Default)]
 pub struct ParsedFile {
-    /// The text; empty where it could not be read.
+    /// The text; empty where it could not be read, and where nothing is wrong with it: then it can be read again.
     pub(crate) text: Arc<str>,
     pub(crate) documents: Vec<Document>,
     pub(crate) faults: Vec<FileFault>,
@@ -104,7 +105,7 @@ pub(crate) struct Document {
 pub(crate) enum Body {
     Mno { id: Option<MnoId>, spec: Option<Arc<MnoSpec>>, missing_tiers: Vec<&'static str> },
     Operator { id: Option<OperatorId>, metadata: Option<OperatorMetadata>, spec: Option<OperatorSpec> },
-    Routes { operator: Option<OperatorId>, rules: List<Rule> },
+    Routes { operator: Option<OperatorId>, rules: Rules },
     TpsContract { mno: Option<MnoId>, contracts: List<Contract>, reservations: List<Reservation> },
     Policy(Box<PolicySpec>),
 }
@@ -147,14 +148,57 @@ impl<T> Default for List<T> {
 }
 
 impl<T> List<T> {
+    /// A list of which nothing was left out.
+    pub(crate) fn whole(items: Vec<T>) -> Self {
+        Self { items, places: Vec::new() }
+    }
+
     /// The place in the YAML list of the n-th understood member.
     pub(crate) fn place(&self, n: usize) -> u32 {
-        self.places.get(n).copied().unwrap_or_else(|| u32::try_from(n).unwrap_or(u32::MAX))
+        place(&self.places, n)
     }
 
     /// Members with their places.
     pub(crate) fn placed(&self) -> impl Iterator<Item = (u32, &T)> {
         self.items.iter().enumerate().map(|(n, item)| (self.place(n), item))
+    }
+}
+
+/// Where the n-th member of a list stands in the YAML, by a table that is empty where that is the n-th place.
+fn place(places: &[u32], n: usize) -> u32 {
+    places.get(n).copied().unwrap_or_else(|| u32::try_from(n).unwrap_or(u32::MAX))
+}
+
+/// The rules of a Routes document that could be understood, in prefix order.
+#[derive(Debug)]
+pub(crate) struct Rules {
+    pub(crate) items: Arc<[Rule]>,
+    /// Hash of the rules.
+    pub(crate) hash: Digest,
+    /// Place of each rule in the YAML list; empty where they stand there in prefix order and none was left out.
+    pub(crate) places: Vec<u32>,
+}
+
+impl Rules {
+    /// The place in the YAML list of the n-th rule.
+    pub(crate) fn place(&self, n: usize) -> u32 {
+        place(&self.places, n)
+    }
+}
+
+impl From<List<Rule>> for Rules {
+    fn from(list: List<Rule>) -> Self {
+        let List { items, places } = list;
+        let (items, places) = if items.is_sorted_by_key(|rule| rule.prefix) {
+            (items, places)
+        } else {
+            // Of equal prefixes the one that stands first stays first.
+            let mut order: Vec<(E164Prefix, usize)> = items.iter().map(|rule| rule.prefix).zip(0..).collect();
+            order.sort_unstable();
+            let sorted = order.iter().map(|(_, n)| items[*n].clone()).collect();
+            (sorted, order.iter().map(|(_, n)| place(&places, *n)).collect())
+        };
+        Self { hash: hash::routes(&items), items: items.into(), places }
     }
 }
 
@@ -190,7 +234,7 @@ fn unreadable(text: Arc<str>, message: String, help: &str) -> ParsedFile {
 
 fn parse_text(text: Arc<str>) -> ParsedFile {
     match parse_quickly(&text) {
-        Some(documents) => ParsedFile { text, documents, ..ParsedFile::default() },
+        Some(documents) => ParsedFile { documents, ..ParsedFile::default() },
         None => parse_carefully(text),
     }
 }

@@ -20,7 +20,7 @@ pub(super) fn decode(fields: &mut Fields<'_, '_>, report: &mut Report) -> Body {
         fields.finish(report);
         rules
     });
-    Body::Routes { operator, rules: rules.unwrap_or_default() }
+    Body::Routes { operator, rules: rules.unwrap_or_default().into() }
 }
 
 fn rule(node: &Node<'_>, report: &mut Report) -> Option<Rule> {

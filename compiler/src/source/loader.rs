@@ -5,7 +5,8 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use git2::{ObjectType, Odb, Oid, Repository, Tree, TreeWalkMode, TreeWalkResult};
-use walkdir::WalkDir;
+use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
+use walkdir::{DirEntry, WalkDir};
 
 use super::{Content, Error, LARGEST_FILE, Loaded};
 
@@ -34,7 +35,7 @@ pub fn load_directory(root: &Path) -> Result<Vec<Loaded>, Error> {
     if tops.is_empty() {
         return Err(Error::NoConfiguration { path: root.to_owned() });
     }
-    let mut files = Vec::new();
+    let mut listed: Vec<(Arc<str>, DirEntry)> = Vec::new();
     for entry in tops.iter().flat_map(|top| WalkDir::new(top).follow_links(false).follow_root_links(false)) {
         let entry = entry.map_err(|error| {
             let path = error.path().unwrap_or(root).to_owned();
@@ -42,23 +43,27 @@ pub fn load_directory(root: &Path) -> Result<Vec<Loaded>, Error> {
         })?;
         let relative = entry.path().strip_prefix(root).unwrap_or(entry.path());
         let Some(path) = relative.to_str().map(|path| path.replace('\\', "/")) else { continue };
-        // A link to a folder is never entered; leaving it out in silence would leave out what it holds.
-        let links_to_folder = entry.path_is_symlink() && entry.path().is_dir();
-        if !links_to_folder && (entry.file_type().is_dir() || !is_configuration(&path)) {
-            continue;
+        if links_to_folder(&entry) || !entry.file_type().is_dir() && is_configuration(&path) {
+            listed.push((path.into(), entry));
         }
-        let content = if links_to_folder {
+    }
+    listed.sort_by(|a, b| a.0.cmp(&b.0));
+    let load = |(path, entry): (Arc<str>, DirEntry)| {
+        // A link to a folder is never entered; leaving it out in silence would leave out what it holds.
+        let content = if links_to_folder(&entry) {
             Ok(bad_link())
         } else if entry.path_is_symlink() {
             read_link(entry.path(), &real_root)
         } else {
             read_file(entry.path())
         };
-        let content = content.map_err(read(entry.path()))?;
-        files.push(Loaded { path: path.into(), blob: None, content });
-    }
-    files.sort_by(|a, b| a.path.cmp(&b.path));
-    Ok(files)
+        Ok(Loaded { path, blob: None, content: content.map_err(read(entry.path()))? })
+    };
+    listed.into_par_iter().map(load).collect()
+}
+
+fn links_to_folder(entry: &DirEntry) -> bool {
+    entry.path_is_symlink() && entry.path().is_dir()
 }
 
 fn read_file(path: &Path) -> std::io::Result<Content> {

@@ -7,11 +7,10 @@ use bindery_schema::contract::{Contract, Reservation};
 use bindery_schema::mno::MnoSpec;
 use bindery_schema::operator::{OperatorMetadata, OperatorSpec};
 use bindery_schema::policy::{Nesting, PolicySpec};
-use bindery_schema::routes::Rule;
 use bindery_schema::value::{MnoId, OperatorId};
 
 use crate::diagnostic::{Anchor, Code, Draft, Sink};
-use crate::parse::{Body, List, Opaque, ParsedFile};
+use crate::parse::{Body, List, Opaque, ParsedFile, Rules};
 use crate::source::{FileId, POLICY, SourceMap};
 
 /// A carrier.
@@ -31,7 +30,7 @@ pub(crate) struct OperatorObject<'a> {
 /// An operator's rules.
 pub(crate) struct RoutesObject<'a> {
     pub(crate) root: Anchor,
-    pub(crate) rules: &'a List<Rule>,
+    pub(crate) rules: &'a Rules,
     pub(crate) partial: bool,
 }
 

@@ -16,12 +16,15 @@ struct Table<'o, 'a> {
     active: bool,
 }
 
-/// A rule by number: order of its document in the tree, place among the rules that were understood.
+/// A rule by number: order of its document in the tree, place among the rules that were understood. What the sweep
+/// asks of every rule stands beside it, since neighbours in prefix order lie far apart in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Entry {
     prefix: E164Prefix,
     table: u32,
     rule: u32,
+    takes_part: bool,
+    narrows: bool,
 }
 
 pub(super) fn check(objects: &Objects<'_>, policy: &RoutingPolicy, sink: &mut Sink) {
@@ -39,7 +42,13 @@ pub(super) fn check(objects: &Objects<'_>, policy: &RoutingPolicy, sink: &mut Si
         Vec::with_capacity(sweep.tables.iter().map(|table| table.routes.rules.items.len()).sum());
     for (number, table) in (0..).zip(&sweep.tables) {
         let rules = &table.routes.rules.items;
-        entries.extend((0..).zip(rules).map(|(rule, item)| Entry { prefix: item.prefix, table: number, rule }));
+        entries.extend((0..).zip(&**rules).map(|(rule, item)| Entry {
+            prefix: item.prefix,
+            table: number,
+            rule,
+            takes_part: table.active && item.active,
+            narrows: item.narrows.is_some(),
+        }));
     }
     entries.par_sort_unstable();
     sweep.run(&entries, sink);
@@ -61,7 +70,7 @@ impl Sweep<'_, '_> {
             self.same_priority(group, sink);
             for same in group.chunk_by(|a, b| a.table == b.table) {
                 // Of a prefix that stands twice in an operator only the first is measured: the second has to go anyway.
-                if let Some(entry) = same.iter().find(|entry| self.takes_part(**entry)) {
+                if let Some(entry) = same.iter().find(|entry| entry.takes_part) {
                     self.nesting(*entry, &above, sink);
                 }
             }
@@ -90,7 +99,7 @@ impl Sweep<'_, '_> {
         if group.len() < 2 {
             return;
         }
-        let mut active: Vec<Entry> = group.iter().copied().filter(|entry| self.takes_part(*entry)).collect();
+        let mut active: Vec<Entry> = group.iter().copied().filter(|entry| entry.takes_part).collect();
         active.dedup_by_key(|entry| entry.table);
         active.sort_by_key(|entry| self.rule(*entry).priority);
         for rivals in active.chunk_by(|a, b| self.rule(*a).priority == self.rule(*b).priority) {
@@ -132,10 +141,13 @@ impl Sweep<'_, '_> {
 
     /// A rule inside a broader one, of its own operator or of another.
     fn nesting<'g>(&self, entry: Entry, above: &[&'g [Entry]], sink: &mut Sink) {
+        if above.is_empty() && !entry.narrows {
+            return;
+        }
         let nearest = |part: &dyn Fn(&'g [Entry]) -> (&'g [Entry], &'g [Entry])| {
             let of_group = |group: &&'g [Entry]| {
                 let (before, behind) = part(group);
-                before.iter().chain(behind).find(|broader| self.takes_part(**broader)).copied()
+                before.iter().chain(behind).find(|broader| broader.takes_part).copied()
             };
             above.iter().rev().find_map(of_group)
         };
@@ -237,10 +249,6 @@ impl Sweep<'_, '_> {
 
     fn operator(&self, entry: Entry) -> &OperatorId {
         self.table(entry).operator
-    }
-
-    fn takes_part(&self, entry: Entry) -> bool {
-        self.table(entry).active && self.rule(entry).active
     }
 
     fn member(&self, entry: Entry) -> Anchor {

@@ -21,6 +21,19 @@ const PLACES: usize = 6;
 pub struct Amount(Decimal);
 
 impl Amount {
+    /// The amount `mantissa` · 10^-`scale`, where it is one in its shortest form.
+    pub fn from_parts(mantissa: u64, scale: u32) -> Option<Self> {
+        let shortest = scale == 0 || mantissa % 10 != 0;
+        let fits = scale <= PLACES as u32 && mantissa / 10_u64.pow(scale) < 10_u64.pow(WHOLE_DIGITS as u32);
+        let mantissa = i64::try_from(mantissa).ok()?;
+        (shortest && fits).then(|| Self(Decimal::new(mantissa, scale)))
+    }
+
+    /// Mantissa and scale of the shortest form.
+    pub fn parts(self) -> Option<(u64, u32)> {
+        Some((u64::try_from(self.0.mantissa()).ok()?, self.0.scale()))
+    }
+
     /// The amount as an exact decimal.
     pub fn decimal(self) -> Decimal {
         self.0

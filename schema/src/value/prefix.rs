@@ -54,6 +54,14 @@ impl E164Prefix {
         (0..self.len()).map(|i| char::from(b'0' + (self.0 >> (60 - 4 * i) & 0xf) as u8)).collect()
     }
 
+    /// The prefix of a packed word, where it is one.
+    pub fn from_word(word: u64) -> Option<Self> {
+        let prefix = Self(word);
+        let digit = |i: usize| word >> (60 - 4 * i) & 0xf;
+        let in_range = prefix.len() > 0 && (1..=9).contains(&digit(0)) && (1..prefix.len()).all(|i| digit(i) <= 9);
+        (in_range && (prefix.len()..LONGEST).all(|i| digit(i) == 0)).then_some(prefix)
+    }
+
     /// The packed word; equal words are equal prefixes.
     pub fn word(self) -> u64 {
         self.0

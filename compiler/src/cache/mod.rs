@@ -1,0 +1,135 @@
+//! Parsed files kept on disk by content, so that the next run parses only what changed.
+//!
+//! One file holds an entry for each git blob in which nothing was wrong. It is only added to, in one write under a lock,
+//! and written anew, by renaming, when most of it is out of use. It may be deleted at any time. Its name carries the
+//! version of the compiler and of the encoding: another version begins its own. An entry that does not decode counts as
+//! absent. Whoever can write the folder decides what a check sees: it deserves the care of any build cache.
+
+mod encode;
+
+use std::collections::HashMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use git2::Oid;
+
+use crate::parse::ParsedFile;
+
+/// To be raised whenever the same text parses to something else, or is encoded otherwise.
+const FORMAT: u32 = 1;
+/// Start of the names of all such files, whatever their version.
+const STEM: &str = "bindery-parsed-";
+/// Bytes of a blob id, of a length and of a checksum.
+const HEADER: usize = 20 + 4 + 4;
+/// Entries out of use that are kept beside as many in use before the file is written anew.
+const SPARE: usize = 1000;
+
+/// The cache as it was when the run began.
+#[derive(Debug)]
+pub struct Cache {
+    path: PathBuf,
+    bytes: Vec<u8>,
+    entries: HashMap<Oid, Range<usize>>,
+}
+
+impl Cache {
+    /// Reads the cache of a folder; an absent one is empty.
+    pub fn open(folder: &Path) -> io::Result<Self> {
+        let path = folder.join(format!("{STEM}{}-{FORMAT}", env!("CARGO_PKG_VERSION")));
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            Err(error) => return Err(error),
+        };
+        let mut entries = HashMap::new();
+        let mut at = 0;
+        // A write that was cut off leaves a torn end, and what is behind it cannot be told apart.
+        while let Some((blob, payload)) = header(&bytes, at) {
+            at = payload.end;
+            entries.insert(blob, payload);
+        }
+        Ok(Self { path, bytes, entries })
+    }
+
+    /// Whether a blob has an entry.
+    pub(crate) fn contains(&self, blob: Oid) -> bool {
+        self.entries.contains_key(&blob)
+    }
+
+    /// What a blob parses to, where its entry is whole.
+    pub(crate) fn get(&self, blob: Oid) -> Option<ParsedFile> {
+        let payload = self.entries.get(&blob)?;
+        let sum = self.bytes.get(payload.start - 4..payload.start)?;
+        let bytes = self.bytes.get(payload.clone())?;
+        (crc32fast::hash(bytes).to_le_bytes() == sum).then(|| encode::decode(bytes)).flatten()
+    }
+
+    /// Adds what was parsed anew. `used` are the blobs of the present tree.
+    pub(crate) fn save(&self, used: &HashMap<Oid, Arc<ParsedFile>>) -> io::Result<()> {
+        let entry = |(blob, parsed): (&Oid, &Arc<ParsedFile>)| Some(framed(*blob, &encode::encode(parsed)?));
+        let in_use = used.keys().filter(|blob| self.contains(**blob)).count();
+        if self.entries.len() > 2 * in_use + SPARE {
+            return self.write_anew(used.iter().filter_map(entry).flatten().collect());
+        }
+        let added: Vec<u8> = used.iter().filter(|(blob, _)| !self.contains(**blob)).filter_map(entry).flatten().collect();
+        if added.is_empty() { Ok(()) } else { self.append(&added) }
+    }
+
+    /// Adds entries, unless another run is at it: then this one's are for the next to write.
+    fn append(&self, added: &[u8]) -> io::Result<()> {
+        self.make_folder()?;
+        let mut file = OpenOptions::new().create(true).append(true).open(&self.path)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(fs::TryLockError::WouldBlock) => return Ok(()),
+            Err(fs::TryLockError::Error(error)) => return Err(error),
+        }
+        // Behind a torn end nothing would be found again.
+        let whole = self.entries.values().map(|payload| payload.end).max().unwrap_or_default();
+        if whole < self.bytes.len() {
+            file.set_len(whole as u64)?;
+        }
+        file.write_all(added)
+    }
+
+    fn write_anew(&self, bytes: Vec<u8>) -> io::Result<()> {
+        self.make_folder()?;
+        let fresh = self.path.with_extension(std::process::id().to_string());
+        let written = File::create(&fresh).and_then(|mut file| file.write_all(&bytes));
+        written.and_then(|()| fs::rename(&fresh, &self.path)).inspect_err(|_| _ = fs::remove_file(&fresh))
+    }
+
+    /// Makes the folder and takes the files of other versions out of it.
+    fn make_folder(&self) -> io::Result<()> {
+        let Some(folder) = self.path.parent() else { return Ok(()) };
+        fs::create_dir_all(folder)?;
+        for other in fs::read_dir(folder)? {
+            let other = other?.path();
+            let name = other.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            if name.starts_with(STEM) && other.file_stem() != self.path.file_stem() {
+                fs::remove_file(&other)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The blob of the entry that begins at a byte, and where its content is.
+fn header(bytes: &[u8], at: usize) -> Option<(Oid, Range<usize>)> {
+    let header = bytes.get(at..at + HEADER)?;
+    let blob = Oid::from_bytes(&header[..20]).ok()?;
+    let length = u32::from_le_bytes(header[20..24].try_into().ok()?) as usize;
+    let payload = at + HEADER..(at + HEADER).checked_add(length)?;
+    (payload.end <= bytes.len()).then_some((blob, payload))
+}
+
+fn framed(blob: Oid, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap_or_default();
+    [blob.as_bytes(), &length.to_le_bytes(), &crc32fast::hash(payload).to_le_bytes(), payload].concat()
+}
+
+#[cfg(test)]
+mod tests;
