@@ -41,6 +41,8 @@ pub struct Compiled {
     pub findings: Vec<Finding>,
     /// The files the findings refer to.
     pub sources: SourceMap,
+    /// Names of the environments that some operator lays something over in, in order.
+    pub environments: Vec<String>,
     catalog: Catalog,
 }
 
@@ -146,11 +148,12 @@ impl Compiler {
         let policy = objects.policy();
         let guard = self.guard.as_ref().map_or_else(|| policy.clone(), |base| guarding(base, &policy));
         validate::check(&objects, &guard, options.now, &mut sink);
-        let findings = validate::without_acknowledged(sink.finish(&sources), &policy, options.now);
+        let findings = validate::without_acknowledged(sink.finish(&sources), &objects, &policy, options.now);
         let answer = ask(&objects, &policy, &sources);
+        let environments = objects.environments().into_iter().flatten().map(str::to_owned).collect();
         let catalog = lower::lower(&objects, policy, options.environment.as_deref(), &sources);
         drop(objects);
-        (Compiled { findings, sources, catalog }, answer)
+        (Compiled { findings, sources, environments, catalog }, answer)
     }
 }
 

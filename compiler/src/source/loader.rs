@@ -13,13 +13,15 @@ use super::{Content, Error, LARGEST_FILE, Loaded};
 pub const ROOTS: [&str; 2] = ["operators", "contracts"];
 /// The one file at the root.
 pub const POLICY: &str = "policy.yaml";
+/// What it is not called. Left out in silence, its guardrails would be thought to hold.
+pub const SHORT_POLICY: &str = "policy.yml";
 /// Mode of a symbolic link in a git tree.
 const GIT_LINK: i32 = 0o120_000;
 
 fn is_configuration(path: &str) -> bool {
     let extension = Path::new(path).extension().and_then(|extension| extension.to_str());
     let below_root = path.split_once('/').is_some_and(|(root, _)| ROOTS.contains(&root));
-    path == POLICY || below_root && matches!(extension, Some("yaml" | "yml"))
+    [POLICY, SHORT_POLICY].contains(&path) || below_root && matches!(extension, Some("yaml" | "yml"))
 }
 
 /// Reads the working tree below a directory.
@@ -30,7 +32,7 @@ pub fn load_directory(root: &Path) -> Result<Vec<Loaded>, Error> {
     };
     let real_root = root.canonicalize().map_err(read(root))?;
     let tops: Vec<PathBuf> =
-        ROOTS.iter().chain([&POLICY]).map(|name| root.join(name)).filter(|top| top.exists()).collect();
+        ROOTS.iter().chain(&[POLICY, SHORT_POLICY]).map(|name| root.join(name)).filter(|top| top.exists()).collect();
     if tops.is_empty() {
         return Err(Error::NoConfiguration { path: root.to_owned() });
     }
@@ -47,7 +49,9 @@ pub fn load_directory(root: &Path) -> Result<Vec<Loaded>, Error> {
         if !links_to_folder && (entry.file_type().is_dir() || !is_configuration(&path)) {
             continue;
         }
-        let content = if links_to_folder {
+        let content = if path == SHORT_POLICY {
+            Ok(misnamed_policy())
+        } else if links_to_folder {
             Ok(bad_link())
         } else if entry.path_is_symlink() {
             read_link(entry.path(), &real_root)
@@ -84,6 +88,13 @@ fn bad_link() -> Content {
     Content::Unreadable {
         message: "the file is a symbolic link that leads to no file of this tree".to_owned(),
         help: "replace the link by the file itself",
+    }
+}
+
+fn misnamed_policy() -> Content {
+    Content::Unreadable {
+        message: format!("`{SHORT_POLICY}` is not read: the policy of a repository is `{POLICY}`"),
+        help: "rename the file, or delete it",
     }
 }
 
@@ -136,6 +147,11 @@ pub fn load_revision(repository: &Repository, commit: Oid, known: impl Fn(Oid) -
     let database = repository.odb()?;
     let mut files = Vec::with_capacity(entries.len());
     for (path, blob, mode) in entries {
+        if path == SHORT_POLICY {
+            // Not by its blob: under the right name the same content is a policy.
+            files.push(Loaded { path: Arc::from(path), blob: None, content: misnamed_policy() });
+            continue;
+        }
         let target = if mode == GIT_LINK { link_target(&tree, &database, &path, blob) } else { Some(blob) };
         let Some(blob) = target else {
             files.push(Loaded { path: Arc::from(path), blob: None, content: bad_link() });

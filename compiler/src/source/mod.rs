@@ -6,7 +6,7 @@ mod map;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-pub use loader::{POLICY, ROOTS, load_directory, load_revision, resolve_revision};
+pub use loader::{POLICY, ROOTS, SHORT_POLICY, load_directory, load_revision, resolve_revision};
 pub use map::{FileId, Position, SourceMap, Span};
 
 /// Largest configuration file. A generated routes file of 100,000 rules has 10 MB; more is a mistake.

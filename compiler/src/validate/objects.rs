@@ -11,8 +11,11 @@ use bindery_schema::routes::Rule;
 use bindery_schema::value::{MnoId, OperatorId};
 
 use crate::diagnostic::{Anchor, Code, Draft, Sink};
-use crate::parse::{Body, List, Opaque, ParsedFile};
-use crate::source::{FileId, POLICY, SourceMap};
+use crate::parse::{Body, Document, Doubt, List, Opaque, ParsedFile};
+use crate::source::{FileId, POLICY, SHORT_POLICY, SourceMap};
+
+/// Where a policy is looked for that was not understood.
+const POLICIES: [&str; 2] = [POLICY, SHORT_POLICY];
 
 /// A carrier.
 pub(crate) struct MnoObject<'a> {
@@ -32,6 +35,7 @@ pub(crate) struct OperatorObject<'a> {
 pub(crate) struct RoutesObject<'a> {
     pub(crate) root: Anchor,
     pub(crate) rules: &'a List<Rule>,
+    pub(crate) doubts: &'a BTreeMap<u32, Doubt>,
     pub(crate) partial: bool,
 }
 
@@ -53,6 +57,8 @@ pub(crate) struct Objects<'a> {
     pub(crate) policy: Option<(Anchor, &'a PolicySpec)>,
     /// Files with a part that was not understood: it may define anything it mentions.
     opaque: Vec<(&'a str, &'a ParsedFile)>,
+    /// Files of which it is not known what they acknowledge.
+    unread_policies: Vec<&'a ParsedFile>,
 }
 
 impl<'a> Objects<'a> {
@@ -64,8 +70,14 @@ impl<'a> Objects<'a> {
     ) -> Self {
         let mut objects = Self::default();
         for (file, parsed) in files {
+            let path = sources.path(file);
             if parsed.opaque != Opaque::Nothing {
-                objects.opaque.push((sources.path(file), parsed));
+                objects.opaque.push((path, parsed));
+            }
+            let is_unread = |document: &Document| matches!(document.body, Body::Policy { unread: true, .. });
+            let is_opaque_policy = parsed.opaque != Opaque::Nothing && POLICIES.contains(&path);
+            if is_opaque_policy || parsed.documents.iter().any(is_unread) {
+                objects.unread_policies.push(parsed);
             }
             for document in &parsed.documents {
                 objects.add(Anchor::root(file, document.index), &document.body, document.partial, sink);
@@ -86,9 +98,9 @@ impl<'a> Objects<'a> {
                 let object = OperatorObject { root, metadata: metadata.as_ref(), spec: spec.as_ref() };
                 insert(&mut self.operators, id, object, |object| &object.root, ("operator", "metadata.id"), sink);
             }
-            Body::Routes { operator, rules } => {
+            Body::Routes { operator, rules, doubts } => {
                 let Some(operator) = operator else { return };
-                let object = RoutesObject { root, rules, partial };
+                let object = RoutesObject { root, rules, doubts, partial };
                 let what = ("Routes document of operator", "metadata.operator");
                 insert(&mut self.routes, operator, object, |object| &object.root, what, sink);
             }
@@ -98,7 +110,7 @@ impl<'a> Objects<'a> {
                 let what = ("TpsContract of carrier", "metadata.mno");
                 insert(&mut self.contracts, mno, object, |object| &object.root, what, sink);
             }
-            Body::Policy(spec) => match &self.policy {
+            Body::Policy { spec, .. } => match &self.policy {
                 None => self.policy = Some((root, spec)),
                 Some((first, _)) => {
                     let draft = Draft::new(Code::DuplicateObject, root.at("kind"), "a repository has one Policy")
@@ -119,11 +131,30 @@ impl<'a> Objects<'a> {
     /// understood nothing is measured by a guess.
     pub(crate) fn policy(&self) -> PolicySpec {
         let mut policy = self.policy.as_ref().map(|(_, policy)| (*policy).clone()).unwrap_or_default();
-        if self.policy.is_none() && self.opaque.iter().any(|(path, _)| *path == POLICY) {
+        if self.policy.is_none() && !self.unread_policies.is_empty() {
             policy.routing.same_operator_nesting = Nesting::Allow;
             policy.tps.min_on_demand_pool_percent = 0;
         }
         policy
+    }
+
+    /// Whether a file whose acknowledgements were not understood has all of some words.
+    pub(crate) fn may_acknowledge(&self, words: &[&str]) -> bool {
+        self.unread_policies.iter().any(|parsed| words.iter().all(|word| parsed.text.contains(word)))
+    }
+
+    /// Ids of carriers and operators.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = &str> {
+        let mnos = self.mnos.keys().map(|id| id.as_str());
+        mnos.chain(self.operators.keys().map(|id| id.as_str()))
+    }
+
+    /// Whether an id is that of an object, or may be that of one that was not understood. What stands for an object
+    /// that is missing, such as the contracts of an unknown carrier, counts.
+    pub(crate) fn knows(&self, id: &str) -> bool {
+        let absent_too = self.routes.keys().map(|id| id.as_str()).chain(self.contracts.keys().map(|id| id.as_str()));
+        self.ids().chain(absent_too).any(|known| known == id)
+            || ["Mno", "Operator", "Routes", "TpsContract"].iter().any(|kind| self.may_define(kind, id))
     }
 
     /// Operators in the order they stand in the tree.

@@ -8,6 +8,7 @@ use rayon::slice::ParallelSliceMut as _;
 
 use super::{Objects, RoutesObject};
 use crate::diagnostic::{Anchor, Code, Draft, Sink};
+use crate::parse::Doubt;
 
 /// An operator's rules with what the sweep asks about them.
 struct Table<'o, 'a> {
@@ -91,6 +92,10 @@ impl Sweep<'_, '_> {
             return;
         }
         let mut active: Vec<Entry> = group.iter().copied().filter(|entry| self.takes_part(*entry)).collect();
+        // A rule whose priority, weight or split could not be read is nobody's rival, and may be what a split lacks.
+        let all = active.len();
+        active.retain(|entry| !self.doubt(*entry).share);
+        let complete = active.len() == all;
         active.dedup_by_key(|entry| entry.table);
         active.sort_by_key(|entry| self.rule(*entry).priority);
         for rivals in active.chunk_by(|a, b| self.rule(*a).priority == self.rule(*b).priority) {
@@ -115,6 +120,7 @@ impl Sweep<'_, '_> {
             }
             if let [others @ .., last] = rivals
                 && clean
+                && complete
                 && (!others.is_empty() || split(last).is_some())
                 && rivals.iter().all(|entry| self.rule(*entry).weight == 0)
             {
@@ -132,6 +138,9 @@ impl Sweep<'_, '_> {
 
     /// A rule inside a broader one, of its own operator or of another.
     fn nesting<'g>(&self, entry: Entry, above: &[&'g [Entry]], sink: &mut Sink) {
+        if self.doubt(entry).narrows {
+            return;
+        }
         let nearest = |part: &dyn Fn(&'g [Entry]) -> (&'g [Entry], &'g [Entry])| {
             let of_group = |group: &&'g [Entry]| {
                 let (before, behind) = part(group);
@@ -241,6 +250,10 @@ impl Sweep<'_, '_> {
 
     fn takes_part(&self, entry: Entry) -> bool {
         self.table(entry).active && self.rule(entry).active
+    }
+
+    fn doubt(&self, entry: Entry) -> Doubt {
+        self.table(entry).routes.doubts.get(&entry.rule).copied().unwrap_or_default()
     }
 
     fn member(&self, entry: Entry) -> Anchor {
