@@ -89,7 +89,7 @@ fn once(repo: &Path, arguments: &Arguments, out: &mut impl Write) -> anyhow::Res
             Format::Json => {
                 let mut value = to_json(&fixed.compiled.findings, &fixed.compiled.sources);
                 value["fixed"] = fix::to_json(&fixed.repairs);
-                writeln!(out, "{value:#}")?;
+                super::write_json(&value, out)?;
             }
             _ => fix::report(&fixed, arguments.dry_run, None)?,
         }
@@ -121,9 +121,7 @@ pub(super) fn write(
         Format::Github => github::write(findings, sources, out)?,
         Format::Sarif => sarif::write(findings, sources, out)?,
         Format::Junit => junit::write(findings, sources, now, out)?,
-        Format::Json => {
-            writeln!(out, "{:#}", to_json(findings, sources))?;
-        }
+        Format::Json => super::write_json(&to_json(findings, sources), out)?,
     }
     Ok(())
 }

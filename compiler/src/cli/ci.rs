@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use bindery_compiler::diagnostic::render::concise;
-use bindery_compiler::diagnostic::{Finding, Severity};
+use bindery_compiler::diagnostic::{Code, Finding, Severity};
 use bindery_compiler::plan::markdown::{Comment, DEFAULT_BUDGET};
-use bindery_compiler::plan::{report, text};
+use bindery_compiler::plan::{held, report, text};
 use bindery_compiler::source::{self, SourceMap};
 use bindery_compiler::{Compiled, Compiler, Options};
 use bindery_schema::report::PlanReport;
@@ -74,6 +74,9 @@ pub(super) fn run(repo: &Path, arguments: &Arguments, out: &mut impl Write) -> a
         head.sources = sources;
         head.findings.extend(stale);
     }
+    if let Ok(report) = &report {
+        head.findings.extend(held(&report.plan));
+    }
     let (findings, sources) = (&head.findings, &head.sources);
     write(arguments.format, &summary, findings, sources, report.as_ref().map_err(|reason| *reason), &options, out)?;
     if let Some(path) = &arguments.comment {
@@ -105,7 +108,7 @@ fn write(
     if format == Format::Json {
         let mut value = check::to_json(findings, sources);
         value["plan"] = report.map(text::json).unwrap_or_default();
-        writeln!(out, "{value:#}")?;
+        super::write_json(&value, out)?;
         return Ok(());
     }
     check::write(findings, sources, format, options.now, out)?;
@@ -128,9 +131,9 @@ fn write(
     Ok(())
 }
 
-/// Findings one a line, errors first.
+/// Findings one a line, errors first. What holds the plan has a part of the comment of its own.
 fn lines(findings: &[Finding], sources: &SourceMap) -> anyhow::Result<Vec<String>> {
-    let mut sorted = findings.to_vec();
+    let mut sorted: Vec<Finding> = findings.iter().filter(|finding| finding.code != Code::PlanHeld).cloned().collect();
     sorted.sort_by_key(Finding::severity);
     let mut text = Vec::new();
     concise::write(&sorted, sources, &mut text)?;

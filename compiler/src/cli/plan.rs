@@ -5,9 +5,9 @@ use std::path::Path;
 
 use anyhow::bail;
 use bindery_compiler::Compiler;
-use bindery_compiler::diagnostic::render::concise;
+use bindery_compiler::diagnostic::render::{concise, json};
 use bindery_compiler::plan::markdown::{Comment, DEFAULT_BUDGET, SMALLEST};
-use bindery_compiler::plan::{report, text};
+use bindery_compiler::plan::{held, report, text};
 use bindery_schema::catalog::Catalog;
 use bindery_schema::value::Day;
 use clap::{Args, ValueEnum};
@@ -66,13 +66,13 @@ pub(super) fn run(repo: &Path, arguments: &Arguments, out: &mut impl Write) -> a
     let base = if has_no_commit(repo, &arguments.base)? {
         None
     } else {
-        Some(super::compile(&mut compiler, repo, Some(&arguments.base), &options)?)
+        Some(super::compile_revision(&mut compiler, repo, &arguments.base, &options)?)
     };
     // The base's policy guards: a change cannot lift the guardrail it runs into.
     if let Some(base) = &base {
         compiler.guarded_by(base.policy().clone());
     }
-    let head = super::compile(&mut compiler, repo, arguments.head.as_deref(), &options)?;
+    let mut head = super::compile(&mut compiler, repo, arguments.head.as_deref(), &options)?;
     concise::write(&head.findings, &head.sources, &mut anstream::stderr().lock())?;
     let Some(wanted) = head.catalog() else { return Ok(Outcome::Findings) };
     let nothing = Catalog::default();
@@ -89,13 +89,20 @@ pub(super) fn run(repo: &Path, arguments: &Arguments, out: &mut impl Write) -> a
         },
     };
     let report = report(base, wanted, options.now)?;
+    let finding = held(&report.plan);
+    concise::write(finding.as_slice(), &head.sources, &mut anstream::stderr().lock())?;
     match arguments.format {
         Format::Human => {
             let mut lines = String::new();
             text::human_report(&report, &mut lines)?;
             out.write_all(lines.as_bytes())?;
         }
-        Format::Json => writeln!(out, "{:#}", text::json(&report))?,
+        Format::Json => {
+            head.findings.extend(finding);
+            let mut value = text::json(&report);
+            value["findings"] = json::findings(&head.findings, &head.sources).into();
+            super::write_json(&value, out)?;
+        }
         Format::Markdown => {
             let comment = Comment { findings: Vec::new(), report: Ok(&report) };
             out.write_all(comment.render(arguments.max_bytes).as_bytes())?;
