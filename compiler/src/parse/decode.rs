@@ -82,6 +82,11 @@ impl Unread {
         self.0.contains(&name)
     }
 
+    /// Whether every field could be read.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The value of a field, or what it counts as where it could not be read.
     pub(super) fn or<T>(&self, name: &str, unread: T, value: T) -> T {
         if self.has(name) { unread } else { value }

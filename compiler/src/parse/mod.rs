@@ -112,7 +112,16 @@ pub(crate) enum Body {
     Operator { id: Option<OperatorId>, metadata: Option<OperatorMetadata>, spec: Option<OperatorSpec> },
     Routes { operator: Option<OperatorId>, rules: List<Rule>, doubts: BTreeMap<u32, Doubt> },
     TpsContract { mno: Option<MnoId>, contracts: List<Contract>, reservations: List<Reservation> },
-    Policy { spec: Box<PolicySpec>, unread: bool },
+    Policy { spec: Box<PolicySpec>, unread: UnreadAcknowledgements },
+}
+
+/// What a policy acknowledges that could not be read: the entry is the fault, and not the warning it is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum UnreadAcknowledgements {
+    /// Whatever the text of the file names.
+    All,
+    /// Entries of which only the code or only the object is known.
+    Halves(Vec<(Option<String>, Option<String>)>),
 }
 
 /// What of a rule could not be read: it counts for nothing that would be measured by it.

@@ -10,7 +10,7 @@ use bindery_schema::operator::{
 };
 
 use super::Body;
-use super::decode::{Fields, Report, boolean, number, stands_twice, text_of, value, whole, word};
+use super::decode::{Fields, Report, Unread, boolean, number, stands_twice, text_of, value, whole, word};
 use super::secrets;
 use super::yaml::{Node, Value};
 use crate::diagnostic::Code;
@@ -56,7 +56,7 @@ fn spec(node: &Node<'_>, report: &mut Report) -> Option<OperatorSpec> {
     let smpp = fields.required("smpp", report, |node, report| base_smpp(node, report));
     let tps = fields.required("tps", report, |node, report| {
         let faults = report.faults.len();
-        let overlay = tps(node, report)?;
+        let (overlay, _) = tps(node, report)?;
         let tps = TpsLimits { outbound: overlay.outbound.unwrap_or(0), inbound: overlay.inbound.unwrap_or(0) };
         // Where a field could not be read, the rate may have been in it.
         if report.faults.len() == faults && tps == TpsLimits::default() {
@@ -129,14 +129,14 @@ fn smpp(node: &Node<'_>, report: &mut Report, required: &[&'static str]) -> Opti
     Some(overlay)
 }
 
-fn tps(node: &Node<'_>, report: &mut Report) -> Option<TpsOverlay> {
+/// The rates, and which of them could not be read.
+fn tps(node: &Node<'_>, report: &mut Report) -> Option<(TpsOverlay, Unread)> {
     let mut fields = Fields::of(node, report)?;
     let overlay = TpsOverlay {
         outbound: fields.optional("outbound", report, whole(0, MOST_TPS)),
         inbound: fields.optional("inbound", report, whole(0, MOST_TPS)),
     };
-    fields.finish(report);
-    Some(overlay)
+    Some((overlay, fields.finish(report)))
 }
 
 fn health(node: &Node<'_>, report: &mut Report) -> Option<HealthThresholds> {
@@ -191,12 +191,19 @@ fn environments(node: &Node<'_>, report: &mut Report) -> Option<BTreeMap<String,
         // An environment is named as an id is: the name stands in configuration files and event sources.
         let name: Option<bindery_schema::value::TenantId> = value(key, report);
         let Some(mut fields) = Fields::of(node, report) else { continue };
-        let overlay = EnvironmentOverlay {
+        let mut overlay = EnvironmentOverlay {
             smpp: fields.optional("smpp", report, |node, report| smpp(node, report, &[])),
-            tps: fields.optional("tps", report, tps),
+            tps: fields.optional("tps", report, |node, report| {
+                let (rates, unread) = tps(node, report)?;
+                unread.is_empty().then_some(rates)
+            }),
             credentials: fields.optional("credentials", report, credentials),
         };
-        fields.finish(report);
+        let unread = fields.finish(report);
+        if unread.has("smpp") || unread.has("tps") {
+            // Half an overlay over the base would be a bind that nobody wrote.
+            overlay = EnvironmentOverlay::default();
+        }
         if let Some(name) = name.filter(|name| !stands_twice(entries, name.as_str())) {
             environments.insert(name.as_str().to_owned(), overlay);
         }

@@ -6,9 +6,9 @@ use bindery_schema::policy::{
 
 use bindery_schema::value::Day;
 
-use super::Body;
-use super::decode::{Fields, Report, items, text_of, value, whole, word};
+use super::decode::{Fields, Report, items, list, text_of, value, whole, word};
 use super::yaml::Node;
+use super::{Body, UnreadAcknowledgements};
 use crate::diagnostic::Code;
 
 /// What counts where words cannot be read: the fault is said, and no rule is measured by a guess.
@@ -24,30 +24,37 @@ const NESTING: &[(&str, Nesting)] =
 pub(super) fn decode(fields: &mut Fields<'_, '_>, report: &mut Report) -> Body {
     match fields.required("spec", report, spec) {
         Some((spec, unread)) => Body::Policy { spec: Box::new(spec), unread },
-        None => Body::Policy { spec: Box::default(), unread: false },
+        None => Body::Policy { spec: Box::default(), unread: UnreadAcknowledgements::Halves(Vec::new()) },
     }
 }
 
 /// A policy whose content could not be read: nothing is measured by it.
 pub(super) fn unread() -> Body {
     let spec = PolicySpec { routing: UNREAD_ROUTING, tps: UNREAD_TPS, ..PolicySpec::default() };
-    Body::Policy { spec: Box::new(spec), unread: true }
+    Body::Policy { spec: Box::new(spec), unread: UnreadAcknowledgements::All }
 }
 
-/// The content, and whether what it acknowledges could not be read.
-fn spec(node: &Node<'_>, report: &mut Report) -> Option<(PolicySpec, bool)> {
+/// The content, and what it acknowledges that could not be read.
+fn spec(node: &Node<'_>, report: &mut Report) -> Option<(PolicySpec, UnreadAcknowledgements)> {
     let mut fields = Fields::of(node, report)?;
+    let mut halves = Vec::new();
     let mut policy = PolicySpec {
         routing: fields.optional("routing", report, routing).unwrap_or_default(),
         guardrails: fields.optional("guardrails", report, guardrails).unwrap_or_default(),
         tps: fields.optional("tps", report, tps).unwrap_or_default(),
         secrets: fields.optional("secrets", report, secrets).unwrap_or_default(),
-        acknowledge: fields.optional("acknowledge", report, items(acknowledgement)).unwrap_or_default(),
+        acknowledge: fields
+            .optional("acknowledge", report, |node, report| {
+                list(node, report, |node, report| acknowledgement(node, report, &mut halves))
+            })
+            .map(|list| list.items)
+            .unwrap_or_default(),
     };
     let unread = fields.finish(report);
     policy.routing = unread.or("routing", UNREAD_ROUTING, policy.routing);
     policy.tps = unread.or("tps", UNREAD_TPS, policy.tps);
-    Some((policy, unread.has("acknowledge")))
+    let halves = UnreadAcknowledgements::Halves(halves);
+    Some((policy, unread.or("acknowledge", UnreadAcknowledgements::All, halves)))
 }
 
 fn routing(node: &Node<'_>, report: &mut Report) -> Option<RoutingPolicy> {
@@ -113,7 +120,11 @@ fn secrets(node: &Node<'_>, report: &mut Report) -> Option<SecretsPolicy> {
     Some(SecretsPolicy { recipients })
 }
 
-fn acknowledgement(node: &Node<'_>, report: &mut Report) -> Option<Acknowledgement> {
+fn acknowledgement(
+    node: &Node<'_>,
+    report: &mut Report,
+    halves: &mut Vec<(Option<String>, Option<String>)>,
+) -> Option<Acknowledgement> {
     let mut fields = Fields::of(node, report)?;
     let code = fields.required("code", report, |node, report| {
         let text = text_of(node, report)?;
@@ -128,6 +139,10 @@ fn acknowledgement(node: &Node<'_>, report: &mut Report) -> Option<Acknowledgeme
     let reason = fields.required("reason", report, value);
     let expires = fields.required("expires", report, value);
     fields.finish(report);
+    if code.is_some() != object.is_some() {
+        halves.push((code, object));
+        return None;
+    }
     let (code, object) = (code?, object?);
     let Some((reason, expires)) = reason.zip(expires) else {
         // The entry is the fault, and not the warning it is about.

@@ -50,10 +50,10 @@ pub(crate) fn expiry(root: &Anchor, index: u32, entry: &Acknowledgement) -> Draf
         .since(Some(entry.expires))
 }
 
-/// Whether the policy could not be understood and its text names both a warning and its object: it may acknowledge it.
+/// Whether what was not understood of the policy may acknowledge a warning.
 fn may_acknowledge(objects: &Objects<'_>, code: Code, object: Option<&str>) -> bool {
     let is_warning = code.severity() == Severity::Warning;
-    is_warning && object.is_some_and(|object| objects.may_acknowledge(&[code.number(), object]))
+    is_warning && object.is_some_and(|object| objects.may_acknowledge(code.number(), object))
 }
 
 /// Whether someone has taken responsibility for a warning about an object on a day.

@@ -11,7 +11,7 @@ use bindery_schema::routes::Rule;
 use bindery_schema::value::{MnoId, OperatorId};
 
 use crate::diagnostic::{Anchor, Code, Draft, Sink};
-use crate::parse::{Body, Document, Doubt, List, Opaque, ParsedFile};
+use crate::parse::{Body, Document, Doubt, List, Opaque, ParsedFile, UnreadAcknowledgements};
 use crate::source::{FileId, POLICY, SHORT_POLICY, SourceMap};
 
 /// Where a policy is looked for that was not understood.
@@ -59,6 +59,8 @@ pub(crate) struct Objects<'a> {
     opaque: Vec<(&'a str, &'a ParsedFile)>,
     /// Files of which it is not known what they acknowledge.
     unread_policies: Vec<&'a ParsedFile>,
+    /// Entries of `acknowledge` of which only the code or only the object could be read.
+    halves: &'a [(Option<String>, Option<String>)],
 }
 
 impl<'a> Objects<'a> {
@@ -74,7 +76,8 @@ impl<'a> Objects<'a> {
             if parsed.opaque != Opaque::Nothing {
                 objects.opaque.push((path, parsed));
             }
-            let is_unread = |document: &Document| matches!(document.body, Body::Policy { unread: true, .. });
+            let is_unread =
+                |document: &Document| matches!(document.body, Body::Policy { unread: UnreadAcknowledgements::All, .. });
             let is_opaque_policy = parsed.opaque != Opaque::Nothing && POLICIES.contains(&path);
             if is_opaque_policy || parsed.documents.iter().any(is_unread) {
                 objects.unread_policies.push(parsed);
@@ -110,8 +113,13 @@ impl<'a> Objects<'a> {
                 let what = ("TpsContract of carrier", "metadata.mno");
                 insert(&mut self.contracts, mno, object, |object| &object.root, what, sink);
             }
-            Body::Policy { spec, .. } => match &self.policy {
-                None => self.policy = Some((root, spec)),
+            Body::Policy { spec, unread } => match &self.policy {
+                None => {
+                    self.policy = Some((root, spec));
+                    if let UnreadAcknowledgements::Halves(halves) = unread {
+                        self.halves = halves;
+                    }
+                }
                 Some((first, _)) => {
                     let draft = Draft::new(Code::DuplicateObject, root.at("kind"), "a repository has one Policy")
                         .related(first.clone().at("kind"), "the first one")
@@ -138,9 +146,11 @@ impl<'a> Objects<'a> {
         policy
     }
 
-    /// Whether a file whose acknowledgements were not understood has all of some words.
-    pub(crate) fn may_acknowledge(&self, words: &[&str]) -> bool {
-        self.unread_policies.iter().any(|parsed| words.iter().all(|word| parsed.text.contains(word)))
+    /// Whether what was not understood may acknowledge a code for an object.
+    pub(crate) fn may_acknowledge(&self, code: &str, object: &str) -> bool {
+        let is = |known: Option<&String>, wanted| known.is_none_or(|known| known == wanted);
+        self.unread_policies.iter().any(|parsed| parsed.text.contains(code) && parsed.text.contains(object))
+            || self.halves.iter().any(|(known, about)| is(known.as_ref(), code) && is(about.as_ref(), object))
     }
 
     /// Ids of carriers and operators.
