@@ -47,6 +47,11 @@ impl Report {
         });
     }
 
+    /// Whether a key stands twice in a mapping.
+    pub(super) fn is_twice(&self, entries: &[(Node<'_>, Node<'_>)], name: &str) -> bool {
+        self.duplicates && entries.iter().filter(|(key, _)| key.as_text() == Some(name)).count() > 1
+    }
+
     fn wrong_type(&mut self, node: &Node<'_>, expected: &str) {
         let message = format!("expected {expected}, found {}", describe(node));
         let help = (node_is_null(node)).then(|| "remove the field or give it a value".to_owned());
@@ -121,7 +126,7 @@ impl<'n, 'a> Fields<'n, 'a> {
     ) -> Option<T> {
         let value = decode(self.node(name)?, report);
         // Which of two is meant, nobody knows.
-        let is_twice = report.duplicates && stands_twice(self.entries, name);
+        let is_twice = report.is_twice(self.entries, name);
         report.partial |= is_twice;
         if is_twice || value.is_none() {
             self.unread.push(name);
@@ -200,11 +205,6 @@ impl<'n, 'a> Fields<'n, 'a> {
         }
         Unread(self.unread)
     }
-}
-
-/// Whether a key stands twice in a mapping.
-pub(super) fn stands_twice(entries: &[(Node<'_>, Node<'_>)], name: &str) -> bool {
-    entries.iter().filter(|(key, _)| key.as_text() == Some(name)).count() > 1
 }
 
 /// Text, quoted or of a spelling that is text in YAML 1.2.

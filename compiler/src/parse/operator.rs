@@ -10,7 +10,7 @@ use bindery_schema::operator::{
 };
 
 use super::Body;
-use super::decode::{Fields, Report, Unread, boolean, number, stands_twice, text_of, value, whole, word};
+use super::decode::{Fields, Report, Unread, boolean, number, text_of, value, whole, word};
 use super::secrets;
 use super::yaml::{Node, Value};
 use crate::diagnostic::Code;
@@ -204,7 +204,7 @@ fn environments(node: &Node<'_>, report: &mut Report) -> Option<BTreeMap<String,
             // Half an overlay over the base would be a bind that nobody wrote.
             overlay = EnvironmentOverlay::default();
         }
-        if let Some(name) = name.filter(|name| !stands_twice(entries, name.as_str())) {
+        if let Some(name) = name.filter(|name| !report.is_twice(entries, name.as_str())) {
             environments.insert(name.as_str().to_owned(), overlay);
         }
     }
