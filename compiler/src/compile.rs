@@ -1,6 +1,7 @@
 //! The whole way from files to a catalog and findings.
 
 use std::collections::HashMap;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,11 +11,12 @@ use git2::{Oid, Repository};
 use jiff::Timestamp;
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 
+use crate::cache::Cache;
 use crate::diagnostic::{Draft, Finding, Location, Place, Severity, Sink};
 use crate::lower;
 use crate::parse::{FileFault, ParsedFile, parse_file};
 use crate::plan::policy::guarding;
-use crate::source::{self, Content, FileId, Loaded, SourceMap};
+use crate::source::{self, Content, FileId, Loaded, Origin, SourceMap};
 use crate::timeline::{self, Event, Window};
 use crate::validate::{self, Objects};
 
@@ -27,10 +29,11 @@ pub struct Options {
     pub environment: Option<String>,
 }
 
-/// Compiles revisions and directories. Files that were parsed for the revision before are not read again.
+/// Compiles revisions and directories. Files that were parsed for the tree before, or for the cache, are not read again.
 #[derive(Debug, Default)]
 pub struct Compiler {
     parsed: HashMap<Oid, Arc<ParsedFile>>,
+    cache: Option<Cache>,
     guard: Option<PolicySpec>,
 }
 
@@ -41,6 +44,8 @@ pub struct Compiled {
     pub findings: Vec<Finding>,
     /// The files the findings refer to.
     pub sources: SourceMap,
+    /// Names of the environments that some operator lays something over in, in order.
+    pub environments: Vec<String>,
     catalog: Catalog,
 }
 
@@ -68,6 +73,33 @@ impl Compiler {
         self.guard = Some(base);
     }
 
+    /// From now on takes from a cache what it holds.
+    pub fn cached_by(&mut self, cache: Cache) {
+        self.cache = Some(cache);
+    }
+
+    /// Adds to the cache, where there is one, what the last tree held and the cache did not.
+    pub fn save_cache(&self) -> io::Result<()> {
+        self.cache.as_ref().map_or(Ok(()), |cache| cache.save(&self.parsed))
+    }
+
+    fn is_known(&self, blob: Oid) -> bool {
+        self.parsed.contains_key(&blob) || self.cache.as_ref().is_some_and(|cache| cache.contains(blob))
+    }
+
+    fn load_revision(&self, repository: &Repository, commit: Oid) -> Result<Tree, source::Error> {
+        let loaded = source::load_revision(repository, commit, |blob| self.is_known(blob))?;
+        Ok(Tree { loaded, origin: Origin::Revision { repository: repository.path().to_owned(), commit } })
+    }
+
+    fn load_directory(&self, directory: &Path) -> Result<Tree, source::Error> {
+        let known = |blob| self.is_known(blob);
+        // Where nothing is known yet and nothing is kept, no file need be told from another.
+        let looks = self.cache.is_some() || !self.parsed.is_empty();
+        let loaded = source::load_directory(directory, looks.then_some(&known))?;
+        Ok(Tree { loaded, origin: Origin::Directory(directory.to_owned()) })
+    }
+
     /// Compiles the tree of a commit; no checkout is needed.
     pub fn compile_revision(
         &mut self,
@@ -75,13 +107,14 @@ impl Compiler {
         commit: Oid,
         options: &Options,
     ) -> Result<Compiled, source::Error> {
-        let loaded = source::load_revision(repository, commit, |blob| self.parsed.contains_key(&blob))?;
-        Ok(self.compile(loaded, options))
+        let tree = self.load_revision(repository, commit)?;
+        Ok(self.compile_and(tree, options, |_, _, _| ()).0)
     }
 
     /// Compiles the working tree below a directory.
     pub fn compile_directory(&mut self, directory: &Path, options: &Options) -> Result<Compiled, source::Error> {
-        Ok(self.compile(source::load_directory(directory)?, options))
+        let tree = self.load_directory(directory)?;
+        Ok(self.compile_and(tree, options, |_, _, _| ()).0)
     }
 
     /// Compiles the tree of a commit and lists what time will make of it.
@@ -92,8 +125,8 @@ impl Compiler {
         options: &Options,
         window: Window,
     ) -> Result<(Compiled, Vec<Event>), source::Error> {
-        let loaded = source::load_revision(repository, commit, |blob| self.parsed.contains_key(&blob))?;
-        Ok(self.timeline(loaded, options, window))
+        let tree = self.load_revision(repository, commit)?;
+        Ok(self.timeline(tree, options, window))
     }
 
     /// Compiles the working tree below a directory and lists what time will make of it.
@@ -103,40 +136,51 @@ impl Compiler {
         options: &Options,
         window: Window,
     ) -> Result<(Compiled, Vec<Event>), source::Error> {
-        Ok(self.timeline(source::load_directory(directory)?, options, window))
+        let tree = self.load_directory(directory)?;
+        Ok(self.timeline(tree, options, window))
     }
 
-    fn timeline(&mut self, loaded: Vec<Loaded>, options: &Options, window: Window) -> (Compiled, Vec<Event>) {
-        self.compile_and(loaded, options, |objects, policy, sources| timeline::events(objects, policy, window, sources))
+    fn timeline(&mut self, tree: Tree, options: &Options, window: Window) -> (Compiled, Vec<Event>) {
+        self.compile_and(tree, options, |objects, policy, sources| timeline::events(objects, policy, window, sources))
     }
 
     /// Compiles files that were loaded before; their order is that of their paths.
     pub fn compile(&mut self, loaded: Vec<Loaded>, options: &Options) -> Compiled {
-        self.compile_and(loaded, options, |_, _, _| ()).0
+        self.compile_and(Tree { loaded, origin: Origin::Memory }, options, |_, _, _| ()).0
+    }
+
+    /// What a file holds: as it was parsed before, as the cache has it, or by parsing it.
+    fn parse(&self, Loaded { path, blob, content }: Loaded, origin: &Origin) -> Parsed {
+        let known = blob.filter(|_| matches!(content, Content::Known)).and_then(|blob| {
+            let cached = || self.cache.as_ref().and_then(|cache| cache.get(blob)).map(Arc::new);
+            self.parsed.get(&blob).cloned().or_else(cached)
+        });
+        if let Some(content) = known {
+            return Parsed { path, blob, content, text: None };
+        }
+        // An entry of the cache that does not decode is none.
+        let content = if matches!(content, Content::Known) { origin.content(&path) } else { content };
+        let text = match &content {
+            Content::Text(text) if matches!(origin, Origin::Memory) => Some(text.clone()),
+            _ => None,
+        };
+        Parsed { path, blob, content: Arc::new(parse_file(content)), text }
     }
 
     /// Compiles, and asks one more question of the objects while they are at hand.
     fn compile_and<T>(
         &mut self,
-        loaded: Vec<Loaded>,
+        Tree { loaded, origin }: Tree,
         options: &Options,
         ask: impl FnOnce(&Objects<'_>, &PolicySpec, &SourceMap) -> T,
     ) -> (Compiled, T) {
-        let known = &self.parsed;
-        let files: Vec<(Arc<str>, Option<Oid>, Arc<ParsedFile>)> = loaded
-            .into_par_iter()
-            .map(|file| {
-                let before =
-                    file.blob.and_then(|blob| known.get(&blob)).filter(|_| matches!(file.content, Content::Known));
-                let parsed = before.cloned().unwrap_or_else(|| Arc::new(parse_file(file.content)));
-                (file.path, file.blob, parsed)
-            })
-            .collect();
+        let files: Vec<Parsed> = loaded.into_par_iter().map(|file| self.parse(file, &origin)).collect();
         // Only what the present tree holds is kept: memory follows the tree, not its history.
-        self.parsed = files.iter().filter_map(|(_, blob, parsed)| Some(((*blob)?, parsed.clone()))).collect();
-        let sources =
-            SourceMap::new(files.iter().map(|(path, _, parsed)| (path.clone(), parsed.text.clone())).collect());
-        let numbered = || (0..).map(FileId).zip(files.iter().map(|(_, _, parsed)| &**parsed));
+        self.parsed = files.iter().filter_map(|file| Some((file.blob?, file.content.clone()))).collect();
+        let own = |file: &Parsed| Some(&file.content.text).filter(|text| !text.is_empty()).cloned();
+        let text = |file: &Parsed| file.text.clone().or_else(|| own(file));
+        let sources = SourceMap::lazy(files.iter().map(|file| (file.path.clone(), text(file))), origin);
+        let numbered = || (0..).map(FileId).zip(files.iter().map(|file| &*file.content));
 
         let mut sink = Sink::default();
         for (file, parsed) in numbered() {
@@ -146,12 +190,28 @@ impl Compiler {
         let policy = objects.policy();
         let guard = self.guard.as_ref().map_or_else(|| policy.clone(), |base| guarding(base, &policy));
         validate::check(&objects, &guard, options.now, &mut sink);
-        let findings = validate::without_acknowledged(sink.finish(&sources), &policy, options.now);
+        let findings = validate::without_acknowledged(sink.finish(&sources), &objects, &policy, options.now);
         let answer = ask(&objects, &policy, &sources);
+        let environments = objects.environments().into_iter().flatten().map(str::to_owned).collect();
         let catalog = lower::lower(&objects, policy, options.environment.as_deref(), &sources);
         drop(objects);
-        (Compiled { findings, sources, catalog }, answer)
+        (Compiled { findings, sources, environments, catalog }, answer)
     }
+}
+
+/// A tree's files as loaded, and where they can be read again.
+struct Tree {
+    loaded: Vec<Loaded>,
+    origin: Origin,
+}
+
+/// A file of a compile.
+struct Parsed {
+    path: Arc<str>,
+    blob: Option<Oid>,
+    content: Arc<ParsedFile>,
+    /// The text it was loaded with, where it was.
+    text: Option<Arc<str>>,
 }
 
 /// A fault of one file as a finding; a document's root stands for the object it is about.

@@ -11,6 +11,7 @@
 //! and in the command line program alone; entropy is drawn in [`seal`] alone. [`import`] turns a spreadsheet into such
 //! files, from bytes to texts.
 
+pub mod cache;
 pub mod compile;
 pub mod diagnostic;
 pub mod edit;

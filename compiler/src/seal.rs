@@ -134,7 +134,7 @@ pub fn recipients(files: &[Loaded]) -> Vec<String> {
         _ => Vec::new(),
     });
     let mut recipients = policies.filter_map(|document| match document.body {
-        Body::Policy(policy) => Some(policy.secrets.recipients),
+        Body::Policy { spec, .. } => Some(spec.secrets.recipients),
         _ => None,
     });
     recipients.next().unwrap_or_default()

@@ -67,7 +67,16 @@ pub fn kinds() -> Vec<(&'static str, Schema)> {
 
 /// The schema of each report a command writes as JSON, by name.
 pub fn reports() -> Vec<(&'static str, Schema)> {
-    vec![("plan", of_settings::<PlanReport>("bindery plan --format json", settings().for_serialize()))]
+    let mut plan = of_settings::<PlanReport>("bindery plan --format json", settings().for_serialize());
+    if let Some(properties) = plan.get_mut("properties") {
+        // The program adds them; the compiler's findings are no type of this crate.
+        properties["findings"] = serde_json::json!({
+            "description": "What the check of the wanted side found, and BND0801 where the plan is held.",
+            "type": "array",
+            "items": {"type": "object", "required": ["code", "severity", "message"]},
+        });
+    }
+    vec![("plan", plan)]
 }
 
 fn settings() -> SchemaSettings {

@@ -38,6 +38,7 @@ pub struct RenamedFrom {
 /// `spec` of an Operator.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("allOf" = [cannot_carry("RECEIVER", "outbound"), cannot_carry("TRANSMITTER", "inbound")]))]
 pub struct OperatorSpec {
     /// Name for people.
     pub display_name: Name,
@@ -57,6 +58,14 @@ pub struct OperatorSpec {
     /// What differs in a named environment.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub environments: BTreeMap<String, EnvironmentOverlay>,
+}
+
+/// The part of the schema that says which direction a bind mode leaves at 0.
+fn cannot_carry(mode: &str, direction: &str) -> serde_json::Value {
+    serde_json::json!({
+        "if": {"properties": {"smpp": {"required": ["bindMode"], "properties": {"bindMode": {"const": mode}}}}},
+        "then": {"properties": {"tps": {"properties": {direction: {"const": 0}}}}},
+    })
 }
 
 /// Whether an operator takes traffic.
@@ -154,6 +163,10 @@ pub enum InterfaceVersion {
 /// Throughput by direction, in messages a second. At least one is above 0.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("anyOf" = [
+    {"required": ["outbound"], "properties": {"outbound": {"minimum": 1}}},
+    {"required": ["inbound"], "properties": {"inbound": {"minimum": 1}}},
+]))]
 pub struct TpsLimits {
     /// Messages a second to the carrier.
     #[serde(default)]
@@ -297,7 +310,16 @@ impl OperatorSpec {
     /// Without a name, or without an overlay of that name, it is the base.
     #[must_use]
     pub fn in_environment(&self, name: Option<&str>) -> Self {
-        let mut spec = Self { environments: BTreeMap::new(), ..self.clone() };
+        // Field by field: a clone of the whole would copy every overlay for each of them.
+        let mut spec = Self {
+            display_name: self.display_name.clone(),
+            status: self.status,
+            smpp: self.smpp.clone(),
+            tps: self.tps,
+            health: self.health,
+            credentials: self.credentials.clone(),
+            environments: BTreeMap::new(),
+        };
         let Some(overlay) = name.and_then(|name| self.environments.get(name)) else { return spec };
         if let Some(smpp) = &overlay.smpp {
             smpp.lay_over(&mut spec.smpp);

@@ -90,7 +90,7 @@ fn a_change_is_checked_planned_and_told_with_its_loosened_policy() {
     let shown = text(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{shown}{}", text(&output.stderr));
     assert!(shown.contains("0 errors") && shown.contains("0 runbooks out of date"), "{shown}");
-    for line in ["guardrails.maxDeletes.count: rises from 5 to 50", "The plan is held:", "+9379"] {
+    for line in ["guardrails.maxDeletes.count: rises from 5 to 50", "The plan is held (BND0801):", "+9379"] {
         assert!(shown.contains(line), "{line}: {shown}");
     }
     let comment = repository.read("plan.md");
@@ -107,6 +107,68 @@ fn a_change_is_checked_planned_and_told_with_its_loosened_policy() {
     let log: Value = serde_json::from_slice(&sarif.stdout).unwrap();
     assert_eq!(log["version"], "2.1.0");
     assert!(text(&sarif.stderr).contains("Plan: "));
+}
+
+#[test]
+fn every_format_has_the_finding_of_a_held_plan_with_its_hash_and_trailer() {
+    let repository = Repository::of("held-deletes");
+    fs::remove_dir_all(repository.path().join("operators")).unwrap();
+    repository.take("held-deletes", "after");
+    repository.bindery(&["render"]);
+    repository.commit("after");
+    let plan = repository.bindery(&["plan", "--at", "2026-11-24", "--base", "main", "--format", "json"]);
+    assert_eq!(plan.status.code(), Some(2));
+    let value: Value = serde_json::from_slice(&plan.stdout).unwrap();
+    let (hash, trailer) = (value["hash"].as_str().unwrap(), value["trailer"].as_str().unwrap());
+    let (_, schema) = bindery_schema::json::reports().remove(0);
+    assert!(jsonschema::is_valid(schema.as_value(), &value));
+    let held = |findings: &Value| findings.as_array().unwrap().iter().find(|f| f["code"] == "BND0801").cloned();
+    let finding = held(&value["findings"]).expect("a finding");
+    assert_eq!((&finding["severity"], &finding["file"]), (&"warning".into(), &Value::Null));
+    let parts = [finding["message"].as_str().unwrap(), finding["help"].as_str().unwrap()];
+    assert!(parts[0].contains(hash) && parts[1].contains(trailer), "{parts:?}");
+    assert!(text(&plan.stderr).contains(&format!("plan: warning BND0801 plan `{hash}` is held: ")));
+
+    for (format, place) in [
+        ("full", "warning[BND0801]: plan `"),
+        ("concise", "plan: warning BND0801 plan `"),
+        ("github", "::warning title=BND0801 plan-held::plan `"),
+        ("junit", "plan: warning BND0801 plan `"),
+        ("sarif", "\"uri\": \"policy.yaml\""),
+        ("json", "\"code\": \"BND0801\""),
+    ] {
+        let output = repository.bindery(&["ci", "--at", "2026-11-24", "--format", format]);
+        let shown = text(&output.stdout);
+        assert_eq!(output.status.code(), Some(0), "{shown}{}", text(&output.stderr));
+        for part in [place, "BND0801", hash, trailer] {
+            assert!(shown.contains(part), "{format} lacks {part}: {shown}");
+        }
+    }
+    let denied = repository.bindery(&["ci", "--at", "2026-11-24", "--deny", "warnings", "--format", "concise"]);
+    assert_eq!(denied.status.code(), Some(1));
+}
+
+#[test]
+fn what_is_asked_for_and_not_there_is_said() {
+    let repository = Repository::of("only-another-environment");
+    let check = |arguments: &[&str]| repository.bindery(&[&["check", "--at", "2026-11-24"], arguments].concat());
+    let named = check(&["--env", "no-such"]);
+    assert_eq!(named.status.code(), Some(0));
+    let shown = text(&named.stderr);
+    assert!(
+        shown.contains("warning: no operator has the environment `no-such`") && shown.contains("known are "),
+        "{shown}"
+    );
+    repository.git(&["checkout", "-q", "--orphan", "bare"]);
+    repository.git(&["rm", "-rfq", "."]);
+    repository.write("README.md", "nothing");
+    repository.commit("nothing");
+    let empty = check(&["--rev", "bare"]);
+    assert_eq!(empty.status.code(), Some(1));
+    assert!(text(&empty.stderr).contains("`bare` holds no configuration"), "{}", text(&empty.stderr));
+    // A plan that begins with nothing is one all the same.
+    let plan = repository.bindery(&["plan", "--base", "bare", "--head", "main", "--at", "2026-11-24"]);
+    assert_eq!(plan.status.code(), Some(2), "{}", text(&plan.stderr));
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod generated;
 mod health;
 mod import;
 mod internal;
+mod one_fault;
 mod ops;
 mod outages;
 mod plan;

@@ -64,7 +64,8 @@ fn to_stored(document: &Document) -> Option<Stored> {
         }
         Body::Routes { operator: Some(operator), rules } => {
             let mut currencies: Vec<Currency> = Vec::new();
-            let stored: Option<Vec<StoredRule>> = rules.items.iter().map(|rule| to_rule(rule, &mut currencies)).collect();
+            let stored: Option<Vec<StoredRule>> =
+                rules.items.iter().map(|rule| to_rule(rule, &mut currencies)).collect();
             StoredBody::Routes {
                 operator: operator.clone(),
                 hash: rules.hash,
@@ -90,12 +91,13 @@ fn from_stored(stored: Stored) -> Option<Document> {
             Body::Mno { id: Some(id), spec: Some(Arc::new(spec)), missing_tiers }
         }
         StoredBody::Operator { json } => {
-            let (id, metadata, spec): (OperatorId, OperatorMetadata, OperatorSpec) = serde_json::from_slice(&json).ok()?;
+            let (id, metadata, spec): (OperatorId, OperatorMetadata, OperatorSpec) =
+                serde_json::from_slice(&json).ok()?;
             Body::Operator { id: Some(id), metadata: Some(metadata), spec: Some(spec) }
         }
         StoredBody::Routes { operator, hash, currencies, rules, places } => {
             let items: Option<Vec<Rule>> = rules.into_iter().map(|rule| from_rule(rule, &currencies)).collect();
-            Body::Routes { operator: Some(operator), rules: Rules { items: items?.into(), hash, places } }
+            Body::Routes { operator: Some(operator), rules: Rules::whole(items?.into(), hash, places) }
         }
         StoredBody::TpsContract { json } => {
             let (mno, contracts, reservations): (MnoId, Vec<Contract>, Vec<Reservation>) =

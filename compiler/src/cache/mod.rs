@@ -74,7 +74,8 @@ impl Cache {
         if self.entries.len() > 2 * in_use + SPARE {
             return self.write_anew(used.iter().filter_map(entry).flatten().collect());
         }
-        let added: Vec<u8> = used.iter().filter(|(blob, _)| !self.contains(**blob)).filter_map(entry).flatten().collect();
+        let added: Vec<u8> =
+            used.iter().filter(|(blob, _)| !self.contains(**blob)).filter_map(entry).flatten().collect();
         if added.is_empty() { Ok(()) } else { self.append(&added) }
     }
 

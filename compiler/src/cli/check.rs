@@ -3,14 +3,15 @@
 use std::io::Write;
 use std::path::Path;
 
+use bindery_compiler::Compiled;
 use bindery_compiler::diagnostic::render::{concise, full, github, json, junit, sarif};
 use bindery_compiler::diagnostic::{Finding, Severity};
 use bindery_compiler::source::SourceMap;
-use bindery_compiler::{Compiled, Compiler};
 use bindery_schema::value::Day;
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 
+use super::cached::Cached;
 use super::{Outcome, fix, progress, watch};
 
 #[derive(Debug, Args)]
@@ -47,6 +48,8 @@ pub(super) struct Arguments {
     /// Check again whenever a configuration file changes, until Ctrl-C
     #[arg(long, conflicts_with = "rev")]
     watch: bool,
+    #[command(flatten)]
+    cached: Cached,
 }
 
 /// What fails a check beside errors.
@@ -89,13 +92,16 @@ fn once(repo: &Path, arguments: &Arguments, out: &mut impl Write) -> anyhow::Res
             Format::Json => {
                 let mut value = to_json(&fixed.compiled.findings, &fixed.compiled.sources);
                 value["fixed"] = fix::to_json(&fixed.repairs);
-                writeln!(out, "{value:#}")?;
+                super::write_json(&value, out)?;
             }
             _ => fix::report(&fixed, arguments.dry_run, None)?,
         }
         fixed.compiled
     } else {
-        super::compile(&mut Compiler::default(), repo, arguments.rev.as_deref(), &options)?
+        let mut compiler = arguments.cached.compiler();
+        let compiled = super::compile(&mut compiler, repo, arguments.rev.as_deref(), &options)?;
+        arguments.cached.save(&compiler);
+        compiled
     };
     if !(arguments.fix && arguments.format == Format::Json) {
         write(&compiled.findings, &compiled.sources, arguments.format, options.now, out)?;
@@ -121,9 +127,7 @@ pub(super) fn write(
         Format::Github => github::write(findings, sources, out)?,
         Format::Sarif => sarif::write(findings, sources, out)?,
         Format::Junit => junit::write(findings, sources, now, out)?,
-        Format::Json => {
-            writeln!(out, "{:#}", to_json(findings, sources))?;
-        }
+        Format::Json => super::write_json(&to_json(findings, sources), out)?,
     }
     Ok(())
 }

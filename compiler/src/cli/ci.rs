@@ -5,16 +5,17 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use bindery_compiler::diagnostic::render::concise;
-use bindery_compiler::diagnostic::{Finding, Severity};
+use bindery_compiler::diagnostic::{Code, Finding, Severity};
 use bindery_compiler::plan::markdown::{Comment, DEFAULT_BUDGET};
-use bindery_compiler::plan::{report, text};
+use bindery_compiler::plan::{held, report, text};
 use bindery_compiler::source::{self, SourceMap};
-use bindery_compiler::{Compiled, Compiler, Options};
+use bindery_compiler::{Compiled, Options};
 use bindery_schema::report::PlanReport;
 use bindery_schema::value::Day;
 use clap::Args;
 use git2::{Oid, Repository};
 
+use super::cached::Cached;
 use super::check::{self, Deny, Format};
 use super::{Outcome, note, plan, render, write_whole};
 
@@ -55,16 +56,19 @@ pub(super) struct Arguments {
     /// Longest comment
     #[arg(long, value_name = "N", default_value_t = DEFAULT_BUDGET, value_parser = plan::budget)]
     max_bytes: usize,
+    #[command(flatten)]
+    cached: Cached,
 }
 
 pub(super) fn run(repo: &Path, arguments: &Arguments, out: &mut impl Write) -> anyhow::Result<Outcome> {
     let options = super::options(arguments.at, arguments.env.as_deref());
     let repository = super::open(repo)?;
     let base = merge_base(&repository, arguments.base.as_deref())?;
-    let mut compiler = Compiler::default();
+    let mut compiler = arguments.cached.compiler();
     let before = compiler.compile_revision(&repository, base, &options)?;
     compiler.guarded_by(before.policy().clone());
     let mut head = super::compile(&mut compiler, repo, None, &options)?;
+    arguments.cached.save(&compiler);
 
     let report = planned(&before, &head, &options)?;
     let summary = check::summary(&head);
@@ -73,6 +77,9 @@ pub(super) fn run(repo: &Path, arguments: &Arguments, out: &mut impl Write) -> a
         let (stale, sources) = render::findings(&outdated, std::mem::take(&mut head.sources));
         head.sources = sources;
         head.findings.extend(stale);
+    }
+    if let Ok(report) = &report {
+        head.findings.extend(held(&report.plan));
     }
     let (findings, sources) = (&head.findings, &head.sources);
     write(arguments.format, &summary, findings, sources, report.as_ref().map_err(|reason| *reason), &options, out)?;
@@ -105,7 +112,7 @@ fn write(
     if format == Format::Json {
         let mut value = check::to_json(findings, sources);
         value["plan"] = report.map(text::json).unwrap_or_default();
-        writeln!(out, "{value:#}")?;
+        super::write_json(&value, out)?;
         return Ok(());
     }
     check::write(findings, sources, format, options.now, out)?;
@@ -128,9 +135,9 @@ fn write(
     Ok(())
 }
 
-/// Findings one a line, errors first.
+/// Findings one a line, errors first. What holds the plan has a part of the comment of its own.
 fn lines(findings: &[Finding], sources: &SourceMap) -> anyhow::Result<Vec<String>> {
-    let mut sorted = findings.to_vec();
+    let mut sorted: Vec<Finding> = findings.iter().filter(|finding| finding.code != Code::PlanHeld).cloned().collect();
     sorted.sort_by_key(Finding::severity);
     let mut text = Vec::new();
     concise::write(&sorted, sources, &mut text)?;

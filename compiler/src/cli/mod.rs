@@ -3,6 +3,7 @@
 //! Exit codes: 0 clean or no changes, 1 findings or an error, 2 `plan` found changes. Wrong usage is
 //! an error too: clap's own 2 would look like changes to a pipeline.
 
+mod cached;
 mod check;
 mod ci;
 mod completions;
@@ -27,7 +28,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use bindery_compiler::{Compiled, Compiler, Options, source};
 use bindery_schema::value::Day;
 use clap::{Parser, Subcommand};
@@ -137,6 +138,11 @@ pub(crate) fn main() -> ExitCode {
     }
 }
 
+/// Writes a JSON value, indented. In one piece: the output looks for colours in each piece it is given.
+fn write_json(value: &serde_json::Value, out: &mut impl Write) -> io::Result<()> {
+    out.write_all(format!("{value:#}\n").as_bytes())
+}
+
 /// Writes a line to standard error. Where that is closed there is nobody to tell.
 fn note(line: &str) {
     let _ = writeln!(anstream::stderr().lock(), "{line}");
@@ -147,19 +153,48 @@ fn options(at: Option<Day>, environment: Option<&str>) -> Options {
     Options { now: at.map_or_else(Timestamp::now, Day::midnight), environment: environment.map(str::to_owned) }
 }
 
-/// Compiles a revision, or the working tree where none is named.
+/// Compiles a revision, or the working tree where none is named. One that holds no configuration is a mistake.
 fn compile(
     compiler: &mut Compiler,
     repo: &Path,
     revision: Option<&str>,
     options: &Options,
 ) -> anyhow::Result<Compiled> {
-    progress::shown("checking", || {
-        let Some(revision) = revision else { return Ok(compiler.compile_directory(repo, options)?) };
-        let repository = open(repo)?;
-        let commit = source::resolve_revision(&repository, revision)?;
-        Ok(compiler.compile_revision(&repository, commit, options)?)
-    })
+    let tree = match revision {
+        None => progress::shown("checking", || compiler.compile_directory(repo, options))?,
+        Some(revision) => compile_revision(compiler, repo, revision, options)?,
+    };
+    if let Some(revision) = revision.filter(|_| tree.sources.is_empty()) {
+        bail!("`{revision}` holds no configuration: expected operators/, contracts/ or policy.yaml");
+    }
+    name_environments(&tree, options);
+    Ok(tree)
+}
+
+/// Compiles a revision, whatever it holds.
+fn compile_revision(
+    compiler: &mut Compiler,
+    repo: &Path,
+    revision: &str,
+    options: &Options,
+) -> anyhow::Result<Compiled> {
+    let repository = open(repo)?;
+    let commit = source::resolve_revision(&repository, revision)?;
+    Ok(progress::shown("checking", || compiler.compile_revision(&repository, commit, options))?)
+}
+
+/// Says so where an environment is asked for that no operator names: it is the base then, which a misspelt name may not
+/// be meant to be. An operator that could not be read may name it.
+fn name_environments(compiled: &Compiled, options: &Options) {
+    let Some(name) = options.environment.as_deref() else { return };
+    if compiled.error_count() > 0 || compiled.environments.iter().any(|known| known == name) {
+        return;
+    }
+    let known = match compiled.environments.as_slice() {
+        [] => "no operator has an environment".to_owned(),
+        known => format!("known are {}", known.join(", ")),
+    };
+    note(&format!("warning: no operator has the environment `{name}`, so the base counts; {known}"));
 }
 
 fn open(repo: &Path) -> anyhow::Result<git2::Repository> {

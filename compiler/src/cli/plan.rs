@@ -4,15 +4,15 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::bail;
-use bindery_compiler::Compiler;
-use bindery_compiler::diagnostic::render::concise;
+use bindery_compiler::diagnostic::render::{concise, json};
 use bindery_compiler::plan::markdown::{Comment, DEFAULT_BUDGET, SMALLEST};
-use bindery_compiler::plan::{report, text};
+use bindery_compiler::plan::{held, report, text};
 use bindery_schema::catalog::Catalog;
 use bindery_schema::value::Day;
 use clap::{Args, ValueEnum};
 
 use super::Outcome;
+use super::cached::Cached;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -41,6 +41,8 @@ pub(super) struct Arguments {
     /// Longest comment --format markdown writes
     #[arg(long, value_name = "N", default_value_t = DEFAULT_BUDGET, value_parser = budget)]
     max_bytes: usize,
+    #[command(flatten)]
+    cached: Cached,
 }
 
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]
@@ -62,17 +64,18 @@ pub(super) fn budget(text: &str) -> Result<usize, String> {
 
 pub(super) fn run(repo: &Path, arguments: &Arguments, out: &mut impl Write) -> anyhow::Result<Outcome> {
     let options = super::options(arguments.at, arguments.env.as_deref());
-    let mut compiler = Compiler::default();
+    let mut compiler = arguments.cached.compiler();
     let base = if has_no_commit(repo, &arguments.base)? {
         None
     } else {
-        Some(super::compile(&mut compiler, repo, Some(&arguments.base), &options)?)
+        Some(super::compile_revision(&mut compiler, repo, &arguments.base, &options)?)
     };
     // The base's policy guards: a change cannot lift the guardrail it runs into.
     if let Some(base) = &base {
         compiler.guarded_by(base.policy().clone());
     }
-    let head = super::compile(&mut compiler, repo, arguments.head.as_deref(), &options)?;
+    let mut head = super::compile(&mut compiler, repo, arguments.head.as_deref(), &options)?;
+    arguments.cached.save(&compiler);
     concise::write(&head.findings, &head.sources, &mut anstream::stderr().lock())?;
     let Some(wanted) = head.catalog() else { return Ok(Outcome::Findings) };
     let nothing = Catalog::default();
@@ -89,13 +92,20 @@ pub(super) fn run(repo: &Path, arguments: &Arguments, out: &mut impl Write) -> a
         },
     };
     let report = report(base, wanted, options.now)?;
+    let finding = held(&report.plan);
+    concise::write(finding.as_slice(), &head.sources, &mut anstream::stderr().lock())?;
     match arguments.format {
         Format::Human => {
             let mut lines = String::new();
             text::human_report(&report, &mut lines)?;
             out.write_all(lines.as_bytes())?;
         }
-        Format::Json => writeln!(out, "{:#}", text::json(&report))?,
+        Format::Json => {
+            head.findings.extend(finding);
+            let mut value = text::json(&report);
+            value["findings"] = json::findings(&head.findings, &head.sources).into();
+            super::write_json(&value, out)?;
+        }
         Format::Markdown => {
             let comment = Comment { findings: Vec::new(), report: Ok(&report) };
             out.write_all(comment.render(arguments.max_bytes).as_bytes())?;

@@ -68,7 +68,7 @@ pub(super) fn run(repo: &Path, arguments: &Arguments, out: &mut impl Write) -> a
             text::table(&events, window, &tree.sources, &mut lines)?;
             out.write_all(lines.as_bytes())?;
         }
-        Format::Json => writeln!(out, "{:#}", text::json(&events, &tree.sources))?,
+        Format::Json => super::write_json(&text::json(&events, &tree.sources), out)?,
     }
     if tree.error_count() > 0 {
         super::note("note: the tree has errors, and what they hide is not listed; see `bindery check`");

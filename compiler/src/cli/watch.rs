@@ -80,7 +80,10 @@ fn is_change(kind: EventKind) -> bool {
 fn concerns(root: &Path, path: &Path) -> bool {
     let Ok(relative) = path.strip_prefix(root) else { return true };
     let first = relative.components().next().map(std::path::Component::as_os_str);
-    first.is_none_or(|first| first == source::POLICY || source::ROOTS.iter().any(|name| first == *name))
+    first.is_none_or(|first| {
+        [source::POLICY, source::SHORT_POLICY].iter().any(|name| first == *name)
+            || source::ROOTS.iter().any(|name| first == *name)
+    })
 }
 
 #[cfg(test)]

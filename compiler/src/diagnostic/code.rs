@@ -107,6 +107,7 @@ codes! {
     RunbookStale "BND0901" "runbook-stale" Error;
     EscalationIncomplete "BND0902" "escalation-incomplete" Warning;
     AcknowledgementExpired "BND0903" "acknowledgement-expired" Warning;
+    AcknowledgementWithoutEffect "BND0904" "acknowledgement-without-effect" Warning;
 }
 
 impl From<ValueProblem> for Code {

@@ -16,7 +16,7 @@ pub struct Finding {
     pub code: Code,
     /// One line, lower case, no full stop, the values in backticks.
     pub message: String,
-    /// Where it is.
+    /// Where it is; [`Location::NOWHERE`] for a plan.
     pub primary: Location,
     /// The other places that belong to it.
     pub related: Vec<Related>,
@@ -55,7 +55,17 @@ pub struct Fix {
     pub replacement: String,
 }
 
+impl Location {
+    /// The place of what stands in no file, such as a plan.
+    pub const NOWHERE: Self = Self { file: FileId(u32::MAX), span: Span::FILE };
+}
+
 impl Finding {
+    /// Where it is; none where it is about no file.
+    pub fn place(&self) -> Option<Location> {
+        (self.primary != Location::NOWHERE).then_some(self.primary)
+    }
+
     /// How bad it is.
     pub fn severity(&self) -> Severity {
         self.code.severity()

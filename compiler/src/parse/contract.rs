@@ -4,7 +4,7 @@ use bindery_schema::contract::{Contract, Direction, FinePer, FineStep, Reservati
 use bindery_schema::value::Day;
 
 use super::Body;
-use super::decode::{Fields, Report, items, list, number, value, whole, word};
+use super::decode::{Fields, Report, Unread, items, list, number, value, whole, word};
 use super::operator::MOST_TPS;
 use super::routes::cost;
 use super::yaml::Node;
@@ -38,11 +38,11 @@ fn contract(node: &Node<'_>, report: &mut Report) -> Option<Contract> {
     let direction = fields.required("direction", report, word(DIRECTIONS));
     let contracted_tps = fields.required("contractedTps", report, whole(1, MOST_TPS));
     let effective_from = fields.required("effectiveFrom", report, value);
-    let (effective_to, in_order) = end(&mut fields, report, effective_from);
+    let effective_to = fields.optional("effectiveTo", report, value);
     let document = fields.required("document", report, value);
     let fine_schedule = fields.optional("fineSchedule", report, items(fine_step));
-    fields.finish(report);
-    in_order.then_some(())?;
+    let unread = fields.finish(report);
+    is_period(node, effective_from, effective_to, &unread, report).then_some(())?;
     Some(Contract {
         reference: reference?,
         direction: direction?,
@@ -54,20 +54,19 @@ fn contract(node: &Node<'_>, report: &mut Report) -> Option<Contract> {
     })
 }
 
-/// `effectiveTo`, and whether it comes after the beginning. A member whose end cannot be read counts as out of order:
-/// taken as open it would overlap what follows.
-fn end(fields: &mut Fields<'_, '_>, report: &mut Report, from: Option<Day>) -> (Option<Day>, bool) {
-    let Some(node) = fields.node("effectiveTo") else { return (None, true) };
-    let Some(to) = value::<Day>(node, report) else { return (None, false) };
-    match from {
-        Some(from) if to <= from => {
-            let message = format!("the period ends on {to}, not after it begins on {from}");
-            let help = "`effectiveTo` is the first day no longer in force".to_owned();
-            report.fault(Code::PeriodReversed, node.span, message, Some(help));
-            (None, false)
-        }
-        _ => (Some(to), true),
+/// Whether a period can be read and ends after it begins. Taken as open, one whose bounds cannot be read would overlap
+/// what is before or after it.
+fn is_period(node: &Node<'_>, from: Option<Day>, to: Option<Day>, unread: &Unread, report: &mut Report) -> bool {
+    if let Some((from, to)) = from.zip(to)
+        && to <= from
+    {
+        let message = format!("the period ends on {to}, not after it begins on {from}");
+        let help = "`effectiveTo` is the first day no longer in force".to_owned();
+        let place = node.get("effectiveTo").map_or(node.span, |node| node.span);
+        report.fault(Code::PeriodReversed, place, message, Some(help));
+        return false;
     }
+    !unread.has("effectiveFrom") && !unread.has("effectiveTo")
 }
 
 fn fine_step(node: &Node<'_>, report: &mut Report) -> Option<FineStep> {
@@ -85,9 +84,9 @@ fn reservation(node: &Node<'_>, report: &mut Report) -> Option<Reservation> {
     let direction = fields.required("direction", report, word(DIRECTIONS));
     let reserved_tps = fields.required("reservedTps", report, whole(1, MOST_TPS));
     let effective_from = fields.optional("effectiveFrom", report, value);
-    let (effective_to, in_order) = end(&mut fields, report, effective_from);
-    fields.finish(report);
-    in_order.then_some(())?;
+    let effective_to = fields.optional("effectiveTo", report, value);
+    let unread = fields.finish(report);
+    is_period(node, effective_from, effective_to, &unread, report).then_some(())?;
     Some(Reservation {
         tenant: tenant?,
         direction: direction?,

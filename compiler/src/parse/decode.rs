@@ -17,6 +17,8 @@ pub(super) struct Report {
     pub(super) faults: Vec<FileFault>,
     /// Something of the current document was left out.
     pub(super) partial: bool,
+    /// Some key of the file stands twice.
+    duplicates: bool,
 }
 
 impl Report {
@@ -35,6 +37,7 @@ impl Report {
     }
 
     pub(super) fn duplicate_key(&mut self, duplicate: &DuplicateKey) {
+        self.duplicates = true;
         self.faults.push(FileFault {
             code: Code::DuplicateKey,
             span: duplicate.second,
@@ -43,6 +46,11 @@ impl Report {
             help: Some("keep one of the two".to_owned()),
             fix: None,
         });
+    }
+
+    /// Whether a key stands twice in a mapping.
+    pub(super) fn is_twice(&self, entries: &[(Node<'_>, Node<'_>)], name: &str) -> bool {
+        self.duplicates && entries.iter().filter(|(key, _)| key.as_text() == Some(name)).count() > 1
     }
 
     fn wrong_type(&mut self, node: &Node<'_>, expected: &str) {
@@ -67,15 +75,45 @@ pub(super) struct Fields<'n, 'a> {
     /// Names that were asked for; no kind has a mapping of more, and a million rules must not allocate for them.
     known: SmallVec<[&'static str; 16]>,
     missing: SmallVec<[&'static str; 4]>,
+    unread: Vec<&'static str>,
     /// Entries that were asked for and are there.
     found: usize,
+}
+
+/// The fields of a mapping that someone meant to set and that could not be read: wrong, there twice, or misspelt. Their
+/// fault is said, and nothing is to be measured by what would go without them.
+#[derive(Debug, Default)]
+pub(super) struct Unread(Vec<&'static str>);
+
+impl Unread {
+    /// Whether a field is among them.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.0.contains(&name)
+    }
+
+    /// Whether every field could be read.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The value of a field, or what it counts as where it could not be read.
+    pub(super) fn or<T>(&self, name: &str, unread: T, value: T) -> T {
+        if self.has(name) { unread } else { value }
+    }
 }
 
 impl<'n, 'a> Fields<'n, 'a> {
     /// Takes a node for a mapping.
     pub(super) fn of(node: &'n Node<'a>, report: &mut Report) -> Option<Self> {
         if let Value::Mapping(entries) = &node.value {
-            return Some(Self { node, entries, known: SmallVec::new(), missing: SmallVec::new(), found: 0 });
+            return Some(Self {
+                node,
+                entries,
+                known: SmallVec::new(),
+                missing: SmallVec::new(),
+                unread: Vec::new(),
+                found: 0,
+            });
         }
         // A password in place of a mapping is a fault already, and the message would repeat it.
         if report.faults.iter().all(|fault| fault.code != Code::PlaintextSecret || fault.span != node.span) {
@@ -99,7 +137,15 @@ impl<'n, 'a> Fields<'n, 'a> {
         report: &mut Report,
         decode: impl FnOnce(&'n Node<'a>, &mut Report) -> Option<T>,
     ) -> Option<T> {
-        self.node(name).and_then(|node| decode(node, report))
+        let value = decode(self.node(name)?, report);
+        // Which of two is meant, nobody knows.
+        let is_twice = report.is_twice(self.entries, name);
+        report.partial |= is_twice;
+        if is_twice || value.is_none() {
+            self.unread.push(name);
+            return None;
+        }
+        value
     }
 
     /// A field that must be there.
@@ -109,11 +155,9 @@ impl<'n, 'a> Fields<'n, 'a> {
         report: &mut Report,
         decode: impl FnOnce(&'n Node<'a>, &mut Report) -> Option<T>,
     ) -> Option<T> {
-        if let Some(node) = self.node(name) {
-            return decode(node, report);
-        }
+        let value = self.optional(name, report, decode);
         self.must_have(name, report);
-        None
+        value
     }
 
     /// Sees to it that `finish` notes a field that is not there.
@@ -134,10 +178,10 @@ impl<'n, 'a> Fields<'n, 'a> {
         !has_rival && !unknown.any(|other| other != name && nearest(other, absent.iter().copied()) == Some(meant))
     }
 
-    /// Notes every field nobody asked for, and every one that must be there and is not.
-    pub(super) fn finish(mut self, report: &mut Report) {
+    /// Notes every field nobody asked for, and every one that must be there and is not. Says which could not be read.
+    pub(super) fn finish(mut self, report: &mut Report) -> Unread {
         if self.found == self.entries.len() && self.missing.is_empty() {
-            return;
+            return Unread(self.unread);
         }
         // A field that is there already is not the one that was meant.
         let absent: Vec<_> = self.known.iter().copied().filter(|known| self.node.get(known).is_none()).collect();
@@ -162,6 +206,7 @@ impl<'n, 'a> Fields<'n, 'a> {
             let certain = suggestion.filter(|meant| self.is_certain(name, meant, &absent));
             // The misspelt field is the one that is missing: one fault, one finding.
             self.missing.retain(|missing| Some(*missing) != suggestion);
+            self.unread.extend(suggestion);
             let fix = certain.map(|name| Fix { span: key.span, replacement: name.to_owned() });
             let help = suggestion.map_or_else(
                 || format!("known fields are {}", self.known.join(", ")),
@@ -174,6 +219,7 @@ impl<'n, 'a> Fields<'n, 'a> {
             let help = Some(format!("add `{name}`"));
             report.fault(Code::MissingField, self.node.head(), format!("`{name}` is missing"), help);
         }
+        Unread(self.unread)
     }
 }
 
@@ -247,6 +293,9 @@ where
             not_a(node, report, "a whole number", |text| matches!(plain(text), Resolved::Int(_)));
             return None;
         };
+        if is_octal_elsewhere(node, report, number) {
+            return None;
+        }
         if (least.into()..=most.into()).contains(&number) {
             return T::try_from(number).ok();
         }
@@ -290,6 +339,20 @@ pub(super) fn number(least: f64, most: f64) -> impl Fn(&Node<'_>, &mut Report) -
     }
 }
 
+/// Notes a number with leading zeros: YAML 1.2 leaves them out, YAML 1.1 reads the rest as octal.
+fn is_octal_elsewhere(node: &Node<'_>, report: &mut Report, number: i128) -> bool {
+    let text = node.as_text().unwrap_or_default();
+    let digits = text.trim_start_matches(['+', '-']);
+    if !digits.starts_with('0') || digits.len() == 1 || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return false;
+    }
+    let octal = i128::from_str_radix(text, 8).map(|octal| format!(", and as the octal {octal} by YAML 1.1"));
+    let message = format!("`{text}` is read as the number {number} by YAML 1.2{}", octal.unwrap_or_default());
+    // Which of the two was meant only its author knows.
+    report.fault(Code::WrongType, node.span, message, Some("write the number without leading zeros".to_owned()));
+    true
+}
+
 /// `true` or `false`.
 pub(super) fn boolean(node: &Node<'_>, report: &mut Report) -> Option<bool> {
     if let Some(Resolved::Bool(value)) = scalar(node).map(Scalar::resolve) {
@@ -315,7 +378,7 @@ pub(super) fn boolean(node: &Node<'_>, report: &mut Report) -> Option<bool> {
 pub(super) fn list<T>(
     node: &Node<'_>,
     report: &mut Report,
-    decode: impl Fn(&Node<'_>, &mut Report) -> Option<T>,
+    mut decode: impl FnMut(&Node<'_>, &mut Report) -> Option<T>,
 ) -> Option<List<T>> {
     let Value::Sequence(nodes) = &node.value else {
         report.wrong_type(node, "a list");

@@ -71,7 +71,8 @@ fn contacts(node: &Node<'_>, report: &mut Report, missing_tiers: &mut Vec<&'stat
         }
         items(contact)(node, report)
     });
-    fields.finish(report);
+    let unread = fields.finish(report);
+    missing_tiers.retain(|tier| !unread.has(tier));
     Some(Contacts { t1: t1?, t2: t2.unwrap_or_default(), t3: t3.unwrap_or_default() })
 }
 

@@ -12,11 +12,12 @@ mod routes;
 pub(crate) mod secrets;
 pub(crate) mod yaml;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bindery_schema::API_VERSION;
-use bindery_schema::hash::{self, Digest};
 use bindery_schema::contract::{Contract, Reservation};
+use bindery_schema::hash::{self, Digest};
 use bindery_schema::mno::MnoSpec;
 use bindery_schema::operator::{OperatorMetadata, OperatorSpec};
 use bindery_schema::policy::PolicySpec;
@@ -69,14 +70,19 @@ impl ParsedFile {
                 let (first, last) = (document.lines.0 as usize, document.lines.1 as usize);
                 let mut lines = self.text.lines().take(last).skip(first.saturating_sub(1));
                 document.kind.is_none_or(|known| known == kind)
-                    && (path.contains(id) || lines.any(|line| line.contains(id)))
+                    && (mentions(path, id) || lines.any(|line| mentions(line, id)))
             }),
             Opaque::File => {
                 let says = |kind: &str| self.text.contains(&format!("kind: {kind}"));
-                (says(kind) || !KINDS.into_iter().any(says)) && (path.contains(id) || self.text.contains(id))
+                (says(kind) || !KINDS.into_iter().any(says)) && (mentions(path, id) || mentions(&self.text, id))
             }
         }
     }
+}
+
+/// Whether a text holds an id, or what an id was before someone broke it: in capitals, or with other separators.
+fn mentions(text: &str, id: &str) -> bool {
+    text.contains(id) || text.to_ascii_lowercase().replace(['_', ' ', '.'], "-").contains(id)
 }
 
 /// A fault inside one file.
@@ -107,7 +113,25 @@ pub(crate) enum Body {
     Operator { id: Option<OperatorId>, metadata: Option<OperatorMetadata>, spec: Option<OperatorSpec> },
     Routes { operator: Option<OperatorId>, rules: Rules },
     TpsContract { mno: Option<MnoId>, contracts: List<Contract>, reservations: List<Reservation> },
-    Policy(Box<PolicySpec>),
+    Policy { spec: Box<PolicySpec>, unread: UnreadAcknowledgements },
+}
+
+/// What a policy acknowledges that could not be read: the entry is the fault, and not the warning it is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum UnreadAcknowledgements {
+    /// Whatever the text of the file names.
+    All,
+    /// Entries of which only the code or only the object is known.
+    Halves(Vec<(Option<String>, Option<String>)>),
+}
+
+/// What of a rule could not be read: it counts for nothing that would be measured by it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Doubt {
+    /// Priority, weight or split.
+    pub(crate) share: bool,
+    /// Whether it narrows a broader rule.
+    pub(crate) narrows: bool,
 }
 
 impl Body {
@@ -118,7 +142,7 @@ impl Body {
             Self::Operator { id, .. } => id.is_none(),
             Self::Routes { operator, .. } => operator.is_none(),
             Self::TpsContract { mno, .. } => mno.is_none(),
-            Self::Policy(_) => false,
+            Self::Policy { .. } => false,
         }
     }
 
@@ -128,7 +152,7 @@ impl Body {
             Self::Operator { .. } => "Operator",
             Self::Routes { .. } => "Routes",
             Self::TpsContract { .. } => "TpsContract",
-            Self::Policy(_) => "Policy",
+            Self::Policy { .. } => "Policy",
         }
     }
 }
@@ -177,17 +201,31 @@ pub(crate) struct Rules {
     pub(crate) hash: Digest,
     /// Place of each rule in the YAML list; empty where they stand there in prefix order and none was left out.
     pub(crate) places: Vec<u32>,
+    /// What could not be read of a rule, by its place in the YAML list.
+    doubts: BTreeMap<u32, Doubt>,
 }
 
 impl Rules {
+    /// Rules that were all read in full, in prefix order.
+    pub(crate) fn whole(items: Arc<[Rule]>, hash: Digest, places: Vec<u32>) -> Self {
+        Self { items, hash, places, doubts: BTreeMap::new() }
+    }
+
+    /// What could not be read of the n-th rule.
+    pub(crate) fn doubt(&self, n: usize) -> Doubt {
+        if self.doubts.is_empty() {
+            Doubt::default()
+        } else {
+            self.doubts.get(&self.place(n)).copied().unwrap_or_default()
+        }
+    }
+
     /// The place in the YAML list of the n-th rule.
     pub(crate) fn place(&self, n: usize) -> u32 {
         place(&self.places, n)
     }
-}
 
-impl From<List<Rule>> for Rules {
-    fn from(list: List<Rule>) -> Self {
+    fn of(list: List<Rule>, doubts: BTreeMap<u32, Doubt>) -> Self {
         let List { items, places } = list;
         let (items, places) = if items.is_sorted_by_key(|rule| rule.prefix) {
             (items, places)
@@ -198,7 +236,7 @@ impl From<List<Rule>> for Rules {
             let sorted = order.iter().map(|(_, n)| items[*n].clone()).collect();
             (sorted, order.iter().map(|(_, n)| place(&places, *n)).collect())
         };
-        Self { hash: hash::routes(&items), items: items.into(), places }
+        Self { hash: hash::routes(&items), items: items.into(), places, doubts }
     }
 }
 
@@ -257,7 +295,10 @@ fn parse_carefully(text: Arc<str>) -> ParsedFile {
             return unreadable(text, message, help);
         }
         Some(yaml::Fault::TooDeep { at }) => return broken(&text, at, "the document is nested too deep"),
-        Some(yaml::Fault::Syntax { at, message }) => return broken(&text, at, &message),
+        Some(yaml::Fault::Syntax { at, message }) => {
+            let at = if message.ends_with("found a tab") { behind_tab(&text, at) } else { at };
+            return broken(&text, at, &message);
+        }
     }
     let mut report = Report::default();
     for duplicate in &stream.duplicates {
@@ -300,6 +341,19 @@ fn broken(text: &Arc<str>, at: crate::source::Position, message: &str) -> Parsed
         fix: None,
     };
     ParsedFile { text: text.clone(), documents: Vec::new(), faults: vec![fault], opaque: Opaque::File }
+}
+
+/// The place behind the next tab. Of a tab below a plain scalar the parser says where the scalar begins.
+fn behind_tab(text: &str, from: crate::source::Position) -> crate::source::Position {
+    let mut skipped = from.column.saturating_sub(1) as usize;
+    for (line, content) in (1..).zip(text.lines()).skip(from.line.saturating_sub(1) as usize) {
+        let tab = (1..).zip(content.chars()).skip(skipped).find(|(_, c)| *c == '\t');
+        if let Some((column, _)) = tab {
+            return crate::source::Position { line, column: column + 1 };
+        }
+        skipped = 0;
+    }
+    from
 }
 
 /// One document. An empty one is nothing.
@@ -345,13 +399,21 @@ fn document(root: &yaml::Node<'_>, report: &mut Report) -> Option<Body> {
         }
         return None;
     };
-    let body = match kind {
+    let mut body = match kind {
         "Mno" => mno::decode(&mut fields, report),
         "Operator" => operator::decode(&mut fields, report),
         "Routes" => routes::decode(&mut fields, report),
         "TpsContract" => contract::decode(&mut fields, report),
         _ => policy::decode(&mut fields, report),
     };
-    fields.finish(report);
+    let unread = fields.finish(report);
+    if unread.has("spec")
+        && let Body::Policy { .. } = body
+    {
+        body = policy::unread();
+    }
     Some(body)
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,8 @@ use bindery_schema::operator::{
 };
 
 use super::Body;
-use super::decode::{Fields, Report, boolean, number, text_of, value, whole, word};
+use super::decode::{Fields, Report, Unread, boolean, number, text_of, value, whole, word};
+use super::secrets;
 use super::yaml::{Node, Value};
 use crate::diagnostic::Code;
 
@@ -55,7 +56,7 @@ fn spec(node: &Node<'_>, report: &mut Report) -> Option<OperatorSpec> {
     let smpp = fields.required("smpp", report, |node, report| base_smpp(node, report));
     let tps = fields.required("tps", report, |node, report| {
         let faults = report.faults.len();
-        let overlay = tps(node, report)?;
+        let (overlay, _) = tps(node, report)?;
         let tps = TpsLimits { outbound: overlay.outbound.unwrap_or(0), inbound: overlay.inbound.unwrap_or(0) };
         // Where a field could not be read, the rate may have been in it.
         if report.faults.len() == faults && tps == TpsLimits::default() {
@@ -67,10 +68,10 @@ fn spec(node: &Node<'_>, report: &mut Report) -> Option<OperatorSpec> {
     let health = fields.optional("health", report, health);
     let credentials = fields.optional("credentials", report, credentials);
     let environments = fields.optional("environments", report, environments);
-    fields.finish(report);
+    let unread = fields.finish(report);
     Some(OperatorSpec {
         display_name: display_name?,
-        status: status.unwrap_or_default(),
+        status: unread.or("status", Status::Inactive, status.unwrap_or_default()),
         smpp: smpp?,
         tps: tps?,
         health: health.unwrap_or_default(),
@@ -101,7 +102,7 @@ fn base_smpp(node: &Node<'_>, report: &mut Report) -> Option<Smpp> {
 
 fn smpp(node: &Node<'_>, report: &mut Report, required: &[&'static str]) -> Option<SmppOverlay> {
     let mut fields = Fields::of(node, report)?;
-    let overlay = SmppOverlay {
+    let mut overlay = SmppOverlay {
         host: fields.optional("host", report, value),
         port: fields.optional("port", report, whole(1, u16::MAX)),
         system_id: fields.optional("systemId", report, value),
@@ -118,18 +119,24 @@ fn smpp(node: &Node<'_>, report: &mut Report, required: &[&'static str]) -> Opti
     for name in required {
         fields.must_have(name, report);
     }
-    fields.finish(report);
+    let unread = fields.finish(report);
+    if ["host", "port", "systemId"].iter().any(|name| unread.has(name)) {
+        // With a part of the base's it would be an endpoint that nobody wrote.
+        return None;
+    }
+    overlay.bind_mode = unread.or("bindMode", Some(BindMode::Transceiver), overlay.bind_mode);
+    overlay.window_size = unread.or("windowSize", Some(u16::MAX), overlay.window_size);
     Some(overlay)
 }
 
-fn tps(node: &Node<'_>, report: &mut Report) -> Option<TpsOverlay> {
+/// The rates, and which of them could not be read.
+fn tps(node: &Node<'_>, report: &mut Report) -> Option<(TpsOverlay, Unread)> {
     let mut fields = Fields::of(node, report)?;
     let overlay = TpsOverlay {
         outbound: fields.optional("outbound", report, whole(0, MOST_TPS)),
         inbound: fields.optional("inbound", report, whole(0, MOST_TPS)),
     };
-    fields.finish(report);
-    Some(overlay)
+    Some((overlay, fields.finish(report)))
 }
 
 fn health(node: &Node<'_>, report: &mut Report) -> Option<HealthThresholds> {
@@ -160,6 +167,10 @@ fn credentials(node: &Node<'_>, report: &mut Report) -> Option<Credentials> {
     let mut fields = Fields::of(node, report)?;
     let sealed = fields.optional("sealed", report, |node, report| {
         let text = text_of(node, report)?;
+        // A token in the clear is a fault already.
+        if secrets::is_suspicious(text) {
+            return None;
+        }
         if !crate::seal::is_whole(text) {
             let help = "seal the password again with `bindery seal --operator ID --write`".to_owned();
             report.fault(Code::SealedUnreadable, node.span, "`sealed` is no whole age message".to_owned(), Some(help));
@@ -180,13 +191,20 @@ fn environments(node: &Node<'_>, report: &mut Report) -> Option<BTreeMap<String,
         // An environment is named as an id is: the name stands in configuration files and event sources.
         let name: Option<bindery_schema::value::TenantId> = value(key, report);
         let Some(mut fields) = Fields::of(node, report) else { continue };
-        let overlay = EnvironmentOverlay {
+        let mut overlay = EnvironmentOverlay {
             smpp: fields.optional("smpp", report, |node, report| smpp(node, report, &[])),
-            tps: fields.optional("tps", report, tps),
+            tps: fields.optional("tps", report, |node, report| {
+                let (rates, unread) = tps(node, report)?;
+                unread.is_empty().then_some(rates)
+            }),
             credentials: fields.optional("credentials", report, credentials),
         };
-        fields.finish(report);
-        if let Some(name) = name {
+        let unread = fields.finish(report);
+        if unread.has("smpp") || unread.has("tps") {
+            // Half an overlay over the base would be a bind that nobody wrote.
+            overlay = EnvironmentOverlay::default();
+        }
+        if let Some(name) = name.filter(|name| !report.is_twice(entries, name.as_str())) {
             environments.insert(name.as_str().to_owned(), overlay);
         }
     }

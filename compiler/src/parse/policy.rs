@@ -4,46 +4,69 @@ use bindery_schema::policy::{
     Acknowledgement, Guardrails, Nesting, PolicySpec, RoutingPolicy, SecretsPolicy, Threshold, TpsPolicy,
 };
 
-use super::Body;
-use super::decode::{Fields, Report, items, text_of, value, whole, word};
+use bindery_schema::value::Day;
+
+use super::decode::{Fields, Report, items, list, text_of, value, whole, word};
 use super::yaml::Node;
+use super::{Body, UnreadAcknowledgements};
 use crate::diagnostic::Code;
+
+/// What counts where words cannot be read: the fault is said, and no rule is measured by a guess.
+const UNREAD_ROUTING: RoutingPolicy =
+    RoutingPolicy { same_operator_nesting: Nesting::Allow, cross_operator_nesting: Nesting::Allow };
+const UNREAD_TPS: TpsPolicy = TpsPolicy { min_on_demand_pool_percent: 0 };
+/// Stands for the reason of an entry that could not be read; a tree with such a fault is not applied.
+const UNREAD: &str = "cannot be read";
 
 const NESTING: &[(&str, Nesting)] =
     &[("allow", Nesting::Allow), ("declared", Nesting::Declared), ("deny", Nesting::Deny)];
 
 pub(super) fn decode(fields: &mut Fields<'_, '_>, report: &mut Report) -> Body {
-    let spec = fields.required("spec", report, spec);
-    Body::Policy(Box::new(spec.unwrap_or_default()))
+    match fields.required("spec", report, spec) {
+        Some((spec, unread)) => Body::Policy { spec: Box::new(spec), unread },
+        None => Body::Policy { spec: Box::default(), unread: UnreadAcknowledgements::Halves(Vec::new()) },
+    }
 }
 
-fn spec(node: &Node<'_>, report: &mut Report) -> Option<PolicySpec> {
+/// A policy whose content could not be read: nothing is measured by it.
+pub(super) fn unread() -> Body {
+    let spec = PolicySpec { routing: UNREAD_ROUTING, tps: UNREAD_TPS, ..PolicySpec::default() };
+    Body::Policy { spec: Box::new(spec), unread: UnreadAcknowledgements::All }
+}
+
+/// The content, and what it acknowledges that could not be read.
+fn spec(node: &Node<'_>, report: &mut Report) -> Option<(PolicySpec, UnreadAcknowledgements)> {
     let mut fields = Fields::of(node, report)?;
-    let policy = PolicySpec {
+    let mut halves = Vec::new();
+    let mut policy = PolicySpec {
         routing: fields.optional("routing", report, routing).unwrap_or_default(),
         guardrails: fields.optional("guardrails", report, guardrails).unwrap_or_default(),
         tps: fields.optional("tps", report, tps).unwrap_or_default(),
         secrets: fields.optional("secrets", report, secrets).unwrap_or_default(),
-        acknowledge: fields.optional("acknowledge", report, items(acknowledgement)).unwrap_or_default(),
+        acknowledge: fields
+            .optional("acknowledge", report, |node, report| {
+                list(node, report, |node, report| acknowledgement(node, report, &mut halves))
+            })
+            .map(|list| list.items)
+            .unwrap_or_default(),
     };
-    fields.finish(report);
-    Some(policy)
+    let unread = fields.finish(report);
+    policy.routing = unread.or("routing", UNREAD_ROUTING, policy.routing);
+    policy.tps = unread.or("tps", UNREAD_TPS, policy.tps);
+    let halves = UnreadAcknowledgements::Halves(halves);
+    Some((policy, unread.or("acknowledge", UnreadAcknowledgements::All, halves)))
 }
 
 fn routing(node: &Node<'_>, report: &mut Report) -> Option<RoutingPolicy> {
     let mut fields = Fields::of(node, report)?;
     let usual = RoutingPolicy::default();
-    // A word that cannot be read allows: the wrong word is the fault, and no rule is measured by a guess.
-    let mut nesting = |name, usual, report: &mut Report| match fields.node(name) {
-        Some(node) => word(NESTING)(node, report).unwrap_or(Nesting::Allow),
-        None => usual,
-    };
-    let policy = RoutingPolicy {
-        same_operator_nesting: nesting("sameOperatorNesting", usual.same_operator_nesting, report),
-        cross_operator_nesting: nesting("crossOperatorNesting", usual.cross_operator_nesting, report),
-    };
-    fields.finish(report);
-    Some(policy)
+    let [same, cross] = ["sameOperatorNesting", "crossOperatorNesting"];
+    let [same_word, cross_word] = [same, cross].map(|name| fields.optional(name, report, word(NESTING)));
+    let unread = fields.finish(report);
+    Some(RoutingPolicy {
+        same_operator_nesting: unread.or(same, Nesting::Allow, same_word.unwrap_or(usual.same_operator_nesting)),
+        cross_operator_nesting: unread.or(cross, Nesting::Allow, cross_word.unwrap_or(usual.cross_operator_nesting)),
+    })
 }
 
 fn guardrails(node: &Node<'_>, report: &mut Report) -> Option<Guardrails> {
@@ -70,13 +93,10 @@ fn threshold(node: &Node<'_>, report: &mut Report) -> Option<Threshold> {
 
 fn tps(node: &Node<'_>, report: &mut Report) -> Option<TpsPolicy> {
     let mut fields = Fields::of(node, report)?;
-    let percent = match fields.node("minOnDemandPoolPercent") {
-        // As with nesting: what cannot be read measures nothing.
-        Some(node) => whole(0, 100)(node, report).unwrap_or(0),
-        None => TpsPolicy::default().min_on_demand_pool_percent,
-    };
-    fields.finish(report);
-    Some(TpsPolicy { min_on_demand_pool_percent: percent })
+    let percent = fields.optional("minOnDemandPoolPercent", report, whole(0, 100));
+    let unread = fields.finish(report);
+    let usual = percent.map_or_else(TpsPolicy::default, |percent| TpsPolicy { min_on_demand_pool_percent: percent });
+    Some(unread.or("minOnDemandPoolPercent", UNREAD_TPS, usual))
 }
 
 fn secrets(node: &Node<'_>, report: &mut Report) -> Option<SecretsPolicy> {
@@ -100,7 +120,11 @@ fn secrets(node: &Node<'_>, report: &mut Report) -> Option<SecretsPolicy> {
     Some(SecretsPolicy { recipients })
 }
 
-fn acknowledgement(node: &Node<'_>, report: &mut Report) -> Option<Acknowledgement> {
+fn acknowledgement(
+    node: &Node<'_>,
+    report: &mut Report,
+    halves: &mut Vec<(Option<String>, Option<String>)>,
+) -> Option<Acknowledgement> {
     let mut fields = Fields::of(node, report)?;
     let code = fields.required("code", report, |node, report| {
         let text = text_of(node, report)?;
@@ -115,7 +139,16 @@ fn acknowledgement(node: &Node<'_>, report: &mut Report) -> Option<Acknowledgeme
     let reason = fields.required("reason", report, value);
     let expires = fields.required("expires", report, value);
     fields.finish(report);
-    Some(Acknowledgement { code: code?, object: object?, reason: reason?, expires: expires? })
+    if code.is_some() != object.is_some() {
+        halves.push((code, object));
+        return None;
+    }
+    let (code, object) = (code?, object?);
+    let Some((reason, expires)) = reason.zip(expires) else {
+        // The entry is the fault, and not the warning it is about.
+        return Some(Acknowledgement { code, object, reason: UNREAD.parse().ok()?, expires: Day::LAST });
+    };
+    Some(Acknowledgement { code, object, reason, expires })
 }
 
 fn text(node: &Node<'_>, report: &mut Report) -> Option<String> {

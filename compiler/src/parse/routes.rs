@@ -1,11 +1,13 @@
 //! Kind `Routes`.
 
+use std::collections::BTreeMap;
+
 use bindery_schema::routes::{DEFAULT_PRIORITY, DEFAULT_WEIGHT, Rule};
 use bindery_schema::value::Cost;
 
-use super::Body;
 use super::decode::{Fields, Report, boolean, list, value, whole};
 use super::yaml::Node;
+use super::{Body, Doubt, Rules};
 
 pub(super) fn decode(fields: &mut Fields<'_, '_>, report: &mut Report) -> Body {
     let operator = fields.required("metadata", report, |node, report| {
@@ -14,16 +16,27 @@ pub(super) fn decode(fields: &mut Fields<'_, '_>, report: &mut Report) -> Body {
         fields.finish(report);
         operator
     });
+    let mut doubts = BTreeMap::new();
     let rules = fields.required("spec", report, |node, report| {
         let mut fields = Fields::of(node, report)?;
-        let rules = fields.required("rules", report, |node, report| list(node, report, rule));
+        let mut place = 0..;
+        let rules = fields.required("rules", report, |node, report| {
+            list(node, report, |node, report| {
+                let place = place.next()?;
+                let (rule, doubt) = rule(node, report)?;
+                if doubt != Doubt::default() {
+                    doubts.insert(place, doubt);
+                }
+                Some(rule)
+            })
+        });
         fields.finish(report);
         rules
     });
-    Body::Routes { operator, rules: rules.unwrap_or_default().into() }
+    Body::Routes { operator, rules: Rules::of(rules.unwrap_or_default(), doubts) }
 }
 
-fn rule(node: &Node<'_>, report: &mut Report) -> Option<Rule> {
+fn rule(node: &Node<'_>, report: &mut Report) -> Option<(Rule, Doubt)> {
     let mut fields = Fields::of(node, report)?;
     let prefix = fields.required("prefix", report, value);
     let priority = fields.optional("priority", report, whole(0, u16::MAX));
@@ -32,16 +45,21 @@ fn rule(node: &Node<'_>, report: &mut Report) -> Option<Rule> {
     let active = fields.optional("active", report, boolean);
     let narrows = fields.optional("narrows", report, value);
     let split = fields.optional("split", report, value);
-    fields.finish(report);
-    Some(Rule {
+    let unread = fields.finish(report);
+    let doubt = Doubt {
+        share: ["priority", "weight", "split"].iter().any(|name| unread.has(name)),
+        narrows: unread.has("narrows"),
+    };
+    let rule = Rule {
         prefix: prefix?,
         priority: priority.unwrap_or(DEFAULT_PRIORITY),
         weight: weight.unwrap_or(DEFAULT_WEIGHT),
         cost,
-        active: active.unwrap_or(true),
+        active: unread.or("active", false, active.unwrap_or(true)),
         narrows,
         split,
-    })
+    };
+    Some((rule, doubt))
 }
 
 /// A price, here and in fines.

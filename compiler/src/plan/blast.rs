@@ -3,10 +3,11 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use bindery_schema::change::CredentialsChange;
+use bindery_schema::change::{Action, CredentialsChange, OperatorChange};
 use bindery_schema::impact::{
     DestinationImpact, DestinationKind, Impact, Served, Share, TenantImpact, TenantReason, Throughput, ThroughputImpact,
 };
+use bindery_schema::report::PlanReport;
 use bindery_schema::value::{Cost, E164Prefix};
 
 /// Most examples a sentence names.
@@ -20,7 +21,8 @@ pub(super) struct Table {
 }
 
 /// One sentence for each kind of effect, worst first.
-pub(super) fn sentences(impact: &Impact) -> Vec<String> {
+pub(super) fn sentences(report: &PlanReport) -> Vec<String> {
+    let impact = &report.impact;
     let mut sentences = Vec::new();
     // Destinations are sorted by kind.
     for group in impact.destinations.chunk_by(|a, b| a.kind == b.kind) {
@@ -32,6 +34,21 @@ pub(super) fn sentences(impact: &Impact) -> Vec<String> {
     let taken = impact.destinations.iter().filter(|impact| impact.taken_from.is_some()).count();
     if taken > 0 {
         sentences.push(format!("narrower rules take {} from broader ones", counted(taken, "destination")));
+    }
+    let plan = &report.plan;
+    let operators = |meant: &dyn Fn(&&OperatorChange) -> bool| -> Vec<&str> {
+        plan.operators.iter().filter(meant).map(|change| change.id.as_str()).collect()
+    };
+    let carriers = plan.mnos.iter().filter(|change| change.action == Action::Delete);
+    for (noun, verb, ids) in [
+        ("carrier", "deleted", carriers.map(|change| change.id.as_str()).collect()),
+        ("operator", "deleted", operators(&|change| change.action == Action::Delete)),
+        ("operator", "bound to another endpoint", operators(&|change| change.moves_endpoint())),
+    ] {
+        if !ids.is_empty() {
+            let list = listed(ids.iter().map(|id| (*id).to_owned()), ids.len());
+            sentences.push(format!("{} {verb}: {list}", counted(ids.len(), noun)));
+        }
     }
     let falls =
         |impact: &&ThroughputImpact| impact.below_minimum || impact.after.on_demand_pool < impact.before.on_demand_pool;

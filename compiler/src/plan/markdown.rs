@@ -90,8 +90,7 @@ fn release(report: &PlanReport, page: &mut Page) {
 }
 
 fn effects(report: &PlanReport, page: &mut Page) {
-    let sentences: Vec<String> =
-        blast::sentences(&report.impact).iter().map(|line| format!("- {}\n", escaped(line))).collect();
+    let sentences: Vec<String> = blast::sentences(report).iter().map(|line| format!("- {}\n", escaped(line))).collect();
     page.list("Blast radius", &sentences, "parts of the summary");
     for table in blast::tables(&report.impact) {
         let shown = table.rows.len().min(ROWS);
@@ -106,7 +105,7 @@ fn fold(report: &PlanReport, page: &mut Page) {
     }
     let mut objects = String::new();
     // A string takes any text.
-    let _ = text::objects(&report.plan, &mut objects);
+    let _ = text::worst_first(&report.plan, &mut objects);
     let fence = "`".repeat(longest_run(&objects).max(2) + 1);
     page.folded("Full plan", &fence, objects.split_inclusive('\n'), "the full plan");
     for table in blast::tables(&report.impact).iter().filter(|table| table.rows.len() > ROWS) {

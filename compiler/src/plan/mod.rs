@@ -13,6 +13,8 @@ mod safety;
 pub mod text;
 
 #[cfg(test)]
+mod sample;
+#[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,6 +32,7 @@ use bindery_schema::value::{Day, MnoId, OperatorId};
 use jiff::Timestamp;
 
 pub use impact::impact;
+pub use safety::held;
 
 /// The objects whose content a plan needs, by the id the stores know them by.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -2,8 +2,10 @@
 
 use bindery_schema::change::{Action, MnoChange, OperatorChange};
 use bindery_schema::hash::Digest;
-use bindery_schema::plan::Hold;
+use bindery_schema::plan::{Hold, Plan};
 use bindery_schema::policy::{PolicySpec, Threshold};
+
+use crate::diagnostic::{Code, Finding, Location};
 
 /// The fields whose change moves a bind to another endpoint.
 const ENDPOINT: [&str; 3] = ["smpp.host", "smpp.port", "smpp.systemId"];
@@ -59,6 +61,27 @@ pub(super) fn holds(
         holds.push(Hold { guardrail: "guardrails.protect".to_owned(), message });
     }
     holds
+}
+
+/// Most guardrails the message of a finding names: a plan may delete a thousand protected operators.
+const MOST_NAMED: usize = 3;
+
+/// The finding for a plan that something holds.
+pub fn held(plan: &Plan) -> Option<Finding> {
+    let trailer = plan.trailer()?;
+    let mut reasons: Vec<String> = plan.holds.iter().take(MOST_NAMED).map(|hold| hold.message.clone()).collect();
+    if plan.holds.len() > MOST_NAMED {
+        reasons.push(format!("and {} more", plan.holds.len() - MOST_NAMED));
+    }
+    Some(Finding {
+        code: Code::PlanHeld,
+        message: format!("plan `{}` is held: {}", plan.hash, reasons.join("; ")),
+        primary: Location::NOWHERE,
+        related: Vec::new(),
+        help: Some(format!("if the plan is what is meant, release it by a commit with the trailer `{trailer}`")),
+        fix: None,
+        object: None,
+    })
 }
 
 /// Notes each of a threshold's two limits that is exceeded.

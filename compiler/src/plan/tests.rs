@@ -1,20 +1,17 @@
 //! What a plan says, holds and identifies, and that carrying it out leaves nothing to plan.
 
-use bindery_schema::catalog::{Catalog, Mno, Operator};
+use bindery_schema::catalog::{Catalog, Operator};
 use bindery_schema::change::{Action, CredentialsChange};
-use bindery_schema::hash;
 use bindery_schema::live::Live;
-use bindery_schema::operator::{OperatorSpec, RenamedFrom};
+use bindery_schema::operator::RenamedFrom;
 use bindery_schema::plan::Plan;
 use bindery_schema::policy::{PolicySpec, Threshold};
-use bindery_schema::routes::Rule;
-use bindery_schema::value::{MnoId, OperatorId};
+use bindery_schema::value::OperatorId;
 use jiff::Timestamp;
 use proptest::prelude::*;
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::{plan, text, to_observe};
+use super::{plan, sample, text, to_observe};
 
 const NOW: &str = "2026-12-01T12:00:00Z";
 
@@ -22,45 +19,13 @@ fn now() -> Timestamp {
     NOW.parse().unwrap()
 }
 
-fn read<T: DeserializeOwned>(value: Value) -> T {
-    serde_json::from_value(value).unwrap()
-}
-
-fn mno(name: &str, contracts: Value) -> Mno {
-    let contact = json!([{"name": "NOC", "phone": "+93 79 000 0000"}]);
-    let spec = read(json!({"name": name, "country": "AF", "contacts": {"t1": contact}}));
-    let contracts = read(contracts);
-    Mno {
-        spec_hash: hash::mno(&spec),
-        contracts_hash: hash::contracts(&contracts),
-        spec: spec.into(),
-        contracts: std::sync::Arc::new(contracts),
-        source: "operators/mno.yaml".into(),
-    }
-}
-
 /// An operator whose host ends in a number, with a rule for each suffix of +93 and its priority.
 fn operator(host: u8, rules: &[(u32, u16)], sealed: Option<&str>) -> Operator {
-    let mut rules: Vec<Rule> = rules
-        .iter()
-        .map(|(suffix, priority)| read(json!({"prefix": format!("+93{suffix}"), "priority": priority})))
-        .collect();
-    rules.sort_by_key(|rule| rule.prefix);
-    let mut spec: OperatorSpec = read(json!({
-        "displayName": "Roshan", "smpp": {"host": format!("10.0.0.{host}"), "port": 2775, "systemId": "bulk"},
-        "tps": {"outbound": 50},
-    }));
-    spec.credentials = sealed.map(|sealed| read(json!({"sealed": sealed})));
-    let mno: MnoId = "roshan".parse().unwrap();
-    Operator {
-        spec_hash: hash::operator_spec(&mno, &spec),
-        routes_hash: hash::routes(&rules),
-        credentials_hash: sealed.map(hash::sealed),
-        mno,
-        renamed_from: None,
-        spec,
-        rules: rules.into(),
-        source: "operators/roshan.yaml".into(),
+    let rule = |(suffix, priority): &(u32, u16)| json!({"prefix": format!("+93{suffix}"), "priority": priority});
+    let operator = sample::operator("roshan", &format!("10.0.0.{host}"), rules.iter().map(rule).collect());
+    match sealed {
+        Some(sealed) => sample::sealed(operator, sealed),
+        None => operator,
     }
 }
 
@@ -68,13 +33,9 @@ fn id(text: &str) -> OperatorId {
     text.parse().unwrap()
 }
 
+/// A catalog of one carrier.
 fn catalog<'a>(operators: impl IntoIterator<Item = (&'a str, Operator)>) -> Catalog {
-    let carrier = mno("Roshan", json!({"contracts": []}));
-    Catalog {
-        mnos: [("roshan".parse().unwrap(), carrier)].into(),
-        operators: operators.into_iter().map(|(name, operator)| (id(name), operator.into())).collect(),
-        policy: PolicySpec::default(),
-    }
+    sample::catalog([("roshan", sample::mno(json!({"contracts": []})))], operators)
 }
 
 fn lenient() -> PolicySpec {
@@ -233,7 +194,7 @@ fn contracts_come_change_and_go_with_their_carrier() {
     let with = |contracts: Value| {
         let mut catalog = catalog([]);
         let reservation = json!({"tenant": "acme", "direction": "OUTBOUND", "reservedTps": 5});
-        let carrier = mno("Roshan", json!({"contracts": contracts, "reservations": [reservation]}));
+        let carrier = sample::mno(json!({"contracts": contracts, "reservations": [reservation]}));
         catalog.mnos.insert("roshan".parse().unwrap(), carrier);
         catalog
     };

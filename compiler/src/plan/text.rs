@@ -11,6 +11,7 @@ use bindery_schema::routes::{DEFAULT_WEIGHT, Rule};
 use serde_json::Value;
 
 use super::blast::{self, Table};
+use crate::diagnostic::Code;
 
 /// Most rows of a table that people are shown.
 const ROWS: usize = 20;
@@ -42,7 +43,7 @@ pub fn human_report(report: &PlanReport, out: &mut impl fmt::Write) -> fmt::Resu
                 writeln!(out, "  and {} more (--format json)", rows.len() - shown.len())?;
             }
         }
-        let sentences = blast::sentences(&report.impact);
+        let sentences = blast::sentences(report);
         if !sentences.is_empty() {
             writeln!(out, "\nBlast radius:")?;
             sentences.iter().try_for_each(|sentence| writeln!(out, "  {sentence}"))?;
@@ -65,14 +66,29 @@ fn aligned<'a>(cells: impl Iterator<Item = &'a str>, widths: &[usize], out: &mut
 }
 
 /// Every change, carriers first.
-pub(super) fn objects(plan: &Plan, out: &mut impl fmt::Write) -> fmt::Result {
+fn objects(plan: &Plan, out: &mut impl fmt::Write) -> fmt::Result {
     plan.mnos.iter().try_for_each(|change| mno(change, out))?;
     plan.operators.iter().try_for_each(|change| operator(change, out))
 }
 
+/// Every change, for a reader who may see the beginning only: deletions, moved endpoints, then the rest.
+pub(super) fn worst_first(plan: &Plan, out: &mut impl fmt::Write) -> fmt::Result {
+    let deletes = |action: &Action| *action == Action::Delete;
+    let mut mnos: Vec<&MnoChange> = plan.mnos.iter().collect();
+    mnos.sort_by_key(|change| !deletes(&change.action));
+    let mut operators: Vec<&OperatorChange> = plan.operators.iter().collect();
+    operators.sort_by_key(|change| (!deletes(&change.action), !change.moves_endpoint()));
+    let gone = mnos.partition_point(|change| deletes(&change.action));
+    mnos[..gone].iter().try_for_each(|change| mno(change, out))?;
+    let severe = operators.partition_point(|change| deletes(&change.action) || change.moves_endpoint());
+    operators[..severe].iter().try_for_each(|change| operator(change, out))?;
+    mnos[gone..].iter().try_for_each(|change| mno(change, out))?;
+    operators[severe..].iter().try_for_each(|change| operator(change, out))
+}
+
 fn holds(plan: &Plan, out: &mut impl fmt::Write) -> fmt::Result {
     let Some(trailer) = plan.trailer() else { return Ok(()) };
-    writeln!(out, "\nThe plan is held:")?;
+    writeln!(out, "\nThe plan is held ({}):", Code::PlanHeld)?;
     for hold in &plan.holds {
         writeln!(out, "  {}: {}", hold.guardrail, hold.message)?;
     }

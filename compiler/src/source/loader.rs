@@ -6,32 +6,39 @@ use std::sync::Arc;
 
 use git2::{ObjectType, Odb, Oid, Repository, Tree, TreeWalkMode, TreeWalkResult};
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
+use rayon::slice::ParallelSliceMut as _;
 use walkdir::{DirEntry, WalkDir};
 
+use super::tracked::Tracked;
 use super::{Content, Error, LARGEST_FILE, Loaded};
 
 /// Folders whose YAML files are configuration; below them folders carry no meaning.
 pub const ROOTS: [&str; 2] = ["operators", "contracts"];
 /// The one file at the root.
 pub const POLICY: &str = "policy.yaml";
+/// What it is not called. Left out in silence, its guardrails would be thought to hold.
+pub const SHORT_POLICY: &str = "policy.yml";
+/// Fewest blobs for which a thread opens the repository anew.
+const SMALLEST_SHARE: usize = 64;
 /// Mode of a symbolic link in a git tree.
 const GIT_LINK: i32 = 0o120_000;
 
 fn is_configuration(path: &str) -> bool {
     let extension = Path::new(path).extension().and_then(|extension| extension.to_str());
     let below_root = path.split_once('/').is_some_and(|(root, _)| ROOTS.contains(&root));
-    path == POLICY || below_root && matches!(extension, Some("yaml" | "yml"))
+    [POLICY, SHORT_POLICY].contains(&path) || below_root && matches!(extension, Some("yaml" | "yml"))
 }
 
-/// Reads the working tree below a directory.
-pub fn load_directory(root: &Path) -> Result<Vec<Loaded>, Error> {
+/// Reads the working tree below a directory. A file that git's index shows to be a blob for which `known` holds is listed
+/// and not read; without `known` the index is not looked at.
+pub fn load_directory(root: &Path, known: Option<&(dyn Fn(Oid) -> bool + Sync)>) -> Result<Vec<Loaded>, Error> {
     let read = |path: &Path| {
         let path = path.to_owned();
         move |source: std::io::Error| Error::Read { path, source }
     };
     let real_root = root.canonicalize().map_err(read(root))?;
     let tops: Vec<PathBuf> =
-        ROOTS.iter().chain([&POLICY]).map(|name| root.join(name)).filter(|top| top.exists()).collect();
+        ROOTS.iter().chain(&[POLICY, SHORT_POLICY]).map(|name| root.join(name)).filter(|top| top.exists()).collect();
     if tops.is_empty() {
         return Err(Error::NoConfiguration { path: root.to_owned() });
     }
@@ -43,27 +50,39 @@ pub fn load_directory(root: &Path) -> Result<Vec<Loaded>, Error> {
         })?;
         let relative = entry.path().strip_prefix(root).unwrap_or(entry.path());
         let Some(path) = relative.to_str().map(|path| path.replace('\\', "/")) else { continue };
-        if links_to_folder(&entry) || !entry.file_type().is_dir() && is_configuration(&path) {
+        if links_to_folder(entry.path()) || !entry.file_type().is_dir() && is_configuration(&path) {
             listed.push((path.into(), entry));
         }
     }
     listed.sort_by(|a, b| a.0.cmp(&b.0));
+    let tracked = known.map(|_| Tracked::below(&real_root)).unwrap_or_default();
     let load = |(path, entry): (Arc<str>, DirEntry)| {
-        // A link to a folder is never entered; leaving it out in silence would leave out what it holds.
-        let content = if links_to_folder(&entry) {
-            Ok(bad_link())
-        } else if entry.path_is_symlink() {
-            read_link(entry.path(), &real_root)
-        } else {
-            read_file(entry.path())
+        let blob = if *path == *SHORT_POLICY { None } else { tracked.unchanged(&path, &entry) };
+        let content = match blob.zip(known) {
+            Some((blob, known)) if known(blob) => Content::Known,
+            _ => read_content(&path, entry.path(), &real_root).map_err(read(entry.path()))?,
         };
-        Ok(Loaded { path, blob: None, content: content.map_err(read(entry.path()))? })
+        Ok(Loaded { path, blob, content })
     };
     listed.into_par_iter().map(load).collect()
 }
 
-fn links_to_folder(entry: &DirEntry) -> bool {
-    entry.path_is_symlink() && entry.path().is_dir()
+/// Reads one file of a working tree.
+pub(super) fn read_content(path: &str, file: &Path, real_root: &Path) -> std::io::Result<Content> {
+    if path == SHORT_POLICY {
+        Ok(misnamed_policy())
+    } else if links_to_folder(file) {
+        // A link to a folder is never entered; leaving it out in silence would leave out what it holds.
+        Ok(bad_link())
+    } else if file.is_symlink() {
+        read_link(file, real_root)
+    } else {
+        read_file(file)
+    }
+}
+
+fn links_to_folder(path: &Path) -> bool {
+    path.is_symlink() && path.is_dir()
 }
 
 fn read_file(path: &Path) -> std::io::Result<Content> {
@@ -89,6 +108,13 @@ fn bad_link() -> Content {
     Content::Unreadable {
         message: "the file is a symbolic link that leads to no file of this tree".to_owned(),
         help: "replace the link by the file itself",
+    }
+}
+
+fn misnamed_policy() -> Content {
+    Content::Unreadable {
+        message: format!("`{SHORT_POLICY}` is not read: the policy of a repository is `{POLICY}`"),
+        help: "rename the file, or delete it",
     }
 }
 
@@ -141,23 +167,58 @@ pub fn load_revision(repository: &Repository, commit: Oid, known: impl Fn(Oid) -
     let database = repository.odb()?;
     let mut files = Vec::with_capacity(entries.len());
     for (path, blob, mode) in entries {
-        let target = if mode == GIT_LINK { link_target(&tree, &database, &path, blob) } else { Some(blob) };
-        let Some(blob) = target else {
-            files.push(Loaded { path: Arc::from(path), blob: None, content: bad_link() });
+        if path == SHORT_POLICY {
+            // Not by its blob: under the right name the same content is a policy.
+            files.push(Loaded { path: Arc::from(path), blob: None, content: misnamed_policy() });
             continue;
-        };
-        let content = if known(blob) {
-            Content::Known
-        } else {
-            let (size, _) = database.read_header(blob)?;
-            if size as u64 > LARGEST_FILE {
-                Content::too_large(size as u64)
-            } else {
-                Content::from_bytes(database.read(blob)?.data().to_vec())
-            }
-        };
-        files.push(Loaded { path: Arc::from(path), blob: Some(blob), content });
+        }
+        let target = if mode == GIT_LINK { link_target(&tree, &database, &path, blob) } else { Some(blob) };
+        let content = if target.is_some() { Content::Known } else { bad_link() };
+        files.push(Loaded { path: Arc::from(path), blob: target, content });
     }
+    read_blobs(repository, &mut files, known)?;
     files.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(files)
+}
+
+/// Reads the blobs for which `known` does not hold, on every processor: inflating them is most of the work.
+fn read_blobs(repository: &Repository, files: &mut [Loaded], known: impl Fn(Oid) -> bool) -> Result<(), Error> {
+    let mut wanted: Vec<(&mut Loaded, Oid)> = files
+        .iter_mut()
+        .filter_map(|file| file.blob.map(|blob| (file, blob)))
+        .filter(|(_, blob)| !known(*blob))
+        .collect();
+    let share = wanted.len().div_ceil(rayon::current_num_threads()).max(SMALLEST_SHARE);
+    let folder = repository.path();
+    wanted.par_chunks_mut(share).try_for_each(|files| {
+        // A handle is for one thread.
+        let database = Repository::open(folder)?;
+        let database = database.odb()?;
+        for (file, blob) in files {
+            file.content = read_blob(&database, *blob)?;
+        }
+        Ok(())
+    })
+}
+
+fn read_blob(database: &Odb<'_>, blob: Oid) -> Result<Content, Error> {
+    let (size, _) = database.read_header(blob)?;
+    Ok(if size as u64 > LARGEST_FILE {
+        Content::too_large(size as u64)
+    } else {
+        Content::from_bytes(database.read(blob)?.data().to_vec())
+    })
+}
+
+/// Reads one file of a commit's tree once more.
+pub(super) fn read_from_revision(folder: &Path, commit: Oid, path: &str) -> Result<Content, Error> {
+    let repository = Repository::open(folder)?;
+    let tree = repository.find_commit(commit)?.tree()?;
+    let entry = tree.get_path(Path::new(path))?;
+    let database = repository.odb()?;
+    let blob = match entry.filemode() {
+        GIT_LINK => link_target(&tree, &database, path, entry.id()),
+        _ => Some(entry.id()),
+    };
+    blob.map_or_else(|| Ok(bad_link()), |blob| read_blob(&database, blob))
 }

@@ -1,6 +1,8 @@
 //! Files of a compile by number, and places in them.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+
+use super::Origin;
 
 /// A file of one compile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -34,16 +36,24 @@ impl Span {
     pub const FILE: Self = Self { start: Position::START, end: Position::START };
 }
 
-/// Every file of a compile: its path, and its text where there is one.
+/// Every file of a compile: its path, and its text, which is read when it is first asked for.
 #[derive(Debug, Clone, Default)]
 pub struct SourceMap {
-    files: Vec<(Arc<str>, Arc<str>)>,
+    files: Vec<(Arc<str>, OnceLock<Arc<str>>)>,
+    origin: Origin,
 }
 
 impl SourceMap {
     /// A map of files in the order of their numbers, sorted by path.
     pub fn new(files: Vec<(Arc<str>, Arc<str>)>) -> Self {
-        Self { files }
+        let files = files.into_iter().map(|(path, text)| (path, OnceLock::from(text))).collect();
+        Self { files, origin: Origin::Memory }
+    }
+
+    /// A map of files, sorted by path, whose texts are read from where they came from unless they are at hand.
+    pub(crate) fn lazy(files: impl Iterator<Item = (Arc<str>, Option<Arc<str>>)>, origin: Origin) -> Self {
+        let files = files.map(|(path, text)| (path, text.map_or_else(OnceLock::new, OnceLock::from))).collect();
+        Self { files, origin }
     }
 
     /// The path of a file.
@@ -53,7 +63,8 @@ impl SourceMap {
 
     /// The text of a file; empty where it could not be read.
     pub fn text(&self, file: FileId) -> &str {
-        self.files.get(file.0 as usize).map_or("", |(_, text)| text)
+        let Some((path, text)) = self.files.get(file.0 as usize) else { return "" };
+        text.get_or_init(|| self.origin.text(path))
     }
 
     /// The number of a path.
@@ -70,7 +81,7 @@ impl SourceMap {
     /// The same map with files whose paths sort behind all that are in it.
     #[must_use]
     pub fn followed_by(mut self, files: impl IntoIterator<Item = (Arc<str>, Arc<str>)>) -> Self {
-        self.files.extend(files);
+        self.files.extend(files.into_iter().map(|(path, text)| (path, OnceLock::from(text))));
         debug_assert!(self.files.is_sorted_by(|a, b| a.0 < b.0), "a file is found by its path");
         self
     }

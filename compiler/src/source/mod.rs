@@ -2,12 +2,15 @@
 
 mod loader;
 mod map;
+mod origin;
+mod tracked;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
-pub use loader::{POLICY, ROOTS, load_directory, load_revision, resolve_revision};
+pub use loader::{POLICY, ROOTS, SHORT_POLICY, load_directory, load_revision, resolve_revision};
 pub use map::{FileId, Position, SourceMap, Span};
+pub(crate) use origin::Origin;
 
 /// Largest configuration file. A generated routes file of 100,000 rules has 10 MB; more is a mistake.
 pub const LARGEST_FILE: u64 = 16 * 1024 * 1024;

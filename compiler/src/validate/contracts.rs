@@ -304,6 +304,7 @@ impl File<'_, '_> {
     /// Σ tps of active operators fits every contract in force from today on, in the base and in each environment.
     fn throughput(&self, direction: Direction, binds: &[Bind<'_, '_>], sink: &mut Sink) {
         let mut reported = BTreeSet::new();
+        let contracts = self.of_direction(direction);
         let names: BTreeSet<&str> = binds
             .iter()
             .filter_map(|(_, bind)| bind.spec)
@@ -316,7 +317,7 @@ impl File<'_, '_> {
                 .filter(|(_, rate)| *rate > 0)
                 .collect();
             let sum: u64 = rates.iter().map(|(_, rate)| rate).sum();
-            for contract in self.of_direction(direction) {
+            for contract in &contracts {
                 let item = contract.item;
                 let fits = sum <= u64::from(item.contracted_tps) || item.period().ended_by(self.today);
                 if fits || !reported.insert(contract.place) {

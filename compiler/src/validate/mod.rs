@@ -31,8 +31,13 @@ pub(crate) fn check(objects: &Objects<'_>, policy: &PolicySpec, now: Timestamp, 
 }
 
 /// Leaves out the warnings someone has taken responsibility for.
-pub(crate) fn without_acknowledged(findings: Vec<Finding>, policy: &PolicySpec, now: Timestamp) -> Vec<Finding> {
-    acknowledge::filter(findings, policy, Day::of(now))
+pub(crate) fn without_acknowledged(
+    findings: Vec<Finding>,
+    objects: &Objects<'_>,
+    policy: &PolicySpec,
+    now: Timestamp,
+) -> Vec<Finding> {
+    acknowledge::filter(findings, objects, policy, Day::of(now))
 }
 
 /// The known word nearest to a text, if one is near enough to be meant.

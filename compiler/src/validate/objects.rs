@@ -10,8 +10,11 @@ use bindery_schema::policy::{Nesting, PolicySpec};
 use bindery_schema::value::{MnoId, OperatorId};
 
 use crate::diagnostic::{Anchor, Code, Draft, Sink};
-use crate::parse::{Body, List, Opaque, ParsedFile, Rules};
-use crate::source::{FileId, POLICY, SourceMap};
+use crate::parse::{Body, Document, List, Opaque, ParsedFile, Rules, UnreadAcknowledgements};
+use crate::source::{FileId, POLICY, SHORT_POLICY, SourceMap};
+
+/// Where a policy is looked for that was not understood.
+const POLICIES: [&str; 2] = [POLICY, SHORT_POLICY];
 
 /// A carrier.
 pub(crate) struct MnoObject<'a> {
@@ -52,6 +55,10 @@ pub(crate) struct Objects<'a> {
     pub(crate) policy: Option<(Anchor, &'a PolicySpec)>,
     /// Files with a part that was not understood: it may define anything it mentions.
     opaque: Vec<(&'a str, &'a ParsedFile)>,
+    /// Files of which it is not known what they acknowledge.
+    unread_policies: Vec<&'a ParsedFile>,
+    /// Entries of `acknowledge` of which only the code or only the object could be read.
+    halves: &'a [(Option<String>, Option<String>)],
 }
 
 impl<'a> Objects<'a> {
@@ -63,8 +70,15 @@ impl<'a> Objects<'a> {
     ) -> Self {
         let mut objects = Self::default();
         for (file, parsed) in files {
+            let path = sources.path(file);
             if parsed.opaque != Opaque::Nothing {
-                objects.opaque.push((sources.path(file), parsed));
+                objects.opaque.push((path, parsed));
+            }
+            let is_unread =
+                |document: &Document| matches!(document.body, Body::Policy { unread: UnreadAcknowledgements::All, .. });
+            let is_opaque_policy = parsed.opaque != Opaque::Nothing && POLICIES.contains(&path);
+            if is_opaque_policy || parsed.documents.iter().any(is_unread) {
+                objects.unread_policies.push(parsed);
             }
             for document in &parsed.documents {
                 objects.add(Anchor::root(file, document.index), &document.body, document.partial, sink);
@@ -97,8 +111,13 @@ impl<'a> Objects<'a> {
                 let what = ("TpsContract of carrier", "metadata.mno");
                 insert(&mut self.contracts, mno, object, |object| &object.root, what, sink);
             }
-            Body::Policy(spec) => match &self.policy {
-                None => self.policy = Some((root, spec)),
+            Body::Policy { spec, unread } => match &self.policy {
+                None => {
+                    self.policy = Some((root, spec));
+                    if let UnreadAcknowledgements::Halves(halves) = unread {
+                        self.halves = halves;
+                    }
+                }
                 Some((first, _)) => {
                     let draft = Draft::new(Code::DuplicateObject, root.at("kind"), "a repository has one Policy")
                         .related(first.clone().at("kind"), "the first one")
@@ -118,11 +137,32 @@ impl<'a> Objects<'a> {
     /// understood nothing is measured by a guess.
     pub(crate) fn policy(&self) -> PolicySpec {
         let mut policy = self.policy.as_ref().map(|(_, policy)| (*policy).clone()).unwrap_or_default();
-        if self.policy.is_none() && self.opaque.iter().any(|(path, _)| *path == POLICY) {
+        if self.policy.is_none() && !self.unread_policies.is_empty() {
             policy.routing.same_operator_nesting = Nesting::Allow;
             policy.tps.min_on_demand_pool_percent = 0;
         }
         policy
+    }
+
+    /// Whether what was not understood may acknowledge a code for an object.
+    pub(crate) fn may_acknowledge(&self, code: &str, object: &str) -> bool {
+        let is = |known: Option<&String>, wanted| known.is_none_or(|known| known == wanted);
+        self.unread_policies.iter().any(|parsed| parsed.text.contains(code) && parsed.text.contains(object))
+            || self.halves.iter().any(|(known, about)| is(known.as_ref(), code) && is(about.as_ref(), object))
+    }
+
+    /// Ids of carriers and operators.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = &str> {
+        let mnos = self.mnos.keys().map(|id| id.as_str());
+        mnos.chain(self.operators.keys().map(|id| id.as_str()))
+    }
+
+    /// Whether an id is that of an object, or may be that of one that was not understood. What stands for an object
+    /// that is missing, such as the contracts of an unknown carrier, counts.
+    pub(crate) fn knows(&self, id: &str) -> bool {
+        let absent_too = self.routes.keys().map(|id| id.as_str()).chain(self.contracts.keys().map(|id| id.as_str()));
+        self.ids().chain(absent_too).any(|known| known == id)
+            || ["Mno", "Operator", "Routes", "TpsContract"].iter().any(|kind| self.may_define(kind, id))
     }
 
     /// Operators in the order they stand in the tree.

@@ -8,6 +8,7 @@ use rayon::slice::ParallelSliceMut as _;
 
 use super::{Objects, RoutesObject};
 use crate::diagnostic::{Anchor, Code, Draft, Sink};
+use crate::parse::Doubt;
 
 /// An operator's rules with what the sweep asks about them.
 struct Table<'o, 'a> {
@@ -100,6 +101,10 @@ impl Sweep<'_, '_> {
             return;
         }
         let mut active: Vec<Entry> = group.iter().copied().filter(|entry| entry.takes_part).collect();
+        // A rule whose priority, weight or split could not be read is nobody's rival, and may be what a split lacks.
+        let all = active.len();
+        active.retain(|entry| !self.doubt(*entry).share);
+        let complete = active.len() == all;
         active.dedup_by_key(|entry| entry.table);
         active.sort_by_key(|entry| self.rule(*entry).priority);
         for rivals in active.chunk_by(|a, b| self.rule(*a).priority == self.rule(*b).priority) {
@@ -124,6 +129,7 @@ impl Sweep<'_, '_> {
             }
             if let [others @ .., last] = rivals
                 && clean
+                && complete
                 && (!others.is_empty() || split(last).is_some())
                 && rivals.iter().all(|entry| self.rule(*entry).weight == 0)
             {
@@ -141,7 +147,7 @@ impl Sweep<'_, '_> {
 
     /// A rule inside a broader one, of its own operator or of another.
     fn nesting<'g>(&self, entry: Entry, above: &[&'g [Entry]], sink: &mut Sink) {
-        if above.is_empty() && !entry.narrows {
+        if above.is_empty() && !entry.narrows || self.doubt(entry).narrows {
             return;
         }
         let nearest = |part: &dyn Fn(&'g [Entry]) -> (&'g [Entry], &'g [Entry])| {
@@ -249,6 +255,10 @@ impl Sweep<'_, '_> {
 
     fn operator(&self, entry: Entry) -> &OperatorId {
         self.table(entry).operator
+    }
+
+    fn doubt(&self, entry: Entry) -> Doubt {
+        self.table(entry).routes.rules.doubt(entry.rule as usize)
     }
 
     fn member(&self, entry: Entry) -> Anchor {

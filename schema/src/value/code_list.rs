@@ -51,16 +51,32 @@ letter_code!(
     /// Country, ISO 3166-1 alpha-2.
     Country, 2, |code| celes::Country::from_alpha2(code).is_ok(), "ISO 3166-1 country",
     "use the two capital letters of ISO 3166-1 alpha-2, such as AF", {
-        "type": "string", "pattern": "^[A-Z]{2}$", "description": "Country, ISO 3166-1 alpha-2."
+        "type": "string", "enum": (countries()), "description": "Country, ISO 3166-1 alpha-2."
     }
 );
 letter_code!(
     /// Currency, ISO 4217.
     Currency, 3, |code| iso_currency::Currency::from_code(code).is_some(), "ISO 4217 currency",
     "use the three capital letters of ISO 4217, such as EUR", {
-        "type": "string", "pattern": "^[A-Z]{3}$", "description": "Currency, ISO 4217."
+        "type": "string", "enum": (currencies()), "description": "Currency, ISO 4217."
     }
 );
+
+/// Every country's code, for editors to offer.
+fn countries() -> Vec<&'static str> {
+    let mut codes: Vec<&str> = celes::Country::get_countries().iter().map(|country| country.alpha2).collect();
+    codes.sort_unstable();
+    codes
+}
+
+/// Every currency's code. The list itself cannot be walked, so every three letters are looked up: it is only asked for
+/// when a schema is made.
+fn currencies() -> Vec<String> {
+    let letters = || 'A'..='Z';
+    let pairs = letters().flat_map(|a| letters().map(move |b| (a, b)));
+    let codes = pairs.flat_map(|(a, b)| letters().map(move |c| String::from_iter([a, b, c])));
+    codes.filter(|code| iso_currency::Currency::from_code(code).is_some()).collect()
+}
 
 #[cfg(test)]
 mod tests {

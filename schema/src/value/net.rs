@@ -53,7 +53,9 @@ impl std::str::FromStr for Cidr {
     type Err = ValueError;
 
     fn from_str(text: &str) -> Result<Self, ValueError> {
-        if let Ok(block) = text.parse() {
+        // A length of 08 is a slip, or octal.
+        let is_plain = text.rsplit_once('/').is_some_and(|(_, length)| length == "0" || !length.starts_with('0'));
+        if let Some(block) = text.parse().ok().filter(|_| is_plain) {
             return Ok(Self(block));
         }
         let help = match text.parse::<IpAddr>() {
@@ -72,7 +74,10 @@ impl std::fmt::Display for Cidr {
 }
 
 string_conversions!(Cidr, {
-    "type": "string", "pattern": "^[0-9A-Fa-f:.]+/[0-9]{1,3}$",
+    "type": "string", "anyOf": [
+        {"pattern": "^((25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])\\.){3}(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])/(3[0-2]|[12]?[0-9])$"},
+        {"pattern": "^[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*/(12[0-8]|1[01][0-9]|[1-9]?[0-9])$"}
+    ],
     "description": "Address block in CIDR notation."
 });
 
@@ -102,6 +107,8 @@ mod tests {
             "198.51.100.7".parse::<Cidr>().unwrap_err().help.unwrap(),
             "write \"198.51.100.7/32\" for one address"
         );
-        assert!("198.51.100.0/33".parse::<Cidr>().is_err());
+        for text in ["198.51.100.0/33", "198.51.100.0/08", "2001:db8::/129", "198.51.100/24"] {
+            assert!(text.parse::<Cidr>().is_err(), "{text}");
+        }
     }
 }

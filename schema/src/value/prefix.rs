@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::macros::string_conversions;
-use super::{ValueError, ValueProblem, shown};
+use super::{Day, ValueError, ValueProblem, shown};
 
 /// Longest prefix in digits: a whole E.164 number with its country code (ITU-T E.164, 6.2.1).
 const LONGEST: usize = 15;
@@ -82,9 +82,10 @@ impl FromStr for E164Prefix {
 
 /// What to write instead; concrete where the intent is certain.
 fn hint(text: &str) -> String {
+    let is_date = text.parse::<Day>().is_ok();
     let plain: String = text.chars().filter(|c| !matches!(c, ' ' | '-' | '(' | ')' | '.' | '/')).collect();
     let digits = plain.strip_prefix('+').or_else(|| plain.strip_prefix("00")).unwrap_or(&plain);
-    if let Some(prefix) = E164Prefix::from_digits(digits) {
+    if let Some(prefix) = E164Prefix::from_digits(digits).filter(|_| !is_date) {
         return format!("write \"{prefix}\"");
     }
     "a prefix is `+` and 1 to 15 digits with the country code, the first not 0, such as \"+9379\"".to_owned()
@@ -140,6 +141,8 @@ mod tests {
             ("+1234567890123456", "1 to 15"),
             ("", "1 to 15"),
             ("+93x", "1 to 15"),
+            ("+93-79", "\"+9379\""),
+            ("2026-01-01", "1 to 15"),
         ] {
             let error = text.parse::<E164Prefix>().unwrap_err();
             assert_eq!(error.problem, ValueProblem::BadPrefix);

@@ -21,6 +21,9 @@ fn digits_at(text: &str, template: &str) -> bool {
 pub struct Day(Date);
 
 impl Day {
+    /// The last day there is.
+    pub const LAST: Self = Self(Date::MAX);
+
     /// The day's date.
     pub fn date(self) -> Date {
         self.0
@@ -69,7 +72,9 @@ impl fmt::Debug for Day {
 }
 
 string_conversions!(Day, {
-    "type": "string", "pattern": "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$",
+    "type": "string", "format": "date",
+    // Days of each month; whether a year has a 29 February is the format's to say.
+    "pattern": "^(19[7-9][0-9]|[2-9][0-9]{3})-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|[12][0-9]))$",
     "description": "Calendar day YYYY-MM-DD, meaning midnight UTC."
 });
 
@@ -91,14 +96,21 @@ impl From<Timestamp> for Instant {
     }
 }
 
+/// Whether a text has the shape of an instant: date, `T`, time with seconds, and an offset. jiff also reads other forms.
+fn is_rfc_3339(text: &str) -> bool {
+    let Some((time, rest)) = text.split_at_checked(19) else { return false };
+    let fraction = rest.strip_prefix('.').map(|rest| rest.trim_start_matches(|c: char| c.is_ascii_digit()));
+    let offset = fraction.unwrap_or(rest);
+    digits_at(&time.to_ascii_uppercase(), "0000-00-00T00:00:00")
+        && (matches!(offset, "Z" | "z") || digits_at(offset, "+00:00") || digits_at(offset, "-00:00"))
+}
+
 impl FromStr for Instant {
     type Err = ValueError;
 
     fn from_str(text: &str) -> Result<Self, ValueError> {
-        // jiff also reads shorter forms; RFC 3339 asks for date, `T`, seconds and offset.
-        let shape = text.get(..19).is_some_and(|head| digits_at(&head.to_ascii_uppercase(), "0000-00-00T00:00:00"));
         match text.parse::<Timestamp>() {
-            Ok(timestamp) if shape && !text.contains('[') => Ok(Self(timestamp)),
+            Ok(timestamp) if is_rfc_3339(text) => Ok(Self(timestamp)),
             _ => Err(ValueError::new(ValueProblem::BadDate, format!("{} is not an instant", shown(text)))
                 .help("an instant is RFC 3339 with offset, such as \"2026-12-01T22:00:00Z\"")),
         }
@@ -119,7 +131,9 @@ impl fmt::Debug for Instant {
 }
 
 string_conversions!(Instant, {
-    "type": "string", "format": "date-time", "description": "Instant, RFC 3339 with offset."
+    "type": "string", "format": "date-time",
+    "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})$",
+    "description": "Instant, RFC 3339 with offset."
 });
 
 fn clock_time(text: &str) -> Result<String, ValueError> {
@@ -151,7 +165,10 @@ text_value!(
 );
 text_value!(
     /// A time zone of the IANA list.
-    Timezone, timezone, { "type": "string", "minLength": 1, "description": "IANA time zone, such as Asia/Kabul." }
+    Timezone, timezone, {
+        "type": "string", "pattern": "^[A-Z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}$",
+        "description": "IANA time zone, such as Asia/Kabul."
+    }
 );
 
 /// A day of the week as change windows name it.
@@ -186,7 +203,15 @@ mod tests {
     fn instants_carry_an_offset() {
         let instant: Instant = "2026-12-01T23:30:00+04:30".parse().unwrap();
         assert_eq!(instant.to_string(), "2026-12-01T19:00:00.000Z");
-        for text in ["2026-12-01T23:30:00", "2026-12-01", "2026-12-01 23:30Z", "noon"] {
+        assert!("2026-12-01t23:30:00.5z".parse::<Instant>().is_ok());
+        for text in [
+            "2026-12-01T23:30:00",
+            "2026-12-01T23:30:00+04",
+            "2026-12-01T23:30:00.Z[UTC]",
+            "2026-12-01",
+            "2026-12-01 23:30Z",
+            "noon",
+        ] {
             assert!(text.parse::<Instant>().is_err(), "{text}");
         }
     }

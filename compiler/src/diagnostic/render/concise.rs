@@ -5,14 +5,19 @@ use std::io::{self, Write};
 use crate::diagnostic::{Finding, Location};
 use crate::source::SourceMap;
 
-/// Writes `path:line:column: severity CODE message` for each.
+/// Writes `path:line:column: severity CODE message` for each, with `plan` in place of the path for what is in no file.
 pub fn write(findings: &[Finding], sources: &SourceMap, out: &mut impl Write) -> io::Result<()> {
     for finding in findings {
-        let Location { file, span } = finding.primary;
-        let (path, line, column) = (sources.path(file), span.start.line, span.start.column);
+        let place = place(finding, sources);
         // Values from a file may hold line breaks or escape sequences of a terminal.
         let message = finding.message.replace(char::is_control, " ");
-        writeln!(out, "{path}:{line}:{column}: {} {} {message}", finding.severity().as_str(), finding.code)?;
+        writeln!(out, "{place}: {} {} {message}", finding.severity().as_str(), finding.code)?;
     }
     Ok(())
+}
+
+/// Where a finding is, in one word.
+pub(super) fn place(finding: &Finding, sources: &SourceMap) -> String {
+    let at = |Location { file, span }| format!("{}:{}:{}", sources.path(file), span.start.line, span.start.column);
+    finding.place().map_or_else(|| "plan".to_owned(), at)
 }

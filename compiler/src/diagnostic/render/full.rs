@@ -27,7 +27,7 @@ fn group<'a>(finding: &'a Finding, sources: &'a SourceMap, lines: &'a Lines) -> 
     let title = level.primary_title(&*finding.message).id(finding.code.number());
     let mut group = Group::with_title(title);
     let related = finding.related.iter().map(|related| (related.location, Some(&*related.message)));
-    for (location, label) in std::iter::once((finding.primary, None)).chain(related) {
+    for (location, label) in finding.place().map(|place| (place, None)).into_iter().chain(related) {
         let path = sources.path(location.file);
         match lines.get(location.file, location.span.start.line) {
             Some(line) => {

@@ -10,7 +10,6 @@ use crate::source::SourceMap;
 /// Writes one command a finding. Columns are given only where the finding ends on the line it begins on, as GitHub wants.
 pub fn write(findings: &[Finding], sources: &SourceMap, out: &mut impl Write) -> io::Result<()> {
     for finding in findings {
-        let Location { file, span } = finding.primary;
         let command = match finding.severity() {
             Severity::Error => "error",
             Severity::Warning => "warning",
@@ -26,19 +25,20 @@ pub fn write(findings: &[Finding], sources: &SourceMap, out: &mut impl Write) ->
             message.extend(["\nhelp: ", &**help]);
         }
         let title = property(&format!("{} {}", finding.code, finding.code.name()));
-        let (file, message) = (property(sources.path(file)), data(&message));
-        let (line, end_line) = (span.start.line, span.end.line);
-        write!(out, "::{command} file={file},line={line},")?;
-        if line == end_line {
-            write!(out, "col={},", span.start.column)?;
-        }
-        write!(out, "endLine={end_line},")?;
-        if line == end_line {
-            write!(out, "endColumn={},", span.end.column)?;
-        }
-        writeln!(out, "title={title}::{message}")?;
+        let place = finding.place().map(|place| lines(place, sources)).unwrap_or_default();
+        writeln!(out, "::{command} {place}title={title}::{}", data(&message))?;
     }
     Ok(())
+}
+
+/// The properties that say where a finding is.
+fn lines(Location { file, span }: Location, sources: &SourceMap) -> String {
+    let (file, line, end_line) = (property(sources.path(file)), span.start.line, span.end.line);
+    if line != end_line {
+        return format!("file={file},line={line},endLine={end_line},");
+    }
+    let (column, end_column) = (span.start.column, span.end.column);
+    format!("file={file},line={line},col={column},endLine={end_line},endColumn={end_column},")
 }
 
 /// Escapes what stands behind `::`.

@@ -8,6 +8,7 @@ use std::io::{self, Write};
 
 use jiff::Timestamp;
 
+use super::concise::place;
 use crate::diagnostic::{Finding, Severity};
 use crate::source::{FileId, SourceMap};
 
@@ -54,7 +55,7 @@ fn lines(finding: &Finding, sources: &SourceMap) -> String {
         let start = location.span.start;
         format!("{}:{}:{}", sources.path(location.file), start.line, start.column)
     };
-    let (place, severity) = (at(finding.primary), finding.severity().as_str());
+    let (place, severity) = (place(finding, sources), finding.severity().as_str());
     let mut text = format!("{place}: {severity} {} {}", finding.code, finding.message);
     for related in &finding.related {
         text.push_str(&format!("\n  {}: {}", at(related.location), related.message));

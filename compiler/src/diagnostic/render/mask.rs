@@ -13,9 +13,7 @@ impl Lines {
     pub(super) fn of(findings: &[Finding], sources: &SourceMap) -> Self {
         let mut files: BTreeMap<FileId, Vec<String>> = BTreeMap::new();
         for finding in findings {
-            for location in
-                std::iter::once(finding.primary).chain(finding.related.iter().map(|related| related.location))
-            {
+            for location in finding.place().into_iter().chain(finding.related.iter().map(|related| related.location)) {
                 files.entry(location.file).or_insert_with(|| by_key(sources.text(location.file)));
             }
             if matches!(finding.code, Code::PlaintextSecret | Code::SealedUnreadable)

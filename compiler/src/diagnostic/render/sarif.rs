@@ -9,7 +9,7 @@ use std::io::{self, Write};
 use serde_json::{Value, json};
 
 use crate::diagnostic::{Code, Finding, Fix, Location, Severity};
-use crate::source::{SourceMap, Span};
+use crate::source::{POLICY, SourceMap, Span};
 
 /// Writes one run. Rules are listed where a finding names them, with their page as help.
 pub fn write(findings: &[Finding], sources: &SourceMap, out: &mut impl Write) -> io::Result<()> {
@@ -26,8 +26,8 @@ pub fn write(findings: &[Finding], sources: &SourceMap, out: &mut impl Write) ->
             "results": results,
         }],
     });
-    serde_json::to_writer_pretty(&mut *out, &log)?;
-    writeln!(out)
+    // In one piece: an output that looks for colours would look in each.
+    out.write_all(format!("{log:#}\n").as_bytes())
 }
 
 fn rule(code: Code) -> Value {
@@ -58,7 +58,7 @@ fn result(finding: &Finding, codes: &[Code], sources: &SourceMap) -> Value {
         "ruleIndex": codes.binary_search(&finding.code).map_or(-1, |index| i64::try_from(index).unwrap_or(-1)),
         "level": level(finding.severity()),
         "message": {"text": text},
-        "locations": [{"physicalLocation": place(finding.primary, sources)}],
+        "locations": [{"physicalLocation": finding.place().map_or_else(policy, |at| place(at, sources))}],
     });
     if !finding.related.is_empty() {
         let related = finding.related.iter().enumerate().map(|(id, related)| {
@@ -93,6 +93,11 @@ fn repair(fix: &Fix, primary: Location, sources: &SourceMap) -> Value {
 
 fn place(location: Location, sources: &SourceMap) -> Value {
     json!({"artifactLocation": artifact(sources.path(location.file)), "region": region(location.span)})
+}
+
+/// Code scanning takes no result without a place: a held plan is shown where its guardrails stand.
+fn policy() -> Value {
+    json!({"artifactLocation": artifact(POLICY), "region": region(Span::FILE)})
 }
 
 /// The end is exclusive on both sides.

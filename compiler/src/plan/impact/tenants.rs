@@ -101,7 +101,7 @@ fn of_carriers<'a>(
         if !matches!(impact.kind, DestinationKind::Unserved | DestinationKind::Carrier) {
             continue;
         }
-        let kept: Vec<&MnoId> = impact.after.iter().flat_map(carriers).collect();
+        let kept: BTreeSet<&MnoId> = impact.after.iter().flat_map(carriers).collect();
         for mno in impact.before.iter().flat_map(carriers).filter(|mno| !kept.contains(mno)) {
             reasons.entry(mno).or_default().insert((Direction::Outbound, TenantReason::DestinationsLeave));
         }

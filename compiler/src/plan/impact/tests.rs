@@ -2,70 +2,22 @@
 
 use std::collections::BTreeSet;
 
-use bindery_schema::catalog::{Catalog, Mno, Operator};
+use bindery_schema::catalog::{Catalog, Operator};
 use bindery_schema::change::CredentialsChange;
 use bindery_schema::contract::Direction;
-use bindery_schema::hash;
 use bindery_schema::impact::{DestinationKind, Impact, TenantReason};
-use bindery_schema::operator::{OperatorSpec, RenamedFrom};
-use bindery_schema::routes::Rule;
-use bindery_schema::value::{Day, E164Prefix, MnoId};
+use bindery_schema::operator::RenamedFrom;
+use bindery_schema::value::{Day, E164Prefix};
 use jiff::Timestamp;
 use proptest::prelude::*;
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::plan::markdown::{Comment, DEFAULT_BUDGET, MARKER, SMALLEST};
 use crate::plan::report;
+use crate::plan::sample::{catalog, mno, operator};
 
 fn now() -> Timestamp {
     "2026-11-24T12:00:00Z".parse().unwrap()
-}
-
-fn read<T: DeserializeOwned>(value: Value) -> T {
-    serde_json::from_value(value).unwrap()
-}
-
-fn mno(contracts: Value) -> Mno {
-    let spec = read(json!({"name": "Roshan", "country": "AF", "contacts": {"t1": [{"name": "NOC"}]}}));
-    let contracts = read(contracts);
-    Mno {
-        spec_hash: hash::mno(&spec),
-        contracts_hash: hash::contracts(&contracts),
-        spec: spec.into(),
-        contracts: std::sync::Arc::new(contracts),
-        source: "operators/mno.yaml".into(),
-    }
-}
-
-fn operator(mno: &str, host: &str, rules: Value) -> Operator {
-    let mut rules: Vec<Rule> = read(rules);
-    rules.sort_by_key(|rule| rule.prefix);
-    let spec: OperatorSpec = read(json!({
-        "displayName": "x", "smpp": {"host": host, "port": 2775, "systemId": "bulk"}, "tps": {"outbound": 50},
-    }));
-    let mno: MnoId = mno.parse().unwrap();
-    Operator {
-        spec_hash: hash::operator_spec(&mno, &spec),
-        routes_hash: hash::routes(&rules),
-        credentials_hash: None,
-        mno,
-        renamed_from: None,
-        spec,
-        rules: rules.into(),
-        source: "operators/x.yaml".into(),
-    }
-}
-
-fn catalog<'a>(
-    mnos: impl IntoIterator<Item = (&'a str, Mno)>,
-    operators: impl IntoIterator<Item = (&'a str, Operator)>,
-) -> Catalog {
-    Catalog {
-        mnos: mnos.into_iter().map(|(id, mno)| (id.parse().unwrap(), mno)).collect(),
-        operators: operators.into_iter().map(|(id, operator)| (id.parse().unwrap(), operator.into())).collect(),
-        policy: read(json!({})),
-    }
 }
 
 fn blast(before: &Catalog, after: &Catalog) -> Impact {
