@@ -190,6 +190,16 @@ fn what_is_no_spreadsheet_is_an_error_that_repeats_nothing() {
     }
 }
 
+#[test]
+fn more_rows_than_a_sheet_has_are_no_spreadsheet() {
+    let case = fixtures().join("template");
+    let header =
+        fs::read(case.join("legacy.csv")).unwrap().split_inclusive(|byte| *byte == b'\n').next().unwrap().to_vec();
+    let with = |blank: usize| import(&[header.clone(), vec![b'\n'; blank]].concat(), &[], &options(&case));
+    assert_eq!(with(1000).unwrap().report.summary.ignored, 1000);
+    assert!(matches!(with((1 << 20) + 1), Err(bindery_compiler::import::Error::TooManyRecords)));
+}
+
 mod any_input {
     use proptest::prelude::*;
 

@@ -1,6 +1,5 @@
 //! What people type into cells, brought into one form. Nothing here knows a row or a column.
 
-use std::cmp::Ordering;
 use std::net::IpAddr;
 
 use super::prefixes;
@@ -73,12 +72,7 @@ impl Decimal {
                 None => {}
             }
         }
-        match commas.cmp(&points) {
-            Ordering::Greater => Self::Comma,
-            Ordering::Less => Self::Point,
-            Ordering::Equal if delimiter == b';' => Self::Comma,
-            Ordering::Equal => Self::Point,
-        }
+        if commas > points || commas == points && delimiter == b';' { Self::Comma } else { Self::Point }
     }
 
     /// An amount with a decimal point and without thousands separators; and whether it departs from the file's way.

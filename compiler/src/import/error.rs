@@ -1,5 +1,6 @@
 //! Why there is no import at all.
 
+use super::sheet::MOST_RECORDS;
 use crate::source::LARGEST_FILE;
 
 /// Why there is no import at all. What is wrong with a row is in the report.
@@ -12,6 +13,9 @@ pub enum Error {
         /// How many.
         size: usize,
     },
+    /// More than a spreadsheet has.
+    #[error("the spreadsheet has more than the {MOST_RECORDS} rows bindery reads: split it")]
+    TooManyRecords,
     /// Excel's "Unicode text".
     #[error("the spreadsheet is UTF-16: save it as CSV in UTF-8")]
     Utf16,

@@ -111,8 +111,9 @@ pub fn import(bytes: &[u8], existing: &[Loaded], options: &Options) -> Result<Im
         rows.push(row);
         admitted.extend(taken);
     }
+    let there: BTreeMap<&str, &Loaded> = existing.iter().map(|file| (&*file.path, file)).collect();
     let gate::Passed { mut files, admitted, mut to_do } =
-        gate::pass(admitted, &mut rows, existing, catalog, options.terms.as_ref(), options.now)?;
+        gate::pass(admitted, &mut rows, &there, catalog, options.terms.as_ref(), options.now)?;
     match options.sealing {
         Sealing::None => {
             let unsealed = admitted.iter().filter(|row| row.candidate.password.is_some()).count();
@@ -120,9 +121,9 @@ pub fn import(bytes: &[u8], existing: &[Loaded], options: &Options) -> Result<Im
                 to_do.push(format!("{unsealed} passwords were not written: import with --seal, or use `bindery seal`"));
             }
         }
-        sealing => seal::put(&admitted, &mut files, existing, catalog, &recipients, sealing == Sealing::All)?,
+        sealing => seal::put(&admitted, &mut files, &there, catalog, &recipients, sealing == Sealing::All)?,
     }
-    let held = |path: &&String| existing.iter().any(|file| *file.path == ***path);
+    let held = |path: &&String| there.contains_key(path.as_str());
     let report = Report {
         source: options.source.clone(),
         sha256: hex::encode(Sha256::digest(bytes)),

@@ -13,6 +13,10 @@ use super::{Error, Options, row};
 use crate::diagnostic::Code;
 use crate::source::LARGEST_FILE;
 
+/// So many rows has a sheet of Excel. Every one is told of in the report, blank ones included, so a file of line endings
+/// alone would take a hundred times its size.
+pub(super) const MOST_RECORDS: usize = 1 << 20;
+
 /// A spreadsheet whose columns are known.
 pub(super) struct Sheet {
     pub(super) encoding: Encoding,
@@ -53,7 +57,10 @@ impl Sheet {
         let columns = Columns::find(headers, mapping)?;
         let mut records = Records::new(body, delimiter);
         records.find(is_header);
-        let records: Vec<Record> = records.collect();
+        let records: Vec<Record> = records.take(MOST_RECORDS + 1).collect();
+        if records.len() > MOST_RECORDS {
+            return Err(Error::TooManyRecords);
+        }
         let column = columns.column(Field::Cost);
         let costs = records.iter().filter_map(|record| encoding.decode(record.cells.get(column?)?));
         let costs: Vec<String> = costs.collect();

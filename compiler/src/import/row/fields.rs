@@ -1,5 +1,7 @@
 //! The fields of a row that take more than their type says: each read in the spellings people use.
 
+use std::collections::BTreeSet;
+
 use bindery_schema::mno::Contact;
 use bindery_schema::operator::BindMode;
 use bindery_schema::routes::{DEFAULT_PRIORITY, DEFAULT_WEIGHT, Rule};
@@ -28,14 +30,14 @@ impl Row<'_> {
 
     pub(super) fn mccmnc(&mut self) -> Option<Vec<MccMnc>> {
         let Some(text) = self.text(Field::MccMnc) else { return Some(Vec::new()) };
-        let mut codes: Vec<MccMnc> = Vec::new();
+        let (mut codes, mut seen) = (Vec::new(), BTreeSet::new());
         for piece in text.split(['|', ';', ',', '\n']).map(str::trim).filter(|piece| !piece.is_empty()) {
             let code: MccMnc = self.parse(Field::MccMnc, &cell::mcc_mnc(piece))?;
             let usual = piece == code.as_str() || piece.split('-').map(str::len).eq([3, code.as_str().len() - 3]);
             if !usual {
                 self.change(Field::MccMnc, piece, &code, "digits alone");
             }
-            if !codes.contains(&code) {
+            if seen.insert(code.clone()) {
                 codes.push(code);
             }
         }
