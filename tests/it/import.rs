@@ -80,7 +80,7 @@ fn every_case_ends_as_it_should() {
     let mut cases: Vec<_> = fs::read_dir(fixtures()).unwrap().flatten().map(|entry| entry.path()).collect();
     cases.retain(|case| case.is_dir());
     cases.sort();
-    assert!(cases.len() >= 6);
+    assert!(cases.len() >= 9);
     for case in cases {
         let name = case.display();
         let folder = tempfile::tempdir().unwrap();
@@ -120,15 +120,19 @@ fn every_case_ends_as_it_should() {
     }
 }
 
-/// The same rows as Excel in English and in German saves them come to the same.
+/// The same rows as Excel in English and in German saves them, or under headers only a mapping knows, come to the same.
 #[test]
-fn the_german_twin_has_the_same_verdicts() {
+fn twins_have_the_same_verdicts() {
     let verdicts = |name: &str| {
         let case = fixtures().join(name);
         let done = import(&fs::read(case.join("legacy.csv")).unwrap(), &[], &options(&case)).unwrap();
         (verdicts(&done), done.files)
     };
     assert_eq!(verdicts("every-rule"), verdicts("german-excel"));
+    let english = verdicts("seventy-one");
+    for twin in ["seventy-one-german", "seventy-one-mapped"] {
+        assert_eq!(verdicts(twin), english, "{twin}");
+    }
 }
 
 #[test]
@@ -184,6 +188,16 @@ fn what_is_no_spreadsheet_is_an_error_that_repeats_nothing() {
         let error = import(bytes, &[], &options(&case)).unwrap_err();
         assert!(!error.to_string().contains(CANARY), "{error}");
     }
+}
+
+#[test]
+fn more_rows_than_a_sheet_has_are_no_spreadsheet() {
+    let case = fixtures().join("template");
+    let header =
+        fs::read(case.join("legacy.csv")).unwrap().split_inclusive(|byte| *byte == b'\n').next().unwrap().to_vec();
+    let with = |blank: usize| import(&[header.clone(), vec![b'\n'; blank]].concat(), &[], &options(&case));
+    assert_eq!(with(1000).unwrap().report.summary.ignored, 1000);
+    assert!(matches!(with((1 << 20) + 1), Err(bindery_compiler::import::Error::TooManyRecords)));
 }
 
 mod any_input {

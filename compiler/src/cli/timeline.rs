@@ -22,7 +22,7 @@ What is wrong already is not listed: `bindery check` does that, and `bindery che
 Exit code: 0, whatever comes.")]
 pub(super) struct Arguments {
     /// First day, by default today
-    #[arg(long, value_name = "YYYY-MM-DD")]
+    #[arg(long, visible_alias = "at", value_name = "YYYY-MM-DD")]
     from: Option<Day>,
     /// Last day, by default none
     #[arg(long, value_name = "YYYY-MM-DD")]

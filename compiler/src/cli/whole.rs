@@ -14,30 +14,65 @@ pub(super) fn write_whole(path: &Path, text: &str) -> anyhow::Result<()> {
 /// Replaces files, each in one step. Nothing is replaced before everything lies beside its place on the disk, and where a
 /// step fails all the same, those before it are undone.
 pub(super) fn write_all(files: &[(PathBuf, String)]) -> anyhow::Result<()> {
-    let mut staged: Vec<Staged> = Vec::with_capacity(files.len());
-    let mut folders = Vec::new();
-    for (path, text) in files {
-        let prepared = Staged::prepare(path, text, &mut folders).with_context(|| cannot_write(path));
-        match prepared {
-            Ok(file) => staged.push(file),
-            Err(error) => {
-                undo(&staged, 0, &folders);
-                return Err(error);
-            }
-        }
-    }
-    for done in 0..staged.len() {
-        let file = &staged[done];
-        if let Err(error) = fs::rename(&file.temporary, &file.path) {
-            undo(&staged, done, &folders);
-            return Err(error).with_context(|| cannot_write(&file.path));
-        }
-    }
-    Ok(())
+    Staging::prepare(files)?.replace()
 }
 
 fn cannot_write(path: &Path) -> String {
     format!("cannot write {}", path.display())
+}
+
+/// Files that lie beside their places.
+#[derive(Default)]
+struct Staging {
+    files: Vec<Staged>,
+    /// Folders made for them.
+    folders: Vec<PathBuf>,
+}
+
+impl Staging {
+    fn prepare(files: &[(PathBuf, String)]) -> anyhow::Result<Self> {
+        let mut staging = Self::default();
+        let staged = files.iter().try_for_each(|(path, text)| {
+            let file = Staged::prepare(path, text, &mut staging.folders).with_context(|| cannot_write(path))?;
+            staging.files.push(file);
+            Ok(())
+        });
+        match staged.and_then(|()| disk::settle(&staging.files)) {
+            Ok(()) => Ok(staging),
+            Err(error) => {
+                staging.undo(0);
+                Err(error)
+            }
+        }
+    }
+
+    fn replace(&self) -> anyhow::Result<()> {
+        for (done, file) in self.files.iter().enumerate() {
+            if let Err(error) = fs::rename(&file.temporary, &file.path) {
+                self.undo(done);
+                return Err(error).with_context(|| cannot_write(&file.path));
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts back what the first files replaced, takes away what was staged, and the folders made for it. An error here
+    /// has nowhere to go: the one that led here is reported.
+    fn undo(&self, done: usize) {
+        for (number, file) in self.files.iter().enumerate() {
+            let _ = match &file.before {
+                _ if number >= done => fs::remove_file(&file.temporary),
+                Some(bytes) => fs::write(&file.path, bytes),
+                None => fs::remove_file(&file.path),
+            };
+        }
+        let mut folders: Vec<&PathBuf> = self.folders.iter().collect();
+        // Inner folders first.
+        folders.sort_by_key(|folder| std::cmp::Reverse(folder.components().count()));
+        for folder in folders {
+            let _ = fs::remove_dir(folder);
+        }
+    }
 }
 
 /// A file that lies beside its place.
@@ -73,28 +108,54 @@ impl Staged {
             if let Ok(before) = fs::metadata(&path) {
                 file.set_permissions(before.permissions())?;
             }
-            file.sync_all()
+            Ok(())
         };
         write().inspect_err(|_| drop(fs::remove_file(&temporary)))?;
         Ok(Self { path, temporary, before })
     }
 }
 
-/// Puts back what the first files replaced, takes away what was staged, and the folders made for it. An error here has
-/// nowhere to go: the one that led here is reported.
-fn undo(staged: &[Staged], done: usize, folders: &[PathBuf]) {
-    for (number, file) in staged.iter().enumerate() {
-        let _ = match &file.before {
-            _ if number >= done => fs::remove_file(&file.temporary),
-            Some(bytes) => fs::write(&file.path, bytes),
-            None => fs::remove_file(&file.path),
-        };
+/// Staged files brought onto the disk before the first of them is moved into its place: a rename may reach the disk
+/// before the content does.
+mod disk {
+    use std::fs::File;
+
+    use anyhow::Context as _;
+
+    use super::{Staged, cannot_write};
+
+    /// So many files are synced one by one. A file system is synced for more: each sync waits for the disk, and an
+    /// import writes tens of thousands.
+    #[cfg(target_os = "linux")]
+    const SINGLY: usize = 16;
+
+    #[cfg(target_os = "linux")]
+    pub(super) fn settle(files: &[Staged]) -> anyhow::Result<()> {
+        use std::collections::BTreeSet;
+        use std::os::unix::fs::MetadataExt as _;
+
+        if files.len() <= SINGLY {
+            return files.iter().try_for_each(settle_one);
+        }
+        let mut settled = BTreeSet::new();
+        for file in files {
+            let failed = || cannot_write(&file.path);
+            let open = File::open(&file.temporary).with_context(failed)?;
+            if settled.insert(open.metadata().with_context(failed)?.dev()) {
+                rustix::fs::syncfs(&open).with_context(failed)?;
+            }
+        }
+        Ok(())
     }
-    let mut folders: Vec<&PathBuf> = folders.iter().collect();
-    // Inner folders first.
-    folders.sort_by_key(|folder| std::cmp::Reverse(folder.components().count()));
-    for folder in folders {
-        let _ = fs::remove_dir(folder);
+
+    #[cfg(not(target_os = "linux"))]
+    pub(super) fn settle(files: &[Staged]) -> anyhow::Result<()> {
+        files.iter().try_for_each(settle_one)
+    }
+
+    fn settle_one(file: &Staged) -> anyhow::Result<()> {
+        let open = File::options().write(true).open(&file.temporary);
+        open.and_then(|open| open.sync_all()).with_context(|| cannot_write(&file.path))
     }
 }
 
@@ -102,19 +163,47 @@ fn undo(staged: &[Staged], done: usize, folders: &[PathBuf]) {
 mod tests {
     use super::*;
 
+    fn after(folder: &Path, names: &[&str]) -> Vec<(PathBuf, String)> {
+        names.iter().map(|name| (folder.join(name), "after".to_owned())).collect()
+    }
+
     #[test]
     fn all_files_or_none() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         fs::write(at("old"), "before").unwrap();
-        // The last path is a folder: the rename onto it fails after the others were done.
+        // The last path is a folder: nothing can be prepared there.
         fs::create_dir_all(at("taken/inside")).unwrap();
-        let files = ["old", "deep/down/new", "taken"].map(|name| (at(name), "after".to_owned()));
+        let files = after(folder.path(), &["old", "deep/down/new", "taken"]);
         assert!(write_all(&files).is_err());
         assert_eq!(fs::read_to_string(at("old")).unwrap(), "before");
         assert!(!at("deep").exists());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "nothing is left lying about");
         write_all(&files[..2]).unwrap();
         assert_eq!(fs::read_to_string(at("deep/down/new")).unwrap(), "after");
+    }
+
+    #[test]
+    fn a_step_that_fails_undoes_those_before_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::write(at("old"), "before").unwrap();
+        let files = after(folder.path(), &["old", "deep/down/new", "taken", "last"]);
+        let staging = Staging::prepare(&files).unwrap();
+        // Someone else puts a folder there meanwhile: the rename onto it fails after the first two were done.
+        fs::create_dir_all(at("taken/inside")).unwrap();
+        assert!(staging.replace().is_err());
+        assert_eq!(fs::read_to_string(at("old")).unwrap(), "before");
+        assert!(!at("deep").exists() && !at("last").exists() && at("taken/inside").exists());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "nothing is left lying about");
+    }
+
+    #[test]
+    fn many_files_are_written_as_few_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let names: Vec<String> = (0..40).map(|number| format!("{}/{number}", number % 3)).collect();
+        let files = after(folder.path(), &names.iter().map(String::as_str).collect::<Vec<_>>());
+        write_all(&files).unwrap();
+        assert!(files.iter().all(|(path, text)| fs::read_to_string(path).unwrap() == *text));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use bindery_schema::value::{Country, E164Prefix, ValueError, ValueProblem, shown};
+use super::prefixes;
 
 /// Whether a spreadsheet would run a cell as a formula. A sign may begin a number or a list of prefixes.
 pub(super) fn is_formula(cell: &str) -> bool {
@@ -10,7 +10,7 @@ pub(super) fn is_formula(cell: &str) -> bool {
         Some('\t' | '\r') => true,
         _ => match cell.trim_start().chars().next() {
             Some('=' | '@') => true,
-            Some('+' | '-') => !is_number(cell.trim()) && !is_prefix_list(cell),
+            Some('+' | '-') => !is_number(cell.trim()) && !prefixes::is_list(cell),
             _ => false,
         },
     }
@@ -22,14 +22,6 @@ fn is_number(cell: &str) -> bool {
         && digits.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | ',' | '\'' | ' ' | '\u{a0}'))
 }
 
-fn is_prefix_list(cell: &str) -> bool {
-    let mut pieces = cell.split(|c: char| is_separator(c) || c.is_whitespace()).filter(|piece| !piece.is_empty());
-    pieces.all(|piece| {
-        let digits = piece.strip_prefix('+').unwrap_or(piece);
-        digits.starts_with(|c: char| c.is_ascii_digit()) && digits.chars().all(|c| c.is_ascii_digit() || c == '-')
-    })
-}
-
 /// A whole number, thousands separators taken out; and whether there were any.
 pub(super) fn whole(cell: &str) -> Option<(u64, bool)> {
     if let Some(number) = digits(cell) {
@@ -39,7 +31,7 @@ pub(super) fn whole(cell: &str) -> Option<(u64, bool)> {
     Some((digits(&ungrouped(cell, separator)?)?, true))
 }
 
-fn digits(text: &str) -> Option<u64> {
+pub(super) fn digits(text: &str) -> Option<u64> {
     let well_formed = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     // A number beyond 64 bits is beyond every limit too.
     well_formed.then(|| text.parse().unwrap_or(u64::MAX))
@@ -50,7 +42,7 @@ fn is_thousands(character: char) -> bool {
 }
 
 /// The digits of a number in groups of three; none where they are not.
-fn ungrouped(text: &str, separator: char) -> Option<String> {
+pub(super) fn ungrouped(text: &str, separator: char) -> Option<String> {
     let mut groups = text.split(separator);
     let first = groups.next().filter(|first| (1..=3).contains(&first.len()) && digits(first).is_some())?;
     let mut plain = first.to_owned();
@@ -68,8 +60,9 @@ pub(super) enum Decimal {
 }
 
 impl Decimal {
-    /// What most amounts have; a number such as `1,250` tells nothing.
-    pub(super) fn of<'c>(amounts: impl Iterator<Item = &'c str>) -> Self {
+    /// What most amounts have; a number such as `1,250` tells nothing. Where none tells, a file of semicolons is one of a
+    /// country that writes commas: there the comma was not free to separate cells.
+    pub(super) fn of<'c>(amounts: impl Iterator<Item = &'c str>, delimiter: u8) -> Self {
         let (mut points, mut commas) = (0_usize, 0_usize);
         for amount in amounts.map(str::trim) {
             match amount.rsplit_once([',', '.']) {
@@ -79,7 +72,7 @@ impl Decimal {
                 None => {}
             }
         }
-        if commas > points { Self::Comma } else { Self::Point }
+        if commas > points || commas == points && delimiter == b';' { Self::Comma } else { Self::Point }
     }
 
     /// An amount with a decimal point and without thousands separators; and whether it departs from the file's way.
@@ -101,91 +94,6 @@ impl Decimal {
             (None, tail) => (join(head, tail), false),
         }
     }
-}
-
-fn is_separator(character: char) -> bool {
-    matches!(character, '|' | ';' | ',' | '/' | '\n' | '\r')
-}
-
-/// Prefixes of a cell, each as text that is a prefix or an error that says why it is none.
-pub(super) fn prefixes(cell: &str) -> Result<Vec<E164Prefix>, Vec<ValueError>> {
-    // Excel makes 37,258 of 37258.
-    if cell.contains(',') && ungrouped(cell.trim(), ',').is_some() {
-        let message = format!("{} may be one number or several prefixes", shown(cell));
-        let error = ValueError::new(ValueProblem::BadPrefix, message);
-        return Err(vec![error.help("format the column as text and separate prefixes by `|`")]);
-    }
-    let (mut prefixes, mut errors) = (Vec::new(), Vec::new());
-    for piece in cell.split(is_separator).map(str::trim).filter(|piece| !piece.is_empty()) {
-        for number in numbers(piece) {
-            match prefix(&number) {
-                Ok(prefix) => prefixes.push(prefix),
-                Err(error) => errors.push(error),
-            }
-        }
-    }
-    if errors.is_empty() { Ok(prefixes) } else { Err(errors) }
-}
-
-/// The numbers between blanks. Blanks may separate prefixes or the groups of one: `37258 37259` are two, `+372 58` is one.
-fn numbers(piece: &str) -> Vec<String> {
-    let words: Vec<&str> = piece.split_whitespace().collect();
-    let [first, rest @ ..] = words.as_slice() else { return Vec::new() };
-    let international = |word: &str| word.starts_with('+') || word.starts_with("00");
-    // Prefixes of one carrier begin with the same country code; a group of digits after a blank hardly ever does.
-    let digits = first.strip_prefix('+').or_else(|| first.strip_prefix("00")).unwrap_or(first);
-    let country = digits.get(..2).filter(|_| digits.len() > 2);
-    let alike =
-        |word: &&str| international(word) || country.is_some_and(|country| word.starts_with(country) && word.len() > 2);
-    if rest.iter().all(alike) {
-        return words.iter().map(|word| (*word).to_owned()).collect();
-    }
-    // Each `+` or `00` begins another.
-    let mut numbers: Vec<String> = Vec::new();
-    for word in words {
-        match numbers.last_mut() {
-            Some(last) if !international(word) => last.push_str(word),
-            _ => numbers.push(word.to_owned()),
-        }
-    }
-    numbers
-}
-
-fn prefix(number: &str) -> Result<E164Prefix, ValueError> {
-    let plain: String = number.chars().filter(|c| !matches!(c, '-' | '\u{2010}' | '\u{2011}')).collect();
-    let digits = plain.strip_prefix('+').or_else(|| plain.strip_prefix("00")).unwrap_or(&plain);
-    if let Some(prefix) = E164Prefix::from_digits(digits) {
-        return Ok(prefix);
-    }
-    let error = ValueError::new(ValueProblem::BadPrefix, format!("{} is not an E.164 prefix", shown(number)));
-    Err(error.help(if digits.starts_with('0') {
-        "a leading 0 is national: write the country code instead"
-    } else if plain.contains(['E', 'e']) {
-        "the spreadsheet made a rounded number of it: format the column as text and type it again"
-    } else {
-        "a prefix has 1 to 15 digits with the country code"
-    }))
-}
-
-/// Whether a prefix cell is in the template's own form, digits between `|`.
-pub(super) fn is_plain_prefix_list(cell: &str) -> bool {
-    cell.split('|').all(|piece| digits(piece).is_some() && !piece.starts_with('0'))
-}
-
-/// A country by its code of two or three letters or its English name.
-pub(super) fn country(cell: &str) -> Result<Country, ValueError> {
-    let upper = cell.to_ascii_uppercase();
-    let known = celes::Country::from_alpha3(&upper)
-        .or_else(|_| celes::Country::from_name(cell))
-        .or_else(|_| celes::Country::from_alias(cell));
-    match known {
-        _ if upper.len() == 2 => upper.parse().map_err(|_| cell.parse::<Country>().err()),
-        Ok(known) => known.alpha2.parse().map_err(Some),
-        Err(_) => cell.parse().map_err(Some),
-    }
-    .map_err(|error: Option<ValueError>| {
-        error.unwrap_or_else(|| ValueError::new(ValueProblem::NotInList, format!("{} is no country", shown(cell))))
-    })
 }
 
 /// Digits of a mobile country and network code, whatever stands between the two.
@@ -247,8 +155,10 @@ mod tests {
 
     #[test]
     fn fractions_follow_the_file() {
-        assert_eq!(Decimal::of(["0.01", "1,250", "0,5", "2.1"].into_iter()), Decimal::Point);
-        assert_eq!(Decimal::of(["0,0110", "1.250", ""].into_iter()), Decimal::Comma);
+        assert_eq!(Decimal::of(["0.01", "1,250", "0,5", "2.1"].into_iter(), b';'), Decimal::Point);
+        assert_eq!(Decimal::of(["0,0110", "1.250", ""].into_iter(), b','), Decimal::Comma);
+        assert_eq!(Decimal::of(["1,250"].into_iter(), b';'), Decimal::Comma);
+        assert_eq!(Decimal::of(["1,250"].into_iter(), b','), Decimal::Point);
         for (decimal, cell, amount, departs) in [
             (Decimal::Point, "0.0110", "0.0110", false),
             (Decimal::Point, "0,0110", "0.0110", true),
@@ -265,34 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn prefixes_in_every_spelling() {
-        for (cell, expected) in [
-            ("37258|37259", "+37258 +37259"),
-            ("+372 58; 00372-59", "+37258 +37259"),
-            ("37258 37259", "+37258 +37259"),
-            ("+37258 +37259", "+37258 +37259"),
-            ("+372 58 +372 59", "+37258 +37259"),
-            ("0037258 37259", "+37258 +37259"),
-            ("+93 70 | 93 79", "+9370 +9379"),
-            ("372 58", "+37258"),
-            ("37258, 37259,", "+37258 +37259"),
-            ("", ""),
-        ] {
-            let text: Vec<_> = prefixes(cell).unwrap().iter().map(ToString::to_string).collect();
-            assert_eq!(text.join(" "), expected, "{cell}");
-        }
-        for cell in ["058", "37258|058", "9.37E+04", "37,258", "+0123", "1234567890123456", "abc", "+"] {
-            assert!(prefixes(cell).is_err(), "{cell}");
-        }
-        assert!(is_plain_prefix_list("37258|37259") && !is_plain_prefix_list("+37258") && !is_plain_prefix_list(""));
-    }
-
-    #[test]
-    fn countries_and_addresses() {
-        for cell in ["EE", "ee", "EST", "Estonia"] {
-            assert_eq!(country(cell).unwrap().as_str(), "EE", "{cell}");
-        }
-        assert!(country("ZZ").is_err() && country("Atlantis").is_err() && country("é").is_err());
+    fn link_local_addresses_in_every_notation() {
         for host in ["169.254.1.1", "fe80::1", "::ffff:169.254.0.1"] {
             assert!(is_link_local(host), "{host}");
         }
@@ -302,8 +185,8 @@ mod tests {
     proptest! {
         #[test]
         fn any_cell_is_read(cell in ".{0,24}") {
-            let _ = (is_formula(&cell), whole(&cell), prefixes(&cell), country(&cell));
-            let _ = (Decimal::Comma.amount(&cell), Decimal::of(std::iter::once(&*cell)));
+            let _ = (is_formula(&cell), whole(&cell));
+            let _ = (Decimal::Comma.amount(&cell), Decimal::of(std::iter::once(&*cell), b','));
         }
     }
 }

@@ -31,7 +31,7 @@ pub(super) struct Passed {
 pub(super) fn pass(
     mut admitted: Vec<Admitted>,
     rows: &mut [Row],
-    existing: &[Loaded],
+    existing: &BTreeMap<&str, &Loaded>,
     catalog: &Catalog,
     terms: Option<&Terms>,
     now: Timestamp,
@@ -43,7 +43,8 @@ pub(super) fn pass(
             blob: None,
             content: Content::Text(text.as_str().into()),
         };
-        let mut tree: Vec<Loaded> = existing.iter().cloned().chain(files.iter().map(loaded)).collect();
+        let mut tree: Vec<Loaded> =
+            existing.values().map(|file| (*file).clone()).chain(files.iter().map(loaded)).collect();
         tree.sort_by(|a, b| a.path.cmp(&b.path));
         let compiled = compile(tree, now);
         let mut refused: BTreeMap<u32, Vec<Reason>> = BTreeMap::new();
@@ -114,7 +115,7 @@ struct Draft {
 }
 
 impl Draft {
-    fn of(admitted: &[Admitted], existing: &[Loaded], catalog: &Catalog, terms: Option<&Terms>) -> Self {
+    fn of(admitted: &[Admitted], existing: &BTreeMap<&str, &Loaded>, catalog: &Catalog, terms: Option<&Terms>) -> Self {
         let mut draft = Self { files: BTreeMap::new(), owners: BTreeMap::new(), to_do: Vec::new() };
         let mut carriers: BTreeMap<&MnoId, Vec<&Admitted>> = BTreeMap::new();
         for row in admitted {
@@ -143,7 +144,7 @@ impl Draft {
         draft.to_do.extend(missing);
         for (id, contracts) in &contracts {
             let path = document::contract_path(id);
-            if existing.iter().any(|file| *file.path == *path) {
+            if existing.contains_key(path.as_str()) {
                 draft.to_do.push(format!("carrier {id}: no contract was written: {path} is there already"));
             } else if let Some(rows) = carriers.get(id) {
                 draft.add(path, document::contracts(id, contracts), records(rows));
@@ -161,13 +162,9 @@ impl Draft {
 /// A carrier as its rows describe it together.
 fn carrier(rows: &[&Admitted]) -> Option<MnoSpec> {
     let first = &rows.first()?.candidate;
-    let (mut mccmnc, mut t1) = (Vec::new(), Vec::new());
+    let (mut mccmnc, mut seen, mut t1) = (Vec::new(), BTreeSet::new(), Vec::new());
     for row in rows {
-        for code in &row.candidate.mccmnc {
-            if !mccmnc.contains(code) {
-                mccmnc.push(code.clone());
-            }
-        }
+        mccmnc.extend(row.candidate.mccmnc.iter().filter(|code| seen.insert(*code)).cloned());
         if let Some(contact) = row.candidate.contact.as_ref().filter(|contact| !t1.contains(*contact)) {
             t1.push(contact.clone());
         }

@@ -8,12 +8,15 @@ use bindery_schema::value::Currency;
 use super::Error;
 use super::names::Field::{BindMode, Cost, Country, Host, MnoName, OperatorId, Port, Prefixes, SystemId};
 use super::names::{Field, NAMES};
+use super::slug::{letters, plain};
 use crate::parse::yaml::{self, Value};
 
 /// What must be there for a row to become an operator. Without a password column passwords are set later.
 const REQUIRED: [Field; 8] = [OperatorId, MnoName, Country, Host, Port, SystemId, BindMode, Prefixes];
 /// So many known names make a row a header.
 const RECOGNISABLE: usize = 3;
+/// Signs that mean one currency in the header of a cost column. A bare `$` is many countries', and most often this one's.
+const SIGNS: [(&str, &str); 5] = [("US$", "USD"), ("$", "USD"), ("€", "EUR"), ("£", "GBP"), ("₹", "INR")];
 /// The currency of a cost column that names none.
 const USUAL_CURRENCY: &str = "USD";
 
@@ -73,16 +76,6 @@ impl Mapping {
     }
 }
 
-/// A header without case, blanks, punctuation and accents; `ä` and `ae` are one.
-fn plain(header: &str) -> String {
-    letters(header).replace("ae", "a").replace("oe", "o").replace("ue", "u")
-}
-
-fn letters(header: &str) -> String {
-    let ascii: String = header.chars().map(super::slug::ascii).collect();
-    ascii.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_lowercase()).collect()
-}
-
 /// The field of a name. A cost column may end in its currency.
 fn known(name: &str) -> Option<Target> {
     static KNOWN: LazyLock<BTreeMap<String, Field>> = LazyLock::new(|| {
@@ -93,11 +86,12 @@ fn known(name: &str) -> Option<Target> {
         NAMES.iter().flat_map(of).collect()
     });
     let named = |name: &str| KNOWN.get(&plain(name)).copied();
+    let name = letters(&SIGNS.iter().fold(name.to_owned(), |name, (sign, code)| name.replace(sign, code)));
+    let name = name.as_str();
     if let Some(field) = named(name) {
         return Some(Target { field, currency: None });
     }
-    let letters = letters(name);
-    let (head, tail) = letters.split_at_checked(letters.len().checked_sub(3)?)?;
+    let (head, tail) = name.split_at_checked(name.len().checked_sub(3)?)?;
     let currency = tail.to_ascii_uppercase().parse().ok()?;
     let head = head.strip_suffix("in").unwrap_or(head);
     (named(head) == Some(Cost)).then_some(Target { field: Cost, currency: Some(currency) })
@@ -184,10 +178,14 @@ mod tests {
             ("Preis in EUR", Cost),
             ("Cost (USD)", Cost),
             ("Cost AED", Cost),
+            ("Kosten (€)", Cost),
             ("q faktor", Field::Weight),
         ] {
             assert_eq!(mapping.target(header).map(|target| target.field), Some(field), "{header}");
         }
+        let currency =
+            |header: &str| mapping.target(header).and_then(|target| target.currency).map(|code| code.to_string());
+        assert_eq!(["Kosten in €", "Price (US$)", "costGBP"].map(currency).map(Option::unwrap), ["EUR", "USD", "GBP"]);
         assert!(mapping.target("Junk").is_none() && mapping.target("Farbe").is_none());
         assert!(Mapping::read("A: colour\n").is_err() && Mapping::read("- a\n").is_err());
     }

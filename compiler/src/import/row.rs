@@ -1,5 +1,7 @@
 //! From the cells of one row to an operator, its carrier and its rules, or every reason why not.
 
+mod fields;
+
 use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::str::FromStr;
@@ -8,27 +10,22 @@ use bindery_schema::mno::Contact;
 use bindery_schema::operator::{
     BindMode, DEFAULT_ENQUIRE_LINK_SECONDS, DEFAULT_WINDOW_SIZE, InterfaceVersion, Smpp, TpsLimits,
 };
-use bindery_schema::routes::{DEFAULT_PRIORITY, DEFAULT_WEIGHT, Rule};
+use bindery_schema::routes::Rule;
 use bindery_schema::secret::Secret;
 use bindery_schema::value::{
-    Amount, ContractRef, Cost, Country, E164Prefix, Host, MccMnc, Name, OperatorId, SystemId, SystemType, Tps,
-    ValueError, shown,
+    ContractRef, Country, E164Prefix, Host, MccMnc, Name, OperatorId, SystemId, SystemType, Tps, ValueError, shown,
 };
 
 use super::cell::{self, Decimal};
-use super::contact;
 use super::header::Columns;
 use super::names::Field;
 use super::report::{Change, Reason};
 use crate::diagnostic::Code;
 use crate::parse::is_suspicious;
-use crate::seal::LONGEST_PASSWORD;
 
 /// What a row without Max TPS may carry, in messages a second: what the default window of 10 sustains at a second a
 /// round trip, so that nothing is promised that a slow carrier cannot keep.
 pub const DEFAULT_TPS: Tps = 10;
-/// Passwords shorter than this are common words and numbers that stand elsewhere by chance.
-const TELLING_PASSWORD: usize = 5;
 
 /// An operator as a row describes it.
 #[derive(Debug, Clone)]
@@ -240,181 +237,6 @@ impl<'r> Row<'r> {
         };
         let (id, mno_name, country, mccmnc, rules) = (id?, mno_name?, country?, mccmnc?, rules?);
         Some(Candidate { id, mno_name, country, mccmnc, smpp, tps, rules, password, contract, contact: noc, notes })
-    }
-
-    fn country(&mut self) -> Option<Country> {
-        let text = self.required(Field::Country)?;
-        let country = self.keep(Field::Country, cell::country(text))?;
-        if country.as_str() != text {
-            self.change(Field::Country, text, country, "ISO 3166-1 alpha-2");
-        }
-        Some(country)
-    }
-
-    fn mccmnc(&mut self) -> Option<Vec<MccMnc>> {
-        let Some(text) = self.text(Field::MccMnc) else { return Some(Vec::new()) };
-        let mut codes: Vec<MccMnc> = Vec::new();
-        for piece in text.split(['|', ';', ',', '\n']).map(str::trim).filter(|piece| !piece.is_empty()) {
-            let code: MccMnc = self.parse(Field::MccMnc, &cell::mcc_mnc(piece))?;
-            let usual = piece == code.as_str() || piece.split('-').map(str::len).eq([3, code.as_str().len() - 3]);
-            if !usual {
-                self.change(Field::MccMnc, piece, &code, "digits alone");
-            }
-            if !codes.contains(&code) {
-                codes.push(code);
-            }
-        }
-        Some(codes)
-    }
-
-    fn host(&mut self) -> Option<Host> {
-        let text = self.required(Field::Host)?;
-        // Not repeated: a URL may carry user and password.
-        if text.contains("://") || text.contains('@') {
-            self.refuse(Field::Host, Code::BadHost, "the cell holds a URL; write the host alone");
-            return None;
-        }
-        let host: Host = self.parse(Field::Host, text)?;
-        if cell::is_link_local(host.as_str()) {
-            let message = format!("`{host}` is link-local; no carrier can be reached there");
-            self.refuse(Field::Host, Code::BadHost, message);
-            return None;
-        }
-        if host.as_str() != text {
-            self.change(Field::Host, text, &host, "lower case, without trailing dot");
-        }
-        Some(host)
-    }
-
-    fn bind_mode(&mut self) -> Option<BindMode> {
-        let text = self.required(Field::BindMode)?;
-        let letters: String = text.chars().filter(char::is_ascii_alphabetic).collect::<String>().to_ascii_uppercase();
-        let (mode, short) = match letters.strip_prefix("BIND").unwrap_or(&letters) {
-            "TRX" | "TXRX" | "TRANSCEIVER" => (BindMode::Transceiver, "TRX"),
-            "TX" | "TRANSMITTER" => (BindMode::Transmitter, "TX"),
-            "RX" | "RECEIVER" => (BindMode::Receiver, "RX"),
-            _ => {
-                let message = format!("{} is no bind mode; write TX, RX or TRX", shown(text));
-                self.refuse(Field::BindMode, Code::BadCodeListValue, message);
-                return None;
-            }
-        };
-        if text != short {
-            self.change(Field::BindMode, text, short, "short name");
-        }
-        Some(mode)
-    }
-
-    /// The password. Nothing of it goes into a reason or a change.
-    fn password(&mut self) -> Option<Secret> {
-        self.reading.columns.column(Field::Password)?;
-        let text = self.required(Field::Password)?;
-        let octets = text.len();
-        if octets > LONGEST_PASSWORD && !self.reading.allow_long_passwords {
-            let message = format!("the password has {octets} octets, SMPP 3.4 allows {LONGEST_PASSWORD}");
-            self.refuse(Field::Password, Code::LongPasswordLimit, message);
-            return None;
-        }
-        if !text.bytes().all(|b| (b' '..=b'~').contains(&b)) {
-            self.refuse(Field::Password, Code::OutOfRange, "the password has characters that are not printable ASCII");
-            return None;
-        }
-        Some(Secret::new(text))
-    }
-
-    /// Notes go into the operator's file, and people write passwords there too.
-    fn repeated_password(&mut self, password: Option<&Secret>) {
-        let Some(password) = password.filter(|password| password.expose().len() >= TELLING_PASSWORD) else { return };
-        let column = self.reading.columns.column(Field::Notes);
-        if column.and_then(|column| self.cells.get(column)).is_some_and(|cell| cell.contains(password.expose())) {
-            self.refuse(Field::Notes, Code::PlaintextSecret, "the cell repeats the password");
-        }
-    }
-
-    fn contact(&mut self) -> Option<Contact> {
-        let text = self.text(Field::NocContact)?;
-        self.keep(Field::NocContact, contact::read(text))
-    }
-
-    fn rules(&mut self, bind_mode: Option<BindMode>) -> Option<Vec<Rule>> {
-        let whole = (0, u16::MAX.into());
-        let priority = self.number_or(Field::Priority, whole, DEFAULT_PRIORITY, "no priority: the usual one");
-        let weight = self.number_or(Field::Weight, whole, DEFAULT_WEIGHT, "no weight: the usual one");
-        let cost = self.cost();
-        // A receiver takes no traffic to any destination.
-        let prefixes = match bind_mode {
-            Some(BindMode::Receiver) => self.text(Field::Prefixes),
-            _ => self.required(Field::Prefixes),
-        };
-        let prefixes = prefixes.map(|text| self.prefixes(text));
-        let prefixes = if let Some(prefixes) = prefixes { prefixes? } else { Vec::new() };
-        let (priority, weight) = (priority?, weight?);
-        let rule = |prefix, narrows| Rule { prefix, priority, weight, cost, active: true, narrows, split: None };
-        let mut rules = Vec::with_capacity(prefixes.len());
-        // Sorted, each prefix stands behind those that contain it.
-        let mut above: Vec<E164Prefix> = Vec::new();
-        for prefix in prefixes {
-            while above.last().is_some_and(|broader| !broader.contains(prefix)) {
-                above.pop();
-            }
-            let narrows = above.last().copied();
-            if let Some(broader) = narrows {
-                self.change(
-                    Field::Prefixes,
-                    &prefix.to_string(),
-                    format!("narrows {broader}"),
-                    "it lies inside another",
-                );
-            }
-            above.push(prefix);
-            rules.push(rule(prefix, narrows));
-        }
-        Some(rules)
-    }
-
-    /// Prefixes in order, each once.
-    fn prefixes(&mut self, text: &str) -> Option<Vec<E164Prefix>> {
-        let read = match cell::prefixes(text) {
-            Ok(read) => read,
-            Err(errors) => {
-                for error in errors {
-                    self.error(Field::Prefixes, error);
-                }
-                return None;
-            }
-        };
-        if read.is_empty() {
-            self.refuse(Field::Prefixes, Code::MissingField, "the cell holds no prefix");
-            return None;
-        }
-        if !cell::is_plain_prefix_list(text) {
-            let list = read.iter().map(|prefix| prefix.digits()).collect::<Vec<_>>().join("|");
-            self.change(Field::Prefixes, text, list, "digits separated by |");
-        }
-        let mut prefixes = read.clone();
-        prefixes.sort_unstable();
-        prefixes.dedup();
-        if prefixes.len() < read.len() {
-            let list = prefixes.iter().map(|prefix| prefix.digits()).collect::<Vec<_>>().join("|");
-            self.change(Field::Prefixes, text, list, "each prefix once");
-        }
-        Some(prefixes)
-    }
-
-    fn cost(&mut self) -> Option<Cost> {
-        let currency = self.reading.columns.currency?;
-        let text = self.text(Field::Cost)?;
-        let (amount, departs) = self.reading.decimal.amount(text);
-        let plain = amount.strip_prefix('+').unwrap_or(&amount);
-        let Ok(amount) = plain.parse::<Amount>() else {
-            let message = format!("{} is no amount of at least 0 with at most six places", shown(text));
-            self.refuse(Field::Cost, Code::OutOfRange, message);
-            return None;
-        };
-        if departs || text.starts_with('+') {
-            self.change(Field::Cost, text, plain, "decimal point, no thousands separators");
-        }
-        Some(Cost { amount, currency })
     }
 }
 

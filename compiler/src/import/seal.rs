@@ -13,7 +13,7 @@ use crate::{edit, seal};
 pub(super) fn put(
     rows: &[Admitted],
     files: &mut BTreeMap<String, String>,
-    existing: &[Loaded],
+    existing: &BTreeMap<&str, &Loaded>,
     catalog: &Catalog,
     recipients: &[String],
     again: bool,
@@ -29,7 +29,7 @@ pub(super) fn put(
             Some(path) => path.to_string(),
             None => document::paths(&row.mno, id)[0].clone(),
         };
-        let there = || match existing.iter().find(|file| *file.path == *path).map(|file| &file.content) {
+        let there = || match existing.get(path.as_str()).map(|file| &file.content) {
             Some(Content::Text(text)) => Some(text.to_string()),
             _ => None,
         };

@@ -1,4 +1,4 @@
-//! Ids out of names.
+//! Names without what people write in more than one way, and ids out of them.
 
 use bindery_schema::value::{Country, MnoId};
 use sha2::{Digest as _, Sha256};
@@ -30,6 +30,17 @@ pub(super) fn ascii(character: char) -> String {
         _ => "",
     };
     plain.to_owned()
+}
+
+/// A name without case, blanks, punctuation and accents; `ä` and `ae` are one.
+pub(super) fn plain(name: &str) -> String {
+    letters(name).replace("ae", "a").replace("oe", "o").replace("ue", "u")
+}
+
+/// A name without case, blanks, punctuation and accents.
+pub(super) fn letters(name: &str) -> String {
+    let ascii: String = name.chars().map(ascii).collect();
+    ascii.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_lowercase()).collect()
 }
 
 /// The id of a carrier: its country and its name, such as `af-roshan`. A name without a single Latin letter or digit gets

@@ -36,50 +36,76 @@ fn of_carrier<'a>(
     window: Window,
 ) -> Vec<Upcoming> {
     let mut events = Vec::new();
-    let mut emitted: BTreeMap<Fault, BTreeSet<Day>> = BTreeMap::new();
-    let mut ongoing: BTreeSet<Fault> = BTreeSet::new();
-    let mut before = None;
-    for day in days(objects, policy, mno, window) {
+    let days = days(objects, policy, mno, window);
+    // Each kind of check is run on the days that may change its answer, and no other: of thousands of reservations
+    // that end, few empty a pool or fill it.
+    let mut agreements = Watch::new(policy, window);
+    for day in &days {
+        agreements.look(*day, |sink| carriers.check_agreements(mno, *day, sink), &mut events);
+    }
+    for pools in carriers.pools(mno) {
+        let mut watch = Watch::new(policy, window);
+        for day in pools.turns().into_iter().filter(|day| window.contains(*day)).collect::<BTreeSet<_>>().union(&days) {
+            watch.look(*day, |sink| pools.check(*day, sink), &mut events);
+        }
+    }
+    events
+}
+
+/// Checks looked at day after day: what is wrong on a day and was not foreseen is an event.
+struct Watch<'p> {
+    policy: &'p PolicySpec,
+    window: Window,
+    emitted: BTreeMap<Fault, BTreeSet<Day>>,
+    ongoing: BTreeSet<Fault>,
+    before: Option<Day>,
+}
+
+impl<'p> Watch<'p> {
+    fn new(policy: &'p PolicySpec, window: Window) -> Self {
+        Self { policy, window, emitted: BTreeMap::new(), ongoing: BTreeSet::new(), before: None }
+    }
+
+    fn look(&mut self, day: Day, check: impl FnOnce(&mut Sink), events: &mut Vec<Upcoming>) {
         let mut sink = Sink::default();
-        carriers.check(mno, day, &mut sink);
+        check(&mut sink);
         let mut still = BTreeSet::new();
         for draft in sink.into_drafts() {
             let Place::Path(anchor) = &draft.primary else { continue };
             let fault = (draft.code, anchor.clone());
             let date = draft.since.map_or(day, |since| since.max(day));
-            if acknowledged(draft.code, draft.object.as_deref(), policy, date) {
+            if acknowledged(draft.code, draft.object.as_deref(), self.policy, date) {
                 continue;
             }
-            let foreseen = emitted.entry(fault.clone()).or_default();
+            let foreseen = self.emitted.entry(fault.clone()).or_default();
             // The day before the window only tells what is wrong already.
-            let known = match before {
+            let known = match self.before {
                 None => date == day,
                 Some(_) if date > day => false,
                 Some(before) => {
                     let since_then = (Bound::Excluded(before), Bound::Included(day));
-                    ongoing.contains(&fault) || foreseen.range(since_then).next().is_some()
+                    self.ongoing.contains(&fault) || foreseen.range(since_then).next().is_some()
                 }
             };
             if date == day {
                 still.insert(fault);
             }
-            if !known && foreseen.insert(date) && window.contains(date) {
+            if !known && foreseen.insert(date) && self.window.contains(date) {
                 events.push(Upcoming::of(date, draft));
             }
         }
-        ongoing = still;
-        before = Some(day);
+        self.ongoing = still;
+        self.before = Some(day);
     }
-    events
 }
 
-/// The day before the window and its first, then each on which something of the carrier ends. What begins is foreseen.
+/// The day before the window and its first, then each on which a contract of the carrier or an acknowledgement ends. What
+/// begins is foreseen.
 fn days(objects: &Objects<'_>, policy: &PolicySpec, mno: &MnoId, window: Window) -> BTreeSet<Day> {
     let mut days = BTreeSet::from([window.from.before(), window.from]);
     let mut add = |day: Option<Day>| days.extend(day.filter(|day| window.contains(*day)));
     if let Some(object) = objects.contracts.get(mno) {
         object.contracts.items.iter().for_each(|contract| add(contract.effective_to));
-        object.reservations.items.iter().for_each(|reservation| add(reservation.effective_to));
     }
     policy.acknowledge.iter().filter(|entry| *entry.object == *mno.as_str()).for_each(|entry| add(Some(entry.expires)));
     days

@@ -1,10 +1,11 @@
 //! What the passing of time makes of a tree: what begins and ends, and what becomes wrong without a new commit.
 //!
-//! The checks of contracts are run as of each day on which something of a carrier ends, carrier by carrier, and what
-//! is wrong on a day and was not the day before is an event. What a check foresees (a reservation that will exceed
+//! The checks of contracts are run carrier by carrier as of each day that may change their answer (a contract ends, a
+//! pool runs low or recovers), and what is wrong on a day and was not the day before is an event. What a check foresees (a reservation that will exceed
 //! its contract) is an event of the day it names. What is wrong before the first day already is left to `check`.
 //!
-//! A carrier costs the number of its ends times that of its contracts and reservations.
+//! A carrier costs the number of such days times that of its contracts and reservations; that a reservation begins or
+//! ends costs nothing by itself.
 
 mod calendar;
 mod drift;

@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bindery_schema::contract::{Contract, Direction, Period};
+use bindery_schema::contract::{Contract, Direction, Period, Reservation};
 use bindery_schema::operator::Status;
 use bindery_schema::policy::PolicySpec;
 use bindery_schema::value::{Day, MnoId, OperatorId, Tps};
 
-use super::calendar::{Claim, Cover, Reserved};
+use super::calendar::{Claim, Cover};
 use super::operators::tps_set_there;
+use super::pools::Pools;
 use super::{ContractsObject, Objects, OperatorObject};
 use crate::diagnostic::{Anchor, Code, Draft, Sink};
 
@@ -38,18 +39,35 @@ impl<'o, 'a> Carriers<'o, 'a> {
 
     /// Checks one carrier as of a day.
     pub(crate) fn check(&self, mno: &'a MnoId, today: Day, sink: &mut Sink) {
+        self.check_agreements(mno, today, sink);
+        self.pools(mno).iter().for_each(|pools| pools.check(today, sink));
+    }
+
+    /// Checks everything of a carrier but its pools. The answer changes with the day on which a contract ends, never
+    /// because a reservation does.
+    pub(crate) fn check_agreements(&self, mno: &'a MnoId, today: Day, sink: &mut Sink) {
         let binds = self.binds.get(mno).map_or(&[][..], Vec::as_slice);
-        if let Some(object) = self.objects.contracts.get(mno) {
-            let file = File { mno, object, today, minimum_percent: self.minimum_percent };
+        if let Some(file) = self.file(mno) {
             file.duplicates(sink);
             for direction in Direction::ALL {
-                file.direction(direction, sink);
-                file.throughput(direction, binds, sink);
+                file.direction(direction, today, sink);
+                file.throughput(direction, binds, today, sink);
             }
         }
         if !binds.is_empty() {
             in_force(self.objects, mno, binds, today, sink);
         }
+    }
+
+    /// What is reserved of a carrier's contracts, by direction.
+    pub(crate) fn pools(&self, mno: &'a MnoId) -> Vec<Pools<'_, 'a>> {
+        let pools = |direction| Some(Pools::of(self.file(mno)?, direction));
+        Direction::ALL.into_iter().filter_map(pools).collect()
+    }
+
+    fn file(&self, mno: &'a MnoId) -> Option<File<'_, 'a>> {
+        let object = self.objects.contracts.get(mno)?;
+        Some(File { mno, object, minimum_percent: self.minimum_percent })
     }
 
     /// Messages a second that the active operators of a carrier may send in a direction.
@@ -60,7 +78,7 @@ impl<'o, 'a> Carriers<'o, 'a> {
 }
 
 /// Most places a finding names beside its own: more help nobody, and every contract may have as many.
-const MOST_RELATED: usize = 100;
+pub(super) const MOST_RELATED: usize = 100;
 
 type Bind<'o, 'a> = (&'a OperatorId, &'o OperatorObject<'a>);
 
@@ -99,29 +117,28 @@ fn in_force(objects: &Objects<'_>, mno: &MnoId, binds: &[Bind<'_, '_>], today: D
 }
 
 /// A carrier's `TpsContract` document.
-struct File<'o, 'a> {
+pub(super) struct File<'o, 'a> {
     mno: &'a MnoId,
     object: &'o ContractsObject<'a>,
-    today: Day,
-    minimum_percent: u8,
+    pub(super) minimum_percent: u8,
 }
 
 /// A contract or reservation with its place in the YAML list.
-struct Placed<'a, T> {
-    place: u32,
-    item: &'a T,
+pub(super) struct Placed<'a, T> {
+    pub(super) place: u32,
+    pub(super) item: &'a T,
 }
 
-impl File<'_, '_> {
-    fn contract(&self, place: u32) -> Anchor {
+impl<'o> File<'o, '_> {
+    pub(super) fn contract(&self, place: u32) -> Anchor {
         self.object.root.clone().at("spec.contracts").index(place)
     }
 
-    fn reservation(&self, place: u32) -> Anchor {
+    pub(super) fn reservation(&self, place: u32) -> Anchor {
         self.object.root.clone().at("spec.reservations").index(place)
     }
 
-    fn push(&self, draft: Draft, sink: &mut Sink) {
+    pub(super) fn push(&self, draft: Draft, sink: &mut Sink) {
         sink.push(draft.about(self.mno.as_str()));
     }
 
@@ -157,22 +174,26 @@ impl File<'_, '_> {
         }
     }
 
-    fn of_direction(&self, direction: Direction) -> Vec<Placed<'_, Contract>> {
+    pub(super) fn of_direction(&self, direction: Direction) -> Vec<Placed<'o, Contract>> {
         let placed = self.object.contracts.placed().filter(|(_, contract)| contract.direction == direction);
         let mut contracts: Vec<_> = placed.map(|(place, item)| Placed { place, item }).collect();
         contracts.sort_by_key(|contract| (contract.item.effective_from, contract.place));
         contracts
     }
 
-    /// Everything about one direction that concerns contracts and reservations alone.
-    fn direction(&self, direction: Direction, sink: &mut Sink) {
+    /// What concerns the contracts and reservations of one direction alone, without its pools.
+    fn direction(&self, direction: Direction, today: Day, sink: &mut Sink) {
         let all = self.of_direction(direction);
-        let current: Vec<_> = all.iter().filter(|contract| !contract.item.period().ended_by(self.today)).collect();
+        let current: Vec<_> = all.iter().filter(|contract| !contract.item.period().ended_by(today)).collect();
         self.sequence(&current, sink);
-        let claims = self.claims(direction, &all, sink);
-        let reserved = Reserved::of(&claims);
-        for contract in &current {
-            self.pool(contract, &reserved, &claims, sink);
+        for (reservation, claim) in self.claims(direction, &all) {
+            let ended = reservation.item.effective_to.is_some_and(|to| to <= today);
+            if let Err(at) = claim
+                && !ended
+                && !self.object.partial
+            {
+                self.without_contract(&reservation, at, sink);
+            }
         }
     }
 
@@ -225,84 +246,39 @@ impl File<'_, '_> {
         self.push(draft, sink);
     }
 
-    /// The reservations of a direction that have not ended; those without a contract are found on the way.
-    fn claims(&self, direction: Direction, contracts: &[Placed<'_, Contract>], sink: &mut Sink) -> Vec<Claim> {
+    /// The reservations of a direction with their bounds resolved, or the day on which they have no contract.
+    pub(super) fn claims(
+        &self,
+        direction: Direction,
+        contracts: &[Placed<'_, Contract>],
+    ) -> impl Iterator<Item = (Placed<'o, Reservation>, Result<Claim, Option<Day>>)> {
         let first = contracts.first().map(|contract| contract.item.effective_from);
         let cover = Cover::of(contracts.iter().map(|contract| contract.item.period()));
-        let mut claims = Vec::new();
-        for (place, item) in self.object.reservations.placed().filter(|(_, item)| item.direction == direction) {
-            let from = item.effective_from.or(first);
-            if item.effective_to.is_some_and(|to| to <= self.today) {
-                continue;
-            }
-            let period = from.map(|from| Period { from, to: item.effective_to });
-            let explicit = (item.effective_from, item.effective_to);
-            match period {
-                Some(period) if cover.lacks(period, explicit).is_none() => {
-                    claims.push(Claim { place, tps: item.reserved_tps, period });
-                }
-                _ if self.object.partial => {}
-                _ => {
-                    let at = period.and_then(|period| cover.lacks(period, explicit));
-                    let when = at.map(|day| format!(" on {day}")).unwrap_or_default();
-                    let message =
-                        format!("tenant `{}` reserves {direction} and there is no contract{when}", item.tenant);
-                    let draft = Draft::new(Code::ReservationWithoutContract, self.reservation(place), message)
-                        .help("shorten the reservation, or add the contract it rests on")
-                        .since(at);
-                    self.push(draft, sink);
-                }
-            }
-        }
-        claims
+        let placed = self.object.reservations.placed().filter(move |(_, item)| item.direction == direction);
+        placed.map(move |(place, item)| {
+            let claim = match item.effective_from.or(first).map(|from| Period { from, to: item.effective_to }) {
+                Some(period) => match cover.lacks(period, (item.effective_from, item.effective_to)) {
+                    None => Ok(Claim { place, tps: item.reserved_tps, period }),
+                    at => Err(at),
+                },
+                None => Err(None),
+            };
+            (Placed { place, item }, claim)
+        })
     }
 
-    /// What is reserved of a contract, at each day on which that changes.
-    fn pool(&self, contract: &Placed<'_, Contract>, reserved: &Reserved, claims: &[Claim], sink: &mut Sink) {
-        let (item, contracted) = (contract.item, u64::from(contract.item.contracted_tps));
-        let begin = item.effective_from.max(self.today);
-        let mut below: Option<Day> = None;
-        let mut tightest: Option<(Day, u64)> = None;
-        for (day, sum) in reserved.within(begin, item.effective_to) {
-            if sum > contracted {
-                return self.over_reserved(contract, day, sum, claims, sink);
-            }
-            if (contracted - sum) * 100 < contracted * u64::from(self.minimum_percent) {
-                below = below.or(Some(day));
-                tightest = tightest.filter(|(_, before)| *before >= sum).or(Some((day, sum)));
-            }
-        }
-        if let Some((day, sum)) = tightest {
-            let free = contracted - sum;
-            let message = format!(
-                "{free} of {contracted} messages a second stay unreserved from {day}, less than {} %",
-                self.minimum_percent
-            );
-            let draft = Draft::new(Code::PoolBelowMinimum, self.contract(contract.place).at("contractedTps"), message)
-                .help("tenants without a reservation share what is left; reserve less or contract more")
-                .since(below);
-            self.push(draft, sink);
-        }
-    }
-
-    fn over_reserved(&self, contract: &Placed<'_, Contract>, day: Day, sum: u64, claims: &[Claim], sink: &mut Sink) {
-        let message = format!(
-            "{sum} messages a second are reserved from {day}, the contract has {}",
-            contract.item.contracted_tps
-        );
-        let mut draft =
-            Draft::new(Code::ReservedOverContract, self.contract(contract.place).at("contractedTps"), message)
-                .help("reserve less, or contract more before that day")
-                .since(Some(day));
-        for claim in claims.iter().filter(|claim| claim.period.contains(day)).take(MOST_RELATED) {
-            let place = self.reservation(claim.place).at("reservedTps");
-            draft = draft.related(place, format!("{} of them", claim.tps));
-        }
+    fn without_contract(&self, reservation: &Placed<'_, Reservation>, at: Option<Day>, sink: &mut Sink) {
+        let Reservation { tenant, direction, .. } = reservation.item;
+        let when = at.map(|day| format!(" on {day}")).unwrap_or_default();
+        let message = format!("tenant `{tenant}` reserves {direction} and there is no contract{when}");
+        let draft = Draft::new(Code::ReservationWithoutContract, self.reservation(reservation.place), message)
+            .help("shorten the reservation, or add the contract it rests on")
+            .since(at);
         self.push(draft, sink);
     }
 
     /// Σ tps of active operators fits every contract in force from today on, in the base and in each environment.
-    fn throughput(&self, direction: Direction, binds: &[Bind<'_, '_>], sink: &mut Sink) {
+    fn throughput(&self, direction: Direction, binds: &[Bind<'_, '_>], today: Day, sink: &mut Sink) {
         let mut reported = BTreeSet::new();
         let contracts = self.of_direction(direction);
         let names: BTreeSet<&str> = binds
@@ -319,7 +295,7 @@ impl File<'_, '_> {
             let sum: u64 = rates.iter().map(|(_, rate)| rate).sum();
             for contract in &contracts {
                 let item = contract.item;
-                let fits = sum <= u64::from(item.contracted_tps) || item.period().ended_by(self.today);
+                let fits = sum <= u64::from(item.contracted_tps) || item.period().ended_by(today);
                 if fits || !reported.insert(contract.place) {
                     continue;
                 }

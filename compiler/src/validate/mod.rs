@@ -6,6 +6,7 @@ mod contracts;
 mod endpoints;
 mod objects;
 mod operators;
+mod pools;
 mod references;
 mod renames;
 mod routing;

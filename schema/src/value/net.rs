@@ -8,20 +8,24 @@ use super::{ValueError, ValueProblem, shown};
 /// Longest host name in octets (RFC 1035, 2.3.4, without the root's dot).
 const LONGEST_HOST: usize = 253;
 
-/// Normalises to lower case without the trailing dot; refuses URLs, ports and malformed labels.
+/// Normalises to lower case without the trailing dot, an address to its shortest form; refuses URLs, ports and malformed
+/// labels.
 fn host(text: &str) -> Result<String, ValueError> {
-    if let Ok(address) = text.parse::<IpAddr>() {
-        return Ok(address.to_string());
-    }
     let name = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
+    if let Ok(address) = name.parse::<IpAddr>() {
+        return Ok(address.to_canonical().to_string());
+    }
     let label = |label: &str| {
         (1..=63).contains(&label.len())
             && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
             && !label.starts_with('-')
             && !label.ends_with('-')
     };
-    // A name of only digits and dots is a mistyped address, never a name that resolves.
-    let numeric = name.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    // A name whose last label is a number is an address, mistyped or in a notation that hides which (`2851995905`,
+    // `0xa9fe0101`), and never a name that resolves (WHATWG URL, "ends in a number").
+    let last = name.rsplit('.').next().unwrap_or_default();
+    let numeric = last.bytes().all(|b| b.is_ascii_digit())
+        || last.strip_prefix("0x").is_some_and(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()));
     if name.len() <= LONGEST_HOST && !numeric && name.split('.').all(label) {
         return Ok(name);
     }
@@ -90,12 +94,25 @@ mod tests {
         for (text, host) in [
             ("SMPP.Roshan.Example.", "smpp.roshan.example"),
             ("192.0.2.1", "192.0.2.1"),
+            ("192.0.2.1.", "192.0.2.1"),
             ("2001:DB8::1", "2001:db8::1"),
+            ("::ffff:192.0.2.1", "192.0.2.1"),
         ] {
             assert_eq!(text.parse::<Host>().unwrap().as_str(), host);
         }
-        for text in ["", ".", "a..b", "http://a.example", "a.example:2775", "-a.example", "192.0.2", "a b", "ä.example"]
-        {
+        for text in [
+            "",
+            ".",
+            "a..b",
+            "http://a.example",
+            "a.example:2775",
+            "-a.example",
+            "192.0.2",
+            "2851995905",
+            "0xa9fe0101",
+            "a b",
+            "ä.example",
+        ] {
             assert_eq!(text.parse::<Host>().unwrap_err().problem, ValueProblem::BadHost, "{text}");
         }
     }
