@@ -101,6 +101,9 @@ fn once(repo: &Path, arguments: &Arguments, out: &mut impl Write) -> anyhow::Res
         let mut compiler = arguments.cached.compiler();
         let compiled = super::compile(&mut compiler, repo, arguments.rev.as_deref(), &options)?;
         arguments.cached.save(&compiler);
+        if !arguments.watch {
+            std::mem::forget(compiler);
+        }
         compiled
     };
     if !(arguments.fix && arguments.format == Format::Json) {
@@ -110,7 +113,12 @@ fn once(repo: &Path, arguments: &Arguments, out: &mut impl Write) -> anyhow::Res
         writeln!(out, "{}", summary(&compiled))?;
     }
     let denied = arguments.deny == Some(Deny::Warnings) && count(&compiled.findings, Severity::Warning) > 0;
-    Ok(if compiled.error_count() > 0 || denied { Outcome::Findings } else { Outcome::Clean })
+    let outcome = if compiled.error_count() > 0 || denied { Outcome::Findings } else { Outcome::Clean };
+    if !arguments.watch {
+        // The process ends: giving back a million rules one by one would only take time.
+        std::mem::forget(compiled);
+    }
+    Ok(outcome)
 }
 
 /// Writes findings in a format.

@@ -51,8 +51,15 @@ pub(super) fn check(objects: &Objects<'_>, policy: &RoutingPolicy, sink: &mut Si
             narrows: item.narrows.is_some(),
         }));
     }
-    entries.par_sort_unstable();
+    entries.par_sort_unstable_by_key(|entry| entry.order());
     sweep.run(&entries, sink);
+}
+
+impl Entry {
+    /// By prefix, then by document, then by place, as one number: a million comparisons are of machine words.
+    fn order(&self) -> u128 {
+        u128::from(self.prefix.word()) << 64 | u128::from(self.table) << 32 | u128::from(self.rule)
+    }
 }
 
 struct Sweep<'o, 'a> {
@@ -66,7 +73,10 @@ impl Sweep<'_, '_> {
         let mut above: Vec<&[Entry]> = Vec::new();
         for group in entries.chunk_by(|a, b| a.prefix == b.prefix) {
             let prefix = group[0].prefix;
-            above.retain(|broader| broader[0].prefix.contains(prefix));
+            // Each contains the next, so that those left behind are the last ones.
+            while above.last().is_some_and(|broader| !broader[0].prefix.contains(prefix)) {
+                above.pop();
+            }
             self.same_operator(group, sink);
             self.same_priority(group, sink);
             for same in group.chunk_by(|a, b| a.table == b.table) {
