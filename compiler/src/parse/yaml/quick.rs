@@ -1,6 +1,9 @@
 //! The quick reader: trees without places, of texts that are plainly right. `rlsp-yaml-parser` has the events.
+//!
+//! Its parser is kind to texts that YAML refuses (`a: : b`, `[x]%`, a value left of its key). So every byte between two
+//! scalars is accounted for here, and what is not written as people and programs write it is declined.
 
-use rlsp_yaml_parser::{Error, Event, ScalarStyle, Span as Bytes, parse_events};
+use rlsp_yaml_parser::{CollectionStyle, Error, Event, ScalarStyle, Span as Bytes, parse_events};
 
 use super::{Node, Scalar, Value};
 use crate::source::Span;
@@ -11,23 +14,39 @@ const DEEPEST: usize = 16;
 const MOST_KEYS: usize = 64;
 
 /// The documents of a text, or nothing where the careful reader should have a look: at faults, keys that stand twice,
-/// anchors, tags, directives, block scalars and scalars of several lines.
+/// anchors, tags, directives, block scalars, and whatever goes over several lines between quotes or brackets.
 pub(crate) fn read(text: &str) -> Option<Vec<Node<'_>>> {
-    let mut reader = Reader { events: parse_events(text), text };
+    if !text.lines().all(begins_plainly) {
+        return None;
+    }
+    let mut reader = Reader { events: parse_events(text), text: text.as_bytes() };
     let mut documents = Vec::new();
     loop {
         match reader.next()? {
             (Event::StreamEnd, _) => return Some(documents),
             (Event::StreamStart | Event::DocumentEnd { .. }, _) => {}
             (Event::DocumentStart { version: None, tag_directives, .. }, _) if tag_directives.is_empty() => {}
-            (event, bytes) => documents.push(reader.node(event, bytes, 0)?),
+            (event, bytes) => documents.push(reader.block_value(event, bytes, 0)?),
         }
+    }
+}
+
+/// Whether a line begins with a key, a list's dash, a comment or a document's mark.
+fn begins_plainly(line: &str) -> bool {
+    let content = line.trim_start_matches(' ');
+    let item = content.strip_prefix("- ").map(|item| item.trim_start_matches(' '));
+    match item.unwrap_or(content).bytes().next() {
+        None | Some(b'#') => item.is_none(),
+        Some(b'{' | b'[') => item.is_some(),
+        Some(b'"' | b'\'') => true,
+        Some(b'-') => content == "---",
+        Some(first) => first.is_ascii_alphanumeric(),
     }
 }
 
 struct Reader<'a, I> {
     events: I,
-    text: &'a str,
+    text: &'a [u8],
 }
 
 impl<'a, I: Iterator<Item = Result<(Event<'a>, Bytes), Error>>> Reader<'a, I> {
@@ -41,52 +60,159 @@ impl<'a, I: Iterator<Item = Result<(Event<'a>, Bytes), Error>>> Reader<'a, I> {
         }
     }
 
-    fn node(&mut self, event: Event<'a>, bytes: Bytes, depth: usize) -> Option<Node<'a>> {
+    /// What a document, a list's dash or a key in a line of its own is followed by.
+    fn block_value(&mut self, event: Event<'a>, bytes: Bytes, depth: usize) -> Option<Node<'a>> {
         if depth > DEEPEST {
             return None;
         }
         let value = match event {
-            Event::Scalar { value: text, style, meta: None } => {
-                let plain = match style {
-                    ScalarStyle::Plain => true,
-                    ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => false,
-                    ScalarStyle::Literal(_) | ScalarStyle::Folded(_) => return None,
-                };
-                let written = self.text.as_bytes().get(bytes.start as usize..bytes.end as usize)?;
-                if written.contains(&b'\n') || written.contains(&b'\r') {
-                    return None;
-                }
-                Value::Scalar(Scalar { text, plain })
-            }
-            Event::SequenceStart { meta: None, .. } => {
+            Event::SequenceStart { meta: None, style: CollectionStyle::Block } => {
                 let mut items = Vec::new();
                 loop {
                     match self.next()? {
                         (Event::SequenceEnd, _) => break Value::Sequence(items),
-                        (event, bytes) => items.push(self.node(event, bytes, depth + 1)?),
+                        (event, bytes) => items.push(self.block_value(event, bytes, depth + 1)?),
                     }
                 }
             }
-            Event::MappingStart { meta: None, .. } => {
+            Event::MappingStart { meta: None, style: CollectionStyle::Block } => {
                 let mut entries: Vec<(Node<'a>, Node<'a>)> = Vec::new();
                 loop {
                     match self.next()? {
                         (Event::MappingEnd, _) => break Value::Mapping(entries),
                         (event, bytes) => {
-                            let key = self.node(event, bytes, depth + 1)?;
-                            let name = key.as_text()?;
-                            let twice = entries.iter().any(|(before, _)| before.as_text() == Some(name));
-                            if twice || entries.len() == MOST_KEYS {
+                            let (key, end) = self.key(event, bytes, &entries)?;
+                            let (event, bytes) = self.next()?;
+                            let colon = end + self.blanks(end) + 1;
+                            if self.text.get(colon - 1) != Some(&b':') {
                                 return None;
                             }
+                            let is_in_line = colon + self.blanks(colon) == bytes.start as usize;
+                            if !(if is_block(&event) { self.ends_line(colon) } else { is_in_line }) {
+                                return None;
+                            }
+                            entries.push((key, self.block_value(event, bytes, depth + 1)?));
+                        }
+                    }
+                }
+            }
+            event => {
+                let (node, end) = self.flow_value(event, bytes, depth)?;
+                return self.ends_line(end).then_some(node);
+            }
+        };
+        Some(Node { span: Span::FILE, value })
+    }
+
+    /// What stands between brackets, or alone in a line; and where it ends.
+    fn flow_value(&mut self, event: Event<'a>, bytes: Bytes, depth: usize) -> Option<(Node<'a>, usize)> {
+        if depth > DEEPEST {
+            return None;
+        }
+        let mut end = bytes.start as usize + 1;
+        let value = match event {
+            Event::Scalar { .. } => return self.scalar(event, bytes),
+            Event::SequenceStart { meta: None, style: CollectionStyle::Flow } => {
+                let mut items = Vec::new();
+                loop {
+                    match self.next()? {
+                        (Event::SequenceEnd, close) => {
+                            end = self.closed(end, close, b']')?;
+                            break Value::Sequence(items);
+                        }
+                        (event, bytes) => {
+                            self.follows(end, bytes, items.is_empty())?;
+                            let (item, behind) = self.flow_value(event, bytes, depth + 1)?;
+                            items.push(item);
+                            end = behind;
+                        }
+                    }
+                }
+            }
+            Event::MappingStart { meta: None, style: CollectionStyle::Flow } => {
+                let mut entries: Vec<(Node<'a>, Node<'a>)> = Vec::new();
+                loop {
+                    match self.next()? {
+                        (Event::MappingEnd, close) => {
+                            end = self.closed(end, close, b'}')?;
+                            break Value::Mapping(entries);
+                        }
+                        (event, bytes) => {
+                            self.follows(end, bytes, entries.is_empty())?;
+                            let (key, behind) = self.key(event, bytes, &entries)?;
                             let (event, bytes) = self.next()?;
-                            entries.push((key, self.node(event, bytes, depth + 1)?));
+                            let blanks = self.blanks(behind + 1);
+                            let is_next = blanks > 0 && behind + 1 + blanks == bytes.start as usize;
+                            if self.text.get(behind) != Some(&b':') || !is_next {
+                                return None;
+                            }
+                            let (value, behind) = self.flow_value(event, bytes, depth + 1)?;
+                            entries.push((key, value));
+                            end = behind;
                         }
                     }
                 }
             }
             _ => return None,
         };
-        Some(Node { span: Span::FILE, value })
+        Some((Node { span: Span::FILE, value }, end))
     }
+
+    /// A key that does not stand in the mapping yet, and where it ends.
+    fn key(&self, event: Event<'a>, bytes: Bytes, entries: &[(Node<'a>, Node<'a>)]) -> Option<(Node<'a>, usize)> {
+        let (key, end) = self.scalar(event, bytes)?;
+        let is_twice = entries.iter().any(|(before, _)| before.as_text() == key.as_text());
+        (!is_twice && entries.len() < MOST_KEYS).then_some((key, end))
+    }
+
+    /// A scalar of one line, and where it ends.
+    fn scalar(&self, event: Event<'a>, bytes: Bytes) -> Option<(Node<'a>, usize)> {
+        let Event::Scalar { value: text, style, meta: None } = event else { return None };
+        let written = self.text.get(bytes.start as usize..bytes.end as usize)?;
+        let (plain, whole) = match style {
+            ScalarStyle::Plain => (true, !written.is_empty()),
+            ScalarStyle::SingleQuoted => (false, written.len() > 1 && written.ends_with(b"'")),
+            ScalarStyle::DoubleQuoted => (false, written.len() > 1 && written.ends_with(b"\"")),
+            ScalarStyle::Literal(_) | ScalarStyle::Folded(_) => return None,
+        };
+        let one_line = !written.iter().any(|byte| matches!(byte, b'\n' | b'\r' | b'\t'));
+        let node = Node { span: Span::FILE, value: Value::Scalar(Scalar { text, plain }) };
+        (whole && one_line).then_some((node, bytes.end as usize))
+    }
+
+    /// Nothing where the next member of a bracket does not come right behind it, or behind one comma.
+    fn follows(&self, end: usize, next: Bytes, first: bool) -> Option<()> {
+        let comma = if first { end } else { end + self.blanks(end) + 1 };
+        let is_there = first || self.text.get(comma - 1) == Some(&b',');
+        (is_there && comma + self.blanks(comma) == next.start as usize).then_some(())
+    }
+
+    /// Where a bracket ends that comes right behind its last member.
+    fn closed(&self, end: usize, close: Bytes, bracket: u8) -> Option<usize> {
+        let at = end + self.blanks(end);
+        (at == close.start as usize && self.text.get(at) == Some(&bracket)).then_some(at + 1)
+    }
+
+    /// Whether nothing but a comment follows in the line.
+    fn ends_line(&self, end: usize) -> bool {
+        let blanks = self.blanks(end);
+        match self.text.get(end + blanks) {
+            None | Some(b'\n' | b'\r') => true,
+            Some(b'#') => blanks > 0,
+            Some(_) => false,
+        }
+    }
+
+    /// How many spaces follow.
+    fn blanks(&self, at: usize) -> usize {
+        self.text.get(at..).unwrap_or_default().iter().take_while(|byte| **byte == b' ').count()
+    }
+}
+
+fn is_block(event: &Event<'_>) -> bool {
+    matches!(
+        event,
+        Event::SequenceStart { style: CollectionStyle::Block, .. }
+            | Event::MappingStart { style: CollectionStyle::Block, .. }
+    )
 }
