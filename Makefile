@@ -30,7 +30,7 @@ lint: format clippy
 
 # Minutes: builds in release mode, then times the compiler beside a script and a commit's way into the stores.
 bench: install
-	@bash tests/benches/check.sh
+	@bash tests/benches/check.sh --plan
 	@$(CARGO) build --quiet --release --workspace --bin latency
 	@RUST_LOG=off $(TARGET)/release/latency
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# How much `bindery check` (and `bindery plan`) takes beside the script a team would write instead.
+# How much `bindery check` (and `bindery plan`, without and with a warm cache) takes beside the script a team would write instead.
 # Prints a Markdown table of CPU, wall time and peak memory with their ratios to the script's, both
 # measured in turn on the machine it is run on.
 #
@@ -96,8 +96,12 @@ for size in ${sizes//,/ }; do
   node "$yardstick/check.mjs" "${script[@]}" --apply >/dev/null
   "$corpus" "$repository" --mutate "$edits" --git >/dev/null
   # 2 is the exit code of a plan with changes.
-  tools=("bindery=$(quote "$bindery" plan --repo "$repository" --base HEAD~1 --head HEAD)"
+  plan=("$bindery" plan --repo "$repository" --base HEAD~1 --head HEAD)
+  # The commit before is in the cache; the run that is not counted adds what the commit changed.
+  "$bindery" check --repo "$repository" --rev HEAD~1 --cache-dir "$repository.cache" --format concise
+  tools=("bindery=$(quote "${plan[@]}")"
+    "warm=$(quote "${plan[@]}" --cache-dir "$repository.cache")"
     "node=$(quote node "$yardstick/check.mjs" "${script[@]}")")
   [ -z "$with_python" ] || tools+=("python=$(quote "$python" "$yardstick/check.py" "${script[@]}")")
-  measure "$size plan" "${tools[@]}" --expect bindery=2
+  measure "$size plan" "${tools[@]}" --expect bindery=2 --expect warm=2
 done
