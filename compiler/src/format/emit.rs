@@ -211,6 +211,10 @@ impl<'l, 't> Emitter<'l, 't> {
 
     /// A scalar of one line.
     fn single(&self, node: &Node<'_>, scalar: &Scalar<'_>, in_flow: bool) -> String {
+        // The span of a value that is not there may lie around what follows.
+        if scalar.plain && scalar.text.is_empty() {
+            return String::new();
+        }
         let raw = self.one_line(node).unwrap_or_default();
         quote::canonical(scalar, raw, in_flow).unwrap_or_else(|| raw.to_owned())
     }

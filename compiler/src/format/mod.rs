@@ -139,6 +139,13 @@ mod tests {
     }
 
     #[test]
+    fn a_key_without_a_value_takes_nothing_of_what_follows() {
+        let once = format("a: [{b, c: 1}]\nd: {e, f}\n").unwrap();
+        assert_eq!(once, "a: [{b:, c: 1}]\nd: {e:, f:}\n");
+        assert_eq!(format(&once), Ok(once));
+    }
+
+    #[test]
     fn nothing_stays_nothing() {
         for text in ["", "# only words\n", "---\n# a\n---\n# b\n"] {
             assert_eq!(format(text).unwrap(), text);
