@@ -33,6 +33,9 @@ pub struct Config {
     /// How sealed passwords are opened.
     #[serde(default)]
     pub secrets: Secrets,
+    /// How long history is kept.
+    #[serde(default)]
+    pub retention: Retention,
     /// Admin listener: bearer tokens.
     pub admin: Admin,
     /// Internal listener: mutual TLS.
@@ -69,6 +72,10 @@ pub struct Postgres {
     /// `postgres://user:password@host:port/database`.
     #[serde(deserialize_with = "secret")]
     pub url: Secret,
+    /// The same database for the role that owns the tables: migrations are run as that role, and the role of `url` gets
+    /// the rights it needs and none to change the audit trail.
+    #[serde(default, deserialize_with = "optional_secret")]
+    pub migrate_url: Option<Secret>,
     /// Most connections at a time.
     #[serde(default = "defaults::max_connections")]
     pub max_connections: u32,
@@ -121,6 +128,27 @@ pub struct Redis {
 pub struct Secrets {
     /// File with age identities. Without one, a commit with sealed passwords cannot be applied.
     pub identity_file: Option<PathBuf>,
+}
+
+/// How long history is kept, in days. The audit trail is kept for good.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Retention {
+    /// Published events.
+    pub outbox_days: u16,
+    /// The change feed of routing.
+    pub routing_changes_days: u16,
+    /// What became of commits.
+    pub sync_runs_days: u16,
+    /// Deleted passwords in Vault, until they are destroyed.
+    pub deleted_secrets_days: u16,
+}
+
+impl Default for Retention {
+    /// A fortnight and a month to look into what happened, a year of history, a quarter to bring an operator back.
+    fn default() -> Self {
+        Self { outbox_days: 14, routing_changes_days: 30, sync_runs_days: 365, deleted_secrets_days: 90 }
+    }
 }
 
 /// Admin listener.
@@ -178,6 +206,10 @@ impl Config {
     }
 }
 
+fn optional_secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, D::Error> {
+    Ok(Option::<String>::deserialize(deserializer)?.map(Secret::new))
+}
+
 fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
     String::deserialize(deserializer).map(Secret::new)
 }
@@ -231,6 +263,11 @@ mod tests {
             "branch",
             "poll_seconds",
             "max_connections",
+            "migrate_url",
+            "outbox_days",
+            "routing_changes_days",
+            "sync_runs_days",
+            "deleted_secrets_days",
             "mount",
             "stream",
             "subject_prefix",

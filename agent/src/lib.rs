@@ -12,6 +12,7 @@ pub mod http;
 pub mod leader;
 pub mod metrics;
 pub mod outbox;
+pub mod retention;
 pub mod runtime;
 pub mod shared;
 pub mod store;

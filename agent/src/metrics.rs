@@ -76,6 +76,8 @@ pub struct Metrics {
     pub commit_rejected: Gauge,
     /// 1 while a guardrail holds the tip's plan, else 0.
     pub plan_held: Gauge,
+    /// 1 while the sync is paused, else 0.
+    pub sync_paused: Gauge,
     /// When the branch was last fetched successfully, in seconds since the epoch.
     pub last_fetch: Gauge,
     /// Operators changed, by action.
@@ -120,6 +122,7 @@ impl Default for Metrics {
             generation: Gauge::default(),
             commit_rejected: Gauge::default(),
             plan_held: Gauge::default(),
+            sync_paused: Gauge::default(),
             last_fetch: Gauge::default(),
             operator_changes: Family::default(),
             operators: Gauge::default(),
@@ -148,6 +151,7 @@ impl Metrics {
         r.register("generation", "The step the stores are equal to", self.generation.clone());
         r.register("commit_rejected", "1 while the branch's tip does not compile", self.commit_rejected.clone());
         r.register("plan_held", "1 while a guardrail holds the tip's plan", self.plan_held.clone());
+        r.register("sync_paused", "1 while the sync is paused", self.sync_paused.clone());
         r.register("last_fetch_timestamp_seconds", "When the branch was last fetched", self.last_fetch.clone());
         r.register("operator_changes", "Operators changed by action", self.operator_changes.clone());
         r.register("operators", "Operators in the applied catalog", self.operators.clone());

@@ -15,6 +15,7 @@ use crate::http;
 use crate::leader::lease;
 use crate::metrics::Metrics;
 use crate::outbox::relay;
+use crate::retention;
 use crate::shared::Shared;
 use crate::store::{Stores, postgres};
 use crate::sync::reconcile::Reconciler;
@@ -66,10 +67,10 @@ impl Agent {
             stop_lease: CancellationToken::new(),
             listeners,
         };
-        let (pool, stop) = (shared.stores.postgres.clone(), agent.stop_lease.clone());
+        let (prepared, stop) = (shared.clone(), agent.stop_lease.clone());
         agent.lease.spawn(async move {
-            if prepare(&pool, &stop).await {
-                lease::keep(pool, holder, lead, stop).await;
+            if prepare(&prepared, &stop).await {
+                lease::keep(prepared.stores.postgres, holder, lead, stop).await;
             }
         });
         let reconciler = Reconciler::new(shared, publisher);
@@ -78,6 +79,7 @@ impl Agent {
         agent.spawn("projection", project::keep);
         agent.spawn("vault token", renew_token);
         agent.spawn("health", ingest::run);
+        agent.spawn("retention", retention::run);
         Ok(agent)
     }
 
@@ -135,15 +137,19 @@ impl Agent {
 }
 
 /// Brings the tables up to date, for as long as it takes; `false` when told to stop before.
-async fn prepare(pool: &sqlx::PgPool, stop: &CancellationToken) -> bool {
+async fn prepare(shared: &Shared, stop: &CancellationToken) -> bool {
     let delays = ExponentialBuilder::default().with_jitter().with_max_delay(Duration::from_secs(5)).without_max_times();
-    let migrate = (|| postgres::migrate(pool)).retry(delays).notify(|error, after| {
+    let migrate = (|| postgres::migrate(&shared.config.postgres)).retry(delays).notify(|error, after| {
         tracing::warn!(error = error as &dyn std::error::Error, ?after, "the tables cannot be brought up to date yet");
     });
-    tokio::select! {
+    let ready = tokio::select! {
         result = migrate => result.is_ok(),
         () = stop.cancelled() => false,
+    };
+    if ready && postgres::roles::may_change_audit(&shared.stores.postgres).await.unwrap_or(false) {
+        tracing::warn!("the agent's role could change the audit trail: give it one of its own (postgres.migrate_url)");
     }
+    ready
 }
 
 /// Renews Vault's token at half its life.

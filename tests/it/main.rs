@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test says what fails by failing")]
 
 mod admin;
+mod audit;
 mod certificates;
 mod ci;
+mod control;
 mod dev;
 mod diagnostics;
 mod fix;
@@ -18,6 +20,8 @@ mod ops;
 mod outages;
 mod plan;
 mod render;
+mod retention;
+mod rollback;
 mod sync;
 mod takeover;
 mod timeline;

@@ -77,7 +77,7 @@ impl Served {
     async fn build(world: World) -> Self {
         let reader = world.stack.pki.issue_client(world.dir.path(), READER).unwrap();
         let stores = world.stores().await;
-        postgres::migrate(&stores.postgres).await.unwrap();
+        postgres::migrate(&world.config.postgres).await.unwrap();
         let applied = AppliedCommit { commit: "c0ffee".to_owned(), generation: 7, at: Timestamp::now().into() };
         let (status, receiver) = watch::channel(SyncStatus {
             phase: SyncPhase::InSync,
@@ -85,6 +85,9 @@ impl Served {
             applied: Some(applied),
             blocked: None,
             last_fetch_at: None,
+            leads: true,
+            pause: None,
+            refused: Vec::new(),
         });
         let (leading, leads) = watch::channel(Some(Fence::new(1)));
         let shared = Shared {

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use bindery_agent::config::Config;
 use bindery_agent::dev::Tools;
+use bindery_schema::secret::Secret;
 use serde_json::{Value, json};
 
 use crate::stack::{programs, workspace};
@@ -127,12 +128,19 @@ pub async fn get(url: &str) -> (u16, String) {
 
 /// The configuration file of `bindery-agent run`.
 fn toml(config: &Config) -> String {
-    let Config { data_dir, repository, postgres, vault, nats, redis, secrets, admin, internal, ops, environment } =
-        config;
+    let Config { data_dir, repository, postgres, vault, nats, redis, secrets, environment, .. } = config;
+    let Config { admin, internal, ops, retention, .. } = config;
     let plain = json!({ "environment": environment, "data_dir": data_dir });
     let tables = json!({
         "repository": { "url": repository.url, "branch": repository.branch, "poll_seconds": repository.poll_seconds },
-        "postgres": { "url": postgres.url.expose(), "max_connections": postgres.max_connections },
+        "postgres": {
+            "url": postgres.url.expose(), "migrate_url": postgres.migrate_url.as_ref().map(Secret::expose),
+            "max_connections": postgres.max_connections,
+        },
+        "retention": {
+            "outbox_days": retention.outbox_days, "routing_changes_days": retention.routing_changes_days,
+            "sync_runs_days": retention.sync_runs_days, "deleted_secrets_days": retention.deleted_secrets_days,
+        },
         "vault": { "addr": vault.addr, "token": vault.token.expose(), "mount": vault.mount },
         "nats": { "url": nats.url.expose(), "stream": nats.stream, "subject_prefix": nats.subject_prefix },
         "redis": { "url": redis.url.expose(), "key_prefix": redis.key_prefix },
@@ -146,7 +154,8 @@ fn toml(config: &Config) -> String {
     });
     // A key with its value as JSON is TOML too, as long as no value is an object.
     let pairs = |table: &Value| {
-        let lines = table.as_object().unwrap().iter().map(|(key, value)| format!("{key} = {value}"));
+        let given = table.as_object().unwrap().iter().filter(|(_, value)| !value.is_null());
+        let lines = given.map(|(key, value)| format!("{key} = {value}"));
         lines.collect::<Vec<_>>().join("\n")
     };
     let tables = tables.as_object().unwrap().iter().map(|(name, values)| format!("[{name}]\n{}", pairs(values)));
@@ -158,6 +167,22 @@ fn path(name: &str) -> PathBuf {
     let path = programs().join(name);
     assert!(path.is_file(), "{} is not built; `cargo build --workspace` does that", path.display());
     path
+}
+
+/// Runs `bindery-agent` with a configuration file to its end.
+pub fn agent(arguments: &[&str], config: &Config) -> Output {
+    let dir = config.data_dir.with_file_name("command");
+    fs::create_dir_all(&dir).unwrap();
+    let file = dir.join("agent.toml");
+    fs::write(&file, toml(config)).unwrap();
+    let arguments = [arguments, &["--config", file.to_str().unwrap()]].concat();
+    run(path("bindery-agent").to_str().unwrap(), &arguments, &dir, None)
+}
+
+/// Runs a command of `bindery-agent` that asks a running one, to its end.
+pub fn ask(arguments: &[&str], admin: &str, token: &str) -> Output {
+    let arguments = [arguments, &["--url", admin, "--token", token]].concat();
+    run(path("bindery-agent").to_str().unwrap(), &arguments, Path::new("/"), None)
 }
 
 /// Runs `bindery` in a folder to its end.

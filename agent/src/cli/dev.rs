@@ -14,7 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::status::{self, short};
 use super::token::{DEV_AUDIENCE, DEV_ISSUER, mint_dev};
-use crate::config::{Admin, Config, Internal, Nats, Ops, Postgres, Redis, Repository, Secrets, Vault};
+use crate::config::{Admin, Config, Internal, Nats, Ops, Postgres, Redis, Repository, Retention, Secrets, Vault};
 use crate::dev::seed::{self, Seeded};
 use crate::dev::{Pki, Stack, StackOptions, Tools};
 use crate::http::permissions::Role;
@@ -158,7 +158,11 @@ pub fn config(stack: &Stack, bare: &Path, data_dir: &Path) -> Config {
         environment: "dev".to_owned(),
         data_dir: data_dir.join("agent"),
         repository: Repository { url: bare.display().to_string(), branch: seed::BRANCH.to_owned(), poll_seconds: 0.25 },
-        postgres: Postgres { url: Secret::new(stack.postgres.url()), max_connections: 10 },
+        postgres: Postgres {
+            url: Secret::new(stack.postgres.agent_url("postgres")),
+            migrate_url: Some(Secret::new(stack.postgres.url())),
+            max_connections: 10,
+        },
         vault: Vault {
             addr: stack.vault.addr(),
             token: Secret::new(stack.vault.agent_token()),
@@ -167,6 +171,7 @@ pub fn config(stack: &Stack, bare: &Path, data_dir: &Path) -> Config {
         nats: Nats { url: Secret::new(stack.nats.url()), stream: "OPS".to_owned(), subject_prefix: String::new() },
         redis: Redis { url: Secret::new(stack.redis.url()), key_prefix: String::new() },
         secrets: Secrets { identity_file: Some(stack.pki.age_identity.clone()) },
+        retention: Retention::default(),
         admin: Admin {
             listen: loopback(),
             jwks: stack.pki.jwks.display().to_string(),

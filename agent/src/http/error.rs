@@ -32,6 +32,20 @@ pub enum Code {
     PayloadTooLarge,
     /// A body of another type than JSON.
     UnsupportedMediaType,
+    /// No plan is held.
+    NothingHeld,
+    /// Another plan is held than the one that was named.
+    PlanHashMismatch,
+    /// No such commit on the branch, or not a refused one.
+    RevisionNotFound,
+    /// Later commits changed what is to be taken back.
+    RevertConflict,
+    /// What was asked for cannot be done to this configuration.
+    ValidationFailed,
+    /// The configuration repository does not take the commit, as a protected branch.
+    PushRefused,
+    /// The configuration repository cannot be fetched or pushed to.
+    RepositoryUnavailable,
     /// A fault of the agent.
     Internal,
     /// Vault is down, sealed or refuses.
@@ -64,6 +78,15 @@ impl Code {
             Self::PayloadTooLarge => ("PAYLOAD_TOO_LARGE", S::PAYLOAD_TOO_LARGE, "The body is too large"),
             Self::UnsupportedMediaType => {
                 ("UNSUPPORTED_MEDIA_TYPE", S::UNSUPPORTED_MEDIA_TYPE, "The body has to be JSON")
+            }
+            Self::NothingHeld => ("NOTHING_HELD", S::NOT_FOUND, "No plan is held"),
+            Self::PlanHashMismatch => ("PLAN_HASH_MISMATCH", S::CONFLICT, "Another plan is held"),
+            Self::RevisionNotFound => ("REVISION_NOT_FOUND", S::NOT_FOUND, "No such revision"),
+            Self::RevertConflict => ("REVERT_CONFLICT", S::CONFLICT, "Later commits stand in the way"),
+            Self::ValidationFailed => ("VALIDATION_FAILED", S::UNPROCESSABLE_ENTITY, "It would not be valid"),
+            Self::PushRefused => ("PUSH_REFUSED", S::CONFLICT, "The repository refuses the commit"),
+            Self::RepositoryUnavailable => {
+                ("REPOSITORY_UNAVAILABLE", S::SERVICE_UNAVAILABLE, "The configuration repository is not available")
             }
             Self::Internal => ("INTERNAL", S::INTERNAL_SERVER_ERROR, "The agent failed"),
             Self::VaultUnavailable => ("VAULT_UNAVAILABLE", S::SERVICE_UNAVAILABLE, "Vault is not available"),

@@ -4,7 +4,7 @@
 //! [`frame`]: request id, metric, time limit, security headers, and problem details in one form ([`error`]).
 //! Who may do what is decided before a handler runs: [`permissions`] for roles, [`identity`] for client certificates.
 //!
-//! Deliberately absent: writes. Configuration is written through git alone.
+//! Deliberately absent: writes of configuration. It is written through git alone; what is said here is said to the sync.
 
 mod admin;
 mod bearer;

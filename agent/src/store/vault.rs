@@ -202,6 +202,15 @@ impl Vault {
         }
     }
 
+    /// Destroys deleted credentials for good, with every version before. Absent ones are no error.
+    pub async fn destroy(&self, operator: &OperatorId) -> Result<(), Error> {
+        let path = match self.engine().await? {
+            Engine::V1 => format!("{}/{}", self.0.mount, deleted(operator)),
+            Engine::V2 => format!("{}/metadata/{}", self.0.mount, live(operator)),
+        };
+        self.call("destroy", Method::DELETE, &path, None).await.map(drop)
+    }
+
     /// Renews the token where it can be renewed, and says how long it lasts; `None` for one that does not expire.
     pub async fn renew_token(&self) -> Result<Option<Duration>, Error> {
         let token = self.call("token", Method::GET, "auth/token/lookup-self", None).await?.unwrap_or_default();

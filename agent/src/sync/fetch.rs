@@ -4,7 +4,7 @@
 //! takes a fraction of a millisecond and leaves nothing shared with a call that hangs. The clone is a cache; one that
 //! cannot be read is thrown away and made again.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -19,6 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const TRANSFER: Duration = Duration::from_secs(20 * 60);
 /// Where the followed branch lies in the clone.
 const TIP: &str = "refs/bindery/tip";
+/// Fewest characters of a hash that a trailer may give: as many as are shown to people.
+const SHORTEST: usize = 12;
 /// Most commits between two steps that are listed one by one.
 const LISTED: usize = 1_000;
 
@@ -49,14 +51,23 @@ pub struct History {
     pub author: String,
     /// `Name <mail>` of the tip's committer.
     pub committer: String,
-    /// Values of every `Bindery-Allow` trailer since the applied commit.
-    pub released: BTreeSet<String>,
+    /// What `Bindery-Allow` trailers since the applied commit allow, each with the newest commit that has it.
+    pub allowed: BTreeMap<String, Trailer>,
     /// Commits between the applied one and the tip, oldest first.
     pub skipped: Vec<String>,
     /// Whether the tip descends from the applied commit, as it does unless the branch was forced elsewhere.
     pub fast_forward: bool,
     /// Whether the clone still has the applied commit; a new clone after a forced push does not.
     pub known: bool,
+}
+
+/// Where a trailer stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trailer {
+    /// The commit.
+    pub commit: String,
+    /// Its author.
+    pub author: String,
 }
 
 /// The bare clone.
@@ -72,7 +83,7 @@ impl Clone {
     /// The clone below a data directory; made by the first fetch.
     pub fn new(data_dir: &Path, config: &config::Repository) -> Self {
         let (url, branch) = (config.url.clone(), config.branch.clone());
-        Self { path: data_dir.join("repository.git"), url, branch, running: None }
+        Self { path: path_in(data_dir), url, branch, running: None }
     }
 
     /// Where the clone lies.
@@ -84,7 +95,7 @@ impl Clone {
     pub async fn fetch(&mut self) -> Result<Oid, Error> {
         let running = self.running.get_or_insert_with(|| {
             let (path, url, branch) = (self.path.clone(), self.url.clone(), self.branch.clone());
-            tokio::task::spawn_blocking(move || fetch(&path, &url, &branch))
+            tokio::task::spawn_blocking(move || fetch(&path, &url, &branch, TIP))
         });
         let Ok(result) = tokio::time::timeout(PATIENCE, running).await else { return Err(Error::Timeout) };
         self.running = None;
@@ -101,6 +112,13 @@ impl Clone {
         tokio::task::spawn_blocking(read).await.map_err(Error::Cut)?
     }
 
+    /// The tree of a commit.
+    pub async fn tree(&self, commit: Oid) -> Result<String, Error> {
+        let path = self.path.clone();
+        let read = move || Ok(Repository::open_bare(path)?.find_commit(commit)?.tree_id().to_string());
+        tokio::task::spawn_blocking(read).await.map_err(Error::Cut)?.map_err(Error::Clone)
+    }
+
     /// Throws the clone away: the next fetch makes it again.
     pub fn discard(&self) {
         if let Err(error) = std::fs::remove_dir_all(&self.path) {
@@ -109,7 +127,13 @@ impl Clone {
     }
 }
 
-fn fetch(path: &Path, url: &str, branch: &str) -> Result<Oid, Error> {
+/// Where the clone lies below a data directory.
+pub fn path_in(data_dir: &Path) -> PathBuf {
+    data_dir.join("repository.git")
+}
+
+/// Fetches a branch into a reference of the clone and returns its tip.
+pub(super) fn fetch(path: &Path, url: &str, branch: &str, reference: &str) -> Result<Oid, Error> {
     let repository = Repository::open_bare(path).or_else(|_| Repository::init_bare(path)).map_err(Error::Clone)?;
     let mut remote = repository.remote_anonymous(url).map_err(Error::Fetch)?;
     let name = format!("refs/heads/{branch}");
@@ -119,17 +143,17 @@ fn fetch(path: &Path, url: &str, branch: &str) -> Result<Oid, Error> {
         heads.iter().find(|head| head.name() == name).map(git2::RemoteHead::oid)
     };
     let tip = tip.ok_or_else(|| Error::NoBranch(branch.to_owned()))?;
-    if repository.refname_to_id(TIP) != Ok(tip) || repository.find_commit(tip).is_err() {
+    if repository.refname_to_id(reference) != Ok(tip) || repository.find_commit(tip).is_err() {
         let mut options = FetchOptions::new();
         options.remote_callbacks(callbacks()).download_tags(AutotagOption::None);
-        remote.fetch(&[format!("+{name}:{TIP}")], Some(&mut options), None).map_err(Error::Fetch)?;
+        remote.fetch(&[format!("+{name}:{reference}")], Some(&mut options), None).map_err(Error::Fetch)?;
     }
     // The branch may have moved between the two requests: what was fetched counts.
-    repository.refname_to_id(TIP).map_err(Error::Clone)
+    repository.refname_to_id(reference).map_err(Error::Clone)
 }
 
 /// Credentials as git itself would find them, and an end to transfers that take too long.
-fn callbacks() -> RemoteCallbacks<'static> {
+pub(super) fn callbacks() -> RemoteCallbacks<'static> {
     let deadline = Instant::now() + TRANSFER;
     let mut attempts = 0;
     let mut callbacks = RemoteCallbacks::new();
@@ -153,18 +177,15 @@ fn callbacks() -> RemoteCallbacks<'static> {
 
 fn history(repository: &Repository, applied: Option<&str>, tip: Oid) -> Result<History, git2::Error> {
     let commit = repository.find_commit(tip)?;
-    let person = |signature: git2::Signature<'_>| {
-        let (name, mail) = (signature.name_bytes(), signature.email_bytes());
-        format!("{} <{}>", String::from_utf8_lossy(name), String::from_utf8_lossy(mail))
-    };
     let mut history = History {
-        author: person(commit.author()),
-        committer: person(commit.committer()),
-        released: trailers(commit.message_bytes()),
+        author: person(&commit.author()),
+        committer: person(&commit.committer()),
+        allowed: BTreeMap::new(),
         skipped: Vec::new(),
         fast_forward: true,
         known: applied.is_some(),
     };
+    history.allow(&commit);
     let Some(applied) = applied else { return Ok(history) };
     let Some(applied) = Oid::from_str(applied).ok().filter(|oid| repository.find_commit(*oid).is_ok()) else {
         return Ok(History { fast_forward: false, known: false, ..history });
@@ -177,7 +198,7 @@ fn history(repository: &Repository, applied: Option<&str>, tip: Oid) -> Result<H
     for oid in walk.take(LISTED) {
         let oid = oid?;
         if oid != tip {
-            history.released.extend(trailers(repository.find_commit(oid)?.message_bytes()));
+            history.allow(&repository.find_commit(oid)?);
             history.skipped.push(oid.to_string());
         }
     }
@@ -185,9 +206,26 @@ fn history(repository: &Repository, applied: Option<&str>, tip: Oid) -> Result<H
     Ok(history)
 }
 
-fn trailers(message: &[u8]) -> BTreeSet<String> {
-    let message = String::from_utf8_lossy(message);
-    let Ok(trailers) = git2::message_trailers_strs(&message) else { return BTreeSet::new() };
-    let allows = trailers.iter().filter(|(key, _)| key.eq_ignore_ascii_case("Bindery-Allow"));
-    allows.map(|(_, value)| value.trim().to_owned()).collect()
+impl History {
+    /// Notes the trailers of a commit; commits are given newest first.
+    fn allow(&mut self, commit: &git2::Commit<'_>) {
+        let message = String::from_utf8_lossy(commit.message_bytes());
+        let Ok(trailers) = git2::message_trailers_strs(&message) else { return };
+        for (_, value) in trailers.iter().filter(|(key, _)| key.eq_ignore_ascii_case("Bindery-Allow")) {
+            let trailer = || Trailer { commit: commit.id().to_string(), author: person(&commit.author()) };
+            self.allowed.entry(value.trim().to_owned()).or_insert_with(trailer);
+        }
+    }
+
+    /// The trailer that allows this: a plan by its hash or a revision by its name, in full or the beginning of it.
+    pub fn allows(&self, wanted: &str) -> Option<&Trailer> {
+        let named = |value: &str| value.len() >= SHORTEST && wanted.starts_with(value);
+        self.allowed.iter().find(|(value, _)| named(value)).map(|(_, trailer)| trailer)
+    }
+}
+
+/// `Name <mail>`.
+fn person(signature: &git2::Signature<'_>) -> String {
+    let (name, mail) = (signature.name_bytes(), signature.email_bytes());
+    format!("{} <{}>", String::from_utf8_lossy(name), String::from_utf8_lossy(mail))
 }

@@ -19,6 +19,7 @@ const GRACE: Duration = Duration::from_secs(10);
 pub async fn run(mut reconciler: Reconciler, shared: Shared, cancel: CancellationToken) {
     let mut leading = shared.leading.clone();
     let mut delays = backoff();
+    let mut fetched = None;
     while !cancel.is_cancelled() {
         let fence = *leading.borrow_and_update();
         let Some(fence) = fence else {
@@ -28,8 +29,18 @@ pub async fn run(mut reconciler: Reconciler, shared: Shared, cancel: Cancellatio
                 _ = leading.changed() => continue,
                 () = tokio::time::sleep(FOLLOW) => {}
             }
-            if let Err(error) = reconciler.follow().await {
-                tracing::debug!(error = &error as &dyn std::error::Error, "the applied step cannot be read");
+            // A follower fetches too: it shows how far the branch is, and need not begin with that when it takes over.
+            let due = fetched.is_none_or(|at: Instant| at.elapsed() >= shared.config.repository.poll());
+            if due {
+                fetched = Some(Instant::now());
+            }
+            tokio::select! {
+                () = cancel.cancelled() => {}
+                // A fetch that hangs goes on by itself and must not keep this agent from leading.
+                _ = leading.changed() => {}
+                followed = reconciler.follow(due) => if let Err(error) = followed {
+                    tracing::debug!(error = &error as &dyn std::error::Error, "what the leader did cannot be read");
+                },
             }
             continue;
         };
@@ -49,7 +60,7 @@ pub async fn run(mut reconciler: Reconciler, shared: Shared, cancel: Cancellatio
 
 /// Takes a step; `false` when it has to be tried again.
 async fn step(reconciler: &mut Reconciler, shared: &Shared, fence: Fence, cancel: &CancellationToken) -> bool {
-    let begun = Instant::now();
+    let (begun, at) = (Instant::now(), jiff::Timestamp::now());
     let cut = async {
         cancel.cancelled().await;
         tokio::time::sleep(GRACE).await;
@@ -70,6 +81,10 @@ async fn step(reconciler: &mut Reconciler, shared: &Shared, fence: Fence, cancel
     if let Err(error) = &result {
         tracing::warn!(error = error as &dyn std::error::Error, "the step failed and is tried again");
         reconciler.status().retrying(error.to_string());
+        if let Err(error) = reconciler.failed(fence, at, &error.to_string()).await {
+            // Most often Postgres is what failed in the first place.
+            tracing::debug!(error = &error as &dyn std::error::Error, "the failure could not be recorded");
+        }
     }
     result.is_ok()
 }

@@ -5,12 +5,15 @@
 
 pub mod audit;
 pub mod carriers;
+pub mod control;
 pub mod health;
 pub mod intents;
 pub mod leases;
 pub mod operators;
 pub mod outbox;
 pub mod read;
+pub mod retention;
+pub mod roles;
 pub mod rules;
 pub mod runs;
 pub mod sync_state;
@@ -18,6 +21,7 @@ pub mod sync_state;
 use std::str::FromStr;
 use std::time::Duration;
 
+use bindery_schema::secret::Secret;
 use bindery_schema::value::Instant;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -50,16 +54,28 @@ pub enum Error {
 
 /// A pool that opens connections when they are needed.
 pub fn pool(config: &config::Postgres) -> Result<PgPool, sqlx::Error> {
-    let options = PgConnectOptions::from_str(config.url.expose())?
-        .application_name("bindery-agent")
-        // A statement that takes longer hangs on a lock or a lost server; the largest merge stays far below.
-        .options([("statement_timeout", "120s"), ("lock_timeout", "10s")]);
+    let options = options(&config.url)?;
     Ok(PgPoolOptions::new().max_connections(config.max_connections).acquire_timeout(ACQUIRE).connect_lazy_with(options))
 }
 
-/// Creates or changes the tables to what this version needs.
-pub async fn migrate(pool: &PgPool) -> Result<(), sqlx::migrate::MigrateError> {
-    sqlx::migrate!("./migrations").run(pool).await
+fn options(url: &Secret) -> Result<PgConnectOptions, sqlx::Error> {
+    Ok(PgConnectOptions::from_str(url.expose())?
+        .application_name("bindery-agent")
+        // A statement that takes longer hangs on a lock or a lost server; the largest merge stays far below.
+        .options([("statement_timeout", "120s"), ("lock_timeout", "10s")]))
+}
+
+/// Creates or changes the tables to what this version needs, and where a role of its own does that, gives the role the
+/// agent runs as its rights.
+pub async fn migrate(config: &config::Postgres) -> Result<(), sqlx::migrate::MigrateError> {
+    let owner = options(config.migrate_url.as_ref().unwrap_or(&config.url))?;
+    let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(ACQUIRE).connect_lazy_with(owner);
+    sqlx::migrate!("./migrations").run(&pool).await?;
+    if config.migrate_url.is_some() {
+        roles::grant(&pool, options(&config.url)?.get_username()).await?;
+    }
+    pool.close().await;
+    Ok(())
 }
 
 /// Reads text of a column as a value.
