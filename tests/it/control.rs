@@ -186,6 +186,8 @@ async fn a_paused_sync_looks_on_and_applies_nothing_until_it_goes_on() {
     assert_eq!(say(&agent, &reader, POST("/sync/pause"), pause(60)).await.0, 403);
     assert_eq!(say(&agent, &noc, POST("/sync/pause"), pause(0)).await.1["code"], "BAD_REQUEST");
     assert_eq!(say(&agent, &noc, POST("/sync/pause"), Some(json!({ "reason": " ", "seconds": 9 }))).await.0, 400);
+    let escape = json!({ "reason": "\u{1b}[2J", "seconds": 9 });
+    assert_eq!(say(&agent, &noc, POST("/sync/pause"), Some(escape)).await.0, 400);
     let (status, answer) = say(&agent, &noc, POST("/sync/pause"), pause(3_600)).await;
     assert_eq!((status, &answer["by"]), (200, &json!("nora")));
     let shown = until(&agent, "the pause", |status| status.phase == SyncPhase::Paused).await;

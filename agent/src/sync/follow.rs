@@ -46,7 +46,7 @@ impl Reconciler {
             Some(last) if last.outcome == "failed" => {
                 self.status.retrying(last.detail["reason"].as_str().unwrap_or_default().to_owned());
             }
-            Some(_) if wanted.is_some() => self.status.applying(),
+            Some(_) if wanted.is_some() && !self.status.is_paused() => self.status.applying(),
             Some(_) => self.status.in_sync(),
             None => {}
         }

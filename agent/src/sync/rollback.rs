@@ -227,3 +227,47 @@ fn trees(repository: &Repository, good: &Commit<'_>, bad: &Commit<'_>) -> Result
     }
     Ok(trees)
 }
+
+#[cfg(test)]
+mod tests {
+    use git2::RepositoryInitOptions;
+
+    use super::*;
+
+    fn commit(repository: &Repository, reference: Option<&str>, message: &str, parents: &[Oid]) -> Oid {
+        let tree = repository.find_tree(repository.treebuilder(None).unwrap().write().unwrap()).unwrap();
+        let author = signature("ada@example.org").unwrap();
+        let parents: Vec<_> = parents.iter().map(|parent| repository.find_commit(*parent).unwrap()).collect();
+        let parents: Vec<_> = parents.iter().collect();
+        repository.commit(reference, &author, &author, message, &tree, &parents).unwrap()
+    }
+
+    #[test]
+    fn a_branch_that_has_moved_is_not_pushed_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let (forge, clone) = (dir.path().join("forge.git"), dir.path().join("clone.git"));
+        let forge = Repository::init_opts(forge, RepositoryInitOptions::new().bare(true)).unwrap();
+        let (url, main) = (forge.path().to_str().unwrap().to_owned(), "refs/heads/main");
+        let first = commit(&forge, Some(main), "First", &[]);
+        assert_eq!(fetch::fetch(&clone, &url, "main", BASE).unwrap(), first);
+        let clone = Repository::open_bare(clone).unwrap();
+        let revert = commit(&clone, None, "Revert", &[first]);
+        clone.reference(REVERT, revert, true, "test").unwrap();
+
+        let second = commit(&forge, Some(main), "Someone was faster", &[first]);
+        assert!(!push(&clone, &url, "main", first).unwrap());
+        assert_eq!(forge.refname_to_id(main).unwrap(), second);
+        // Even where it would be a fast-forward: it was made on another tip.
+        forge.reference(main, first, true, "test").unwrap();
+        assert!(!push(&clone, &url, "main", second).unwrap());
+        assert!(push(&clone, &url, "main", first).unwrap());
+        assert_eq!(forge.refname_to_id(main).unwrap(), revert);
+    }
+
+    #[test]
+    fn callers_have_a_name_git_takes() {
+        let sam = signature("sam <evil>\n").unwrap();
+        assert_eq!((sam.name().unwrap(), sam.email().unwrap()), ("sam evil", "sam-evil@bindery.invalid"));
+        assert_eq!(signature("ada@example.org").unwrap().email().unwrap(), "ada@example.org");
+    }
+}

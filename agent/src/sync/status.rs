@@ -61,6 +61,11 @@ impl Publisher {
         });
     }
 
+    /// Whether a pause is in force.
+    pub fn is_paused(&self) -> bool {
+        self.sender.borrow().pause.is_some()
+    }
+
     /// The stores are found equal to this step; whether that is news.
     pub fn applied(&self, applied: Option<AppliedCommit>) -> bool {
         if let Some(applied) = &applied {

@@ -16,7 +16,17 @@ use crate::store::postgres::control;
 /// Longest pause, in seconds: a week. Whoever wants more has to say so again.
 const LONGEST: u32 = 7 * 24 * 3_600;
 /// Longest reason, in characters.
-pub(super) const LONGEST_REASON: usize = 500;
+const LONGEST_REASON: usize = 500;
+
+/// A reason as people will read it, on a terminal too.
+pub(super) fn reason(text: &str) -> Result<&str, Problem> {
+    let text = text.trim();
+    if text.is_empty() || text.chars().count() > LONGEST_REASON || text.contains(char::is_control) {
+        let detail = format!("reason is one line of 1 to {LONGEST_REASON} characters, for whoever finds this");
+        return Err(Problem::new(Code::BadRequest).detail(detail));
+    }
+    Ok(text)
+}
 
 /// Pauses: commits are looked at and not applied, until the pause ends by itself or is ended.
 pub(super) async fn pause(
@@ -24,11 +34,7 @@ pub(super) async fn pause(
     Extension(caller): Extension<Caller>,
     Json(request): Json<PauseRequest>,
 ) -> Result<Json<Pause>, Problem> {
-    let reason = request.reason.trim();
-    if reason.is_empty() || reason.chars().count() > LONGEST_REASON {
-        let detail = format!("reason is a text of 1 to {LONGEST_REASON} characters: it is for whoever finds the pause");
-        return Err(Problem::new(Code::BadRequest).detail(detail));
-    }
+    let reason = reason(&request.reason)?;
     if !(1..=LONGEST).contains(&request.seconds) {
         return Err(Problem::new(Code::BadRequest).detail(format!("seconds is a number from 1 to {LONGEST}, a week")));
     }

@@ -9,7 +9,7 @@ use bindery_schema::wire::control::{RollbackRequest, RolledBack};
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::control::LONGEST_REASON;
+use super::control::reason;
 use crate::http::bearer::Caller;
 use crate::http::error::{Code, Problem, chain};
 use crate::shared::Shared;
@@ -24,19 +24,21 @@ pub(super) async fn roll_back(
     Extension(caller): Extension<Caller>,
     Json(request): Json<RollbackRequest>,
 ) -> Result<Json<RolledBack>, Problem> {
-    if request.reason.as_ref().is_some_and(|reason| reason.chars().count() > LONGEST_REASON) {
-        let detail = format!("reason is a text of at most {LONGEST_REASON} characters");
-        return Err(Problem::new(Code::BadRequest).detail(detail));
-    }
+    let RollbackRequest { revision, reason: why } = request;
+    let why = why.as_deref().map(reason).transpose()?.map(str::to_owned);
     // A revert without its refusal would be half of it; better none while Postgres is away.
     read::ping(&shared.stores.postgres).await?;
     // A task of its own: once pushed, it has to come to its end even if the caller has left.
-    let done = tokio::spawn(carry_out(shared, caller, request)).await;
+    let done = tokio::spawn(carry_out(shared, caller, revision, why)).await;
     done.map_err(|_| Problem::new(Code::Internal))?.map(Json)
 }
 
-async fn carry_out(shared: Shared, caller: Caller, request: RollbackRequest) -> Result<RolledBack, Problem> {
-    let RollbackRequest { revision, reason } = request;
+async fn carry_out(
+    shared: Shared,
+    caller: Caller,
+    revision: String,
+    reason: Option<String>,
+) -> Result<RolledBack, Problem> {
     let rollback = Rollback {
         clone: fetch::path_in(&shared.config.data_dir),
         repository: shared.config.repository.clone(),
