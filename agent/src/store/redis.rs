@@ -11,6 +11,7 @@ use bindery_schema::value::{MnoId, OperatorId};
 use bindery_schema::wire::projection::{CatalogProjection, OperatorProjection, TpsProjection};
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{AsyncCommands, Script};
+use tokio::sync::Mutex;
 
 use crate::config;
 
@@ -96,6 +97,9 @@ fn operator_key(id: &OperatorId) -> String {
 pub struct Redis {
     connection: ConnectionManager,
     prefix: Arc<str>,
+    /// Held from a step's first entry to its `ops:catalog`: until that is written the script would let another task
+    /// mix in entries of the step before.
+    projecting: Arc<Mutex<()>>,
 }
 
 impl std::fmt::Debug for Redis {
@@ -113,7 +117,7 @@ impl Redis {
             .set_connection_timeout(Some(TIMEOUT))
             .set_response_timeout(Some(TIMEOUT));
         let connection = ConnectionManager::new_lazy_with_config(client, settings).map_err(|_| Error::Configuration)?;
-        Ok(Self { connection, prefix: config.key_prefix.as_str().into() })
+        Ok(Self { connection, prefix: config.key_prefix.as_str().into(), projecting: Arc::default() })
     }
 
     /// The connection, for commands of one's own.
@@ -167,6 +171,7 @@ impl Redis {
 
     /// Writes a step's entries, and `ops:catalog` after all of them: whoever reads that step in it finds its entries.
     pub async fn project(&self, catalog: &CatalogProjection, entries: &[Entry]) -> Result<(), Error> {
+        let _alone = self.projecting.lock().await;
         for batch in entries.chunks(BATCH) {
             self.write(catalog.generation, batch).await?;
         }
