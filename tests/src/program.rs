@@ -127,13 +127,15 @@ pub async fn get(url: &str) -> (u16, String) {
 
 /// The configuration file of `bindery-agent run`.
 fn toml(config: &Config) -> String {
-    let Config { data_dir, repository, postgres, vault, nats, redis, secrets, admin, internal, ops, environment } =
-        config;
+    let Config {
+        data_dir, repository, postgres, vault, nats, redis, secrets, admin, internal, ops, environment, ..
+    } = config;
+    let token = vault.token.as_ref().unwrap().read().unwrap();
     let plain = json!({ "environment": environment, "data_dir": data_dir });
     let tables = json!({
         "repository": { "url": repository.url, "branch": repository.branch, "poll_seconds": repository.poll_seconds },
         "postgres": { "url": postgres.url.expose(), "max_connections": postgres.max_connections },
-        "vault": { "addr": vault.addr, "token": vault.token.expose(), "mount": vault.mount },
+        "vault": { "addr": vault.addr, "token": token.expose(), "mount": vault.mount },
         "nats": { "url": nats.url.expose(), "stream": nats.stream, "subject_prefix": nats.subject_prefix },
         "redis": { "url": redis.url.expose(), "key_prefix": redis.key_prefix },
         "secrets": { "identity_file": secrets.identity_file },

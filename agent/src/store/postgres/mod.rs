@@ -16,18 +16,14 @@ pub mod runs;
 pub mod sync_state;
 
 use std::str::FromStr;
-use std::time::Duration;
 
 use bindery_schema::value::Instant;
 use jiff::Timestamp;
 use serde::Serialize;
 use sqlx::PgPool;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
 
 use crate::config;
-
-/// Longest wait for a free connection, a new one included.
-const ACQUIRE: Duration = Duration::from_secs(5);
 
 /// Why Postgres did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -49,12 +45,29 @@ pub enum Error {
 }
 
 /// A pool that opens connections when they are needed.
-pub fn pool(config: &config::Postgres) -> Result<PgPool, sqlx::Error> {
-    let options = PgConnectOptions::from_str(config.url.expose())?
-        .application_name("bindery-agent")
-        // A statement that takes longer hangs on a lock or a lost server; the largest merge stays far below.
-        .options([("statement_timeout", "120s"), ("lock_timeout", "10s")]);
-    Ok(PgPoolOptions::new().max_connections(config.max_connections).acquire_timeout(ACQUIRE).connect_lazy_with(options))
+pub fn pool(config: &config::Postgres) -> Result<PgPool, super::Error> {
+    let url = config.url.expose();
+    let options = PgConnectOptions::from_str(url).map_err(|_| super::Error::Postgres)?;
+    let mut options = options.application_name("bindery-agent").options([
+        ("statement_timeout", format!("{}ms", config.statement().as_millis()).as_str()),
+        ("lock_timeout", "10s"),
+    ]);
+    if let Some(password) = &config.password {
+        options = options.password(password.read()?.expose());
+    }
+    // Read here only to say at the start what is missing.
+    config.tls.read()?;
+    if let Some(ca) = &config.tls.ca {
+        options = options.ssl_root_cert(ca);
+        if !url.contains("sslmode=") && !url.contains("ssl-mode=") {
+            options = options.ssl_mode(PgSslMode::VerifyFull);
+        }
+    }
+    if let (Some(cert), Some(key)) = (&config.tls.cert, &config.tls.key) {
+        options = options.ssl_client_cert(cert).ssl_client_key(key);
+    }
+    let pool = PgPoolOptions::new().max_connections(config.max_connections).acquire_timeout(config.acquire());
+    Ok(pool.connect_lazy_with(options))
 }
 
 /// Creates or changes the tables to what this version needs.
