@@ -10,6 +10,7 @@ mod admin;
 mod bearer;
 pub mod error;
 mod frame;
+mod hooks;
 mod identity;
 mod internal;
 mod jwks;
@@ -101,7 +102,8 @@ pub async fn serve(shared: Shared, cancel: CancellationToken) -> Result<Listener
     let (admin_at, internal_at, ops_at) = (admin.address, internal.address, ops.address);
 
     let metrics = &shared.metrics;
-    tasks.spawn(listener::plain(admin, frame::frame("admin", metrics, admin::router(&shared, keys)), cancel.clone()));
+    let routes = admin::router(&shared, keys).merge(hooks::router(&shared));
+    tasks.spawn(listener::plain(admin, frame::frame("admin", metrics, routes), cancel.clone()));
     tasks.spawn(listener::plain(ops, frame::frame("ops", metrics, ops::router(&shared)), cancel.clone()));
     let router = frame::frame("internal", metrics, internal::router(&shared, tls.clone()));
     tasks.spawn(listener::tls(internal, router, tls.settings(), cancel));

@@ -100,6 +100,7 @@ async fn record(
     let detail = json!({
         "counts": plan.counts(), "mnos": plan.mnos.len(), "planHash": plan_hash, "fastForward": history.fast_forward,
         "released": !plan.holds.is_empty(),
+        "note": history.note(),
     });
     let run = Run {
         commit,
@@ -123,8 +124,15 @@ async fn record(
         object: format!("commit/{commit}"),
         detail: json!({ "counts": plan.counts(), "skipped": history.skipped, "holds": plan.holds }),
     };
+    // Somebody rewrote the branch: what was applied is no longer part of its history.
+    let forced = (!history.fast_forward).then(|| audit::Entry {
+        action: "sync.forced".to_owned(),
+        object: format!("commit/{commit}"),
+        detail: json!({ "previous": before.commit, "previousKnown": history.known }),
+    });
     let entries: Vec<_> = [applied_entry]
         .into_iter()
+        .chain(forced)
         .chain(plan.mnos.iter().map(mno_entry))
         .chain(plan.operators.iter().map(operator_entry))
         .collect();

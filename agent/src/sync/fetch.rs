@@ -8,9 +8,10 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use git2::{AutotagOption, Cred, CredentialType, Direction, FetchOptions, Oid, RemoteCallbacks, Repository, Sort};
+use git2::{AutotagOption, Direction, ErrorCode, FetchOptions, Oid, Repository, Sort};
 use tokio::task::JoinHandle;
 
+use super::remote;
 use crate::config;
 
 /// Longest wait for a fetch before the agent says that it is waiting. The fetch goes on meanwhile.
@@ -59,20 +60,29 @@ pub struct History {
     pub known: bool,
 }
 
+impl History {
+    /// What a person has to know of the way to the tip, if anything.
+    pub fn note(&self) -> Option<&'static str> {
+        match (self.fast_forward, self.known) {
+            (true, _) => None,
+            (false, true) => Some("the branch was forced: its tip does not descend from the applied commit"),
+            (false, false) => Some("the applied commit is no longer in the repository: the branch was forced"),
+        }
+    }
+}
+
 /// The bare clone.
 #[derive(Debug)]
 pub struct Clone {
     path: PathBuf,
-    url: String,
-    branch: String,
+    remote: config::Repository,
     running: Option<JoinHandle<Result<Oid, Error>>>,
 }
 
 impl Clone {
     /// The clone below a data directory; made by the first fetch.
     pub fn new(data_dir: &Path, config: &config::Repository) -> Self {
-        let (url, branch) = (config.url.clone(), config.branch.clone());
-        Self { path: data_dir.join("repository.git"), url, branch, running: None }
+        Self { path: data_dir.join("repository.git"), remote: config.clone(), running: None }
     }
 
     /// Where the clone lies.
@@ -83,8 +93,8 @@ impl Clone {
     /// Fetches the branch and returns its tip. One that takes long is awaited again by the next call.
     pub async fn fetch(&mut self) -> Result<Oid, Error> {
         let running = self.running.get_or_insert_with(|| {
-            let (path, url, branch) = (self.path.clone(), self.url.clone(), self.branch.clone());
-            tokio::task::spawn_blocking(move || fetch(&path, &url, &branch))
+            let (path, remote) = (self.path.clone(), self.remote.clone());
+            tokio::task::spawn_blocking(move || fetch(&path, &remote))
         });
         let Ok(result) = tokio::time::timeout(PATIENCE, running).await else { return Err(Error::Timeout) };
         self.running = None;
@@ -109,46 +119,27 @@ impl Clone {
     }
 }
 
-fn fetch(path: &Path, url: &str, branch: &str) -> Result<Oid, Error> {
+fn fetch(path: &Path, config: &config::Repository) -> Result<Oid, Error> {
     let repository = Repository::open_bare(path).or_else(|_| Repository::init_bare(path)).map_err(Error::Clone)?;
-    let mut remote = repository.remote_anonymous(url).map_err(Error::Fetch)?;
-    let name = format!("refs/heads/{branch}");
+    let mut remote = repository.remote_anonymous(&config.url).map_err(Error::Fetch)?;
+    let name = format!("refs/heads/{}", config.branch);
     let tip = {
-        let connection = remote.connect_auth(Direction::Fetch, Some(callbacks()), None).map_err(Error::Fetch)?;
+        let connection =
+            remote.connect_auth(Direction::Fetch, Some(remote::callbacks(config)), None).map_err(Error::Fetch)?;
         let heads = connection.list().map_err(Error::Fetch)?;
         heads.iter().find(|head| head.name() == name).map(git2::RemoteHead::oid)
     };
-    let tip = tip.ok_or_else(|| Error::NoBranch(branch.to_owned()))?;
+    let tip = tip.ok_or_else(|| Error::NoBranch(config.branch.clone()))?;
     if repository.refname_to_id(TIP) != Ok(tip) || repository.find_commit(tip).is_err() {
         let mut options = FetchOptions::new();
-        options.remote_callbacks(callbacks()).download_tags(AutotagOption::None);
+        let deadline = Instant::now() + TRANSFER;
+        let mut callbacks = remote::callbacks(config);
+        callbacks.transfer_progress(move |_| Instant::now() < deadline);
+        options.remote_callbacks(callbacks).download_tags(AutotagOption::None);
         remote.fetch(&[format!("+{name}:{TIP}")], Some(&mut options), None).map_err(Error::Fetch)?;
     }
     // The branch may have moved between the two requests: what was fetched counts.
     repository.refname_to_id(TIP).map_err(Error::Clone)
-}
-
-/// Credentials as git itself would find them, and an end to transfers that take too long.
-fn callbacks() -> RemoteCallbacks<'static> {
-    let deadline = Instant::now() + TRANSFER;
-    let mut attempts = 0;
-    let mut callbacks = RemoteCallbacks::new();
-    callbacks.transfer_progress(move |_| Instant::now() < deadline);
-    callbacks.credentials(move |url, user, allowed| {
-        attempts += 1;
-        // libgit2 asks again after every refusal.
-        if attempts > 3 {
-            return Err(git2::Error::from_str("the server refuses every credential there is"));
-        }
-        if allowed.contains(CredentialType::SSH_KEY) {
-            return Cred::ssh_key_from_agent(user.unwrap_or("git"));
-        }
-        if allowed.contains(CredentialType::USER_PASS_PLAINTEXT) {
-            return Cred::credential_helper(&git2::Config::open_default()?, url, user);
-        }
-        Cred::default()
-    });
-    callbacks
 }
 
 fn history(repository: &Repository, applied: Option<&str>, tip: Oid) -> Result<History, git2::Error> {
@@ -169,6 +160,19 @@ fn history(repository: &Repository, applied: Option<&str>, tip: Oid) -> Result<H
     let Some(applied) = Oid::from_str(applied).ok().filter(|oid| repository.find_commit(*oid).is_ok()) else {
         return Ok(History { fast_forward: false, known: false, ..history });
     };
+    match skipped(repository, applied, tip, &mut history) {
+        // A shallow repository ends somewhere: what lies beyond is not known, and nothing else is wrong.
+        Err(error) if error.code() == ErrorCode::NotFound => {
+            history.fast_forward = false;
+        }
+        result => result?,
+    }
+    history.skipped.reverse();
+    Ok(history)
+}
+
+/// Whether the tip descends from the applied commit, and what lies between them, newest first.
+fn skipped(repository: &Repository, applied: Oid, tip: Oid, history: &mut History) -> Result<(), git2::Error> {
     history.fast_forward = applied == tip || repository.graph_descendant_of(tip, applied)?;
     let mut walk = repository.revwalk()?;
     walk.set_sorting(Sort::TOPOLOGICAL | Sort::TIME)?;
@@ -181,8 +185,7 @@ fn history(repository: &Repository, applied: Option<&str>, tip: Oid) -> Result<H
             history.skipped.push(oid.to_string());
         }
     }
-    history.skipped.reverse();
-    Ok(history)
+    Ok(())
 }
 
 fn trailers(message: &[u8]) -> BTreeSet<String> {

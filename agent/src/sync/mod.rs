@@ -10,10 +10,14 @@
 pub mod block;
 pub mod execute;
 pub mod fetch;
+mod known_hosts;
+mod libgit2;
 pub mod observe;
 pub mod project;
 pub mod reconcile;
+pub mod remote;
 pub mod schedule;
 pub mod secrets;
 pub mod status;
 pub mod step;
+pub mod trigger;

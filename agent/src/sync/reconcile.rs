@@ -64,7 +64,14 @@ impl Reconciler {
     /// Whether the branch has moved since it was last looked at.
     pub async fn has_moved(&mut self) -> bool {
         let known = self.status.wanted();
-        self.clone.fetch().await.is_ok_and(|tip| known != Some(tip.to_string()))
+        self.fetch().await.is_ok_and(|tip| known != Some(tip.to_string()))
+    }
+
+    async fn fetch(&mut self) -> Result<Oid, fetch::Error> {
+        let fetched = self.clone.fetch().await;
+        let outcome = if fetched.is_ok() { "ok" } else { "error" };
+        self.shared.metrics.fetches.get_or_create(&crate::metrics::Outcome { outcome }).inc();
+        fetched
     }
 
     /// Publishes the step the leader has applied.
@@ -89,7 +96,7 @@ impl Reconciler {
 
     /// Takes one step.
     pub async fn step(&mut self, fence: Fence) -> Result<Outcome, Error> {
-        let tip = self.clone.fetch().await?;
+        let tip = self.fetch().await?;
         self.status.fetched(&tip.to_string());
         let before = sync_state::read(&mut *self.shared.stores.postgres.acquire().await?).await?;
         self.status.applied(before.applied());

@@ -7,6 +7,7 @@ use bindery_schema::wire::api::SyncStatus;
 
 use crate::http::bearer::Caller;
 use crate::shared::Shared;
+use crate::sync::trigger;
 
 /// Applied and wanted commit, and why one is not applied.
 pub(super) async fn status(State(shared): State<Shared>) -> Json<SyncStatus> {
@@ -19,6 +20,6 @@ pub(super) async fn trigger(
     Extension(caller): Extension<Caller>,
 ) -> (StatusCode, Json<SyncStatus>) {
     tracing::info!(subject = ?caller.subject, roles = ?caller.roles, "a sync was asked for");
-    shared.trigger.notify_one();
+    trigger::pull(&shared, "admin").await;
     (StatusCode::ACCEPTED, status(State(shared)).await)
 }
