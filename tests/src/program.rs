@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use bindery_agent::config::Config;
+use bindery_agent::config::{Config, SecretSource};
 use bindery_agent::dev::Tools;
 use serde_json::{Value, json};
 
@@ -26,12 +26,17 @@ pub struct Program {
 impl Program {
     /// Starts a program of this workspace; it writes to `stdout.log` and `stderr.log` in `dir`.
     pub fn start(name: &str, arguments: &[&str], dir: &Path) -> Self {
+        Self::spawn(&path(name), arguments, dir)
+    }
+
+    /// Starts any program, in the same way.
+    pub fn spawn(program: &Path, arguments: &[&str], dir: &Path) -> Self {
         fs::create_dir_all(dir).unwrap();
         let output = ["stdout.log", "stderr.log"].map(|file| dir.join(file));
         let [stdout, stderr] = output.clone().map(|file| Stdio::from(File::create(file).unwrap()));
         // Where the test is killed, so is what it started.
         let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "KILL", "--"]).arg(path(name)).args(arguments);
+        command.args(["--pdeathsig", "KILL", "--"]).arg(program).args(arguments);
         // A clone has no tools of its own: those of the workspace are meant.
         command.env("BINDERY_TOOLS", Tools::default_dir(&workspace()));
         command.env("RUST_LOG", "info").stdin(Stdio::null()).stdout(stdout).stderr(stderr);
@@ -50,6 +55,11 @@ impl Program {
             assert!(begun.elapsed() < PATIENCE, "it never said so:\n{text}");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// All it wrote so far.
@@ -128,14 +138,36 @@ pub async fn get(url: &str) -> (u16, String) {
 /// The configuration file of `bindery-agent run`.
 fn toml(config: &Config) -> String {
     let Config {
-        data_dir, repository, postgres, vault, nats, redis, secrets, admin, internal, ops, environment, ..
+        data_dir,
+        repository,
+        triggers,
+        postgres,
+        vault,
+        nats,
+        redis,
+        secrets,
+        admin,
+        internal,
+        ops,
+        environment,
     } = config;
-    let token = vault.token.as_ref().unwrap().read().unwrap();
+    let secret =
+        |source: &Option<SecretSource>| source.as_ref().map(|source| source.read().unwrap().expose().to_owned());
+    let file = |source: &Option<SecretSource>| match source {
+        Some(SecretSource::File(path)) => Some(path.clone()),
+        _ => None,
+    };
     let plain = json!({ "environment": environment, "data_dir": data_dir });
     let tables = json!({
-        "repository": { "url": repository.url, "branch": repository.branch, "poll_seconds": repository.poll_seconds },
+        "repository": {
+            "url": repository.url, "branch": repository.branch, "poll_seconds": repository.poll_seconds,
+            "timeout_seconds": repository.timeout_seconds, "user": repository.user, "ca": repository.ca,
+            "password.file": file(&repository.password), "ssh_key": repository.ssh_key,
+            "ssh_passphrase.file": file(&repository.ssh_passphrase), "known_hosts": repository.known_hosts,
+        },
+        "triggers": { "webhook_secret": secret(&triggers.webhook_secret), "nats_subject": triggers.nats_subject },
         "postgres": { "url": postgres.url.expose(), "max_connections": postgres.max_connections },
-        "vault": { "addr": vault.addr, "token": token.expose(), "mount": vault.mount },
+        "vault": { "addr": vault.addr, "token": secret(&vault.token), "mount": vault.mount },
         "nats": { "url": nats.url.expose(), "stream": nats.stream, "subject_prefix": nats.subject_prefix },
         "redis": { "url": redis.url.expose(), "key_prefix": redis.key_prefix },
         "secrets": { "identity_file": secrets.identity_file },
@@ -148,7 +180,8 @@ fn toml(config: &Config) -> String {
     });
     // A key with its value as JSON is TOML too, as long as no value is an object.
     let pairs = |table: &Value| {
-        let lines = table.as_object().unwrap().iter().map(|(key, value)| format!("{key} = {value}"));
+        let set = table.as_object().unwrap().iter().filter(|(_, value)| !value.is_null());
+        let lines = set.map(|(key, value)| format!("{key} = {value}"));
         lines.collect::<Vec<_>>().join("\n")
     };
     let tables = tables.as_object().unwrap().iter().map(|(name, values)| format!("[{name}]\n{}", pairs(values)));

@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use super::reconcile::Reconciler;
 use super::step::Error;
 use crate::backoff::Delays;
+use crate::http::error::chain;
 use crate::leader::fence::Fence;
 use crate::metrics::Outcome;
 use crate::shared::Shared;
@@ -83,9 +84,14 @@ async fn step(reconciler: &mut Reconciler, shared: &Shared, fence: Fence, cancel
     };
     shared.metrics.sync_runs.get_or_create(&Outcome { outcome }).inc();
     let Err(error) = &result else { return End::Done };
-    tracing::warn!(error = error as &dyn std::error::Error, "the step failed and is tried again");
+    tracing::warn!(error = chain(error), "the step failed and is tried again");
+    if matches!(error, Error::Fetch(_)) {
+        // What the server said is what the person who set the credentials has to know.
+        reconciler.status().retrying(chain(error));
+        return End::Unreachable;
+    }
     reconciler.status().retrying(error.to_string());
-    if matches!(error, Error::Fetch(_)) { End::Unreachable } else { End::Failed }
+    End::Failed
 }
 
 /// Waits before another attempt, unless the branch moves: the newer commit may be what mends it. A repository that is
