@@ -57,6 +57,11 @@ impl Program {
         }
     }
 
+    /// Whether it has ended by itself.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
     /// Its process id.
     pub fn id(&self) -> u32 {
         self.child.id()

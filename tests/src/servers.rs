@@ -6,12 +6,13 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use bindery_agent::dev::{KeyPairFiles, Pki, free_port};
 
 use crate::program::{Program, run};
 use crate::stack::tools;
-use crate::world::eventually;
+use crate::world::PATIENCE;
 
 /// A server that listens.
 #[derive(Debug)]
@@ -24,11 +25,12 @@ pub struct Server {
 
 impl Server {
     async fn start(program: &Path, arguments: &[&str], dir: &Path, port: u16) -> Self {
-        let program = Program::spawn(program, arguments, dir);
-        eventually(&format!("{} listens", dir.display()), async || {
-            tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok()
-        })
-        .await;
+        let mut program = Program::spawn(program, arguments, dir);
+        let begun = std::time::Instant::now();
+        while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+            assert!(!program.has_ended() && begun.elapsed() < PATIENCE, "{}: {}", dir.display(), program.written());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
         Self { program, port }
     }
 

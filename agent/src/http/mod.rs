@@ -4,6 +4,8 @@
 //! [`frame`]: request id, metric, time limit, security headers, and problem details in one form ([`error`]).
 //! Who may do what is decided before a handler runs: [`permissions`] for roles, [`identity`] for client certificates.
 //!
+//! Webhooks ([`hooks`]) prove themselves by a signature and only have the branch fetched.
+//!
 //! Deliberately absent: writes. Configuration is written through git alone.
 
 mod admin;

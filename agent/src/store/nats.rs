@@ -8,6 +8,7 @@ use async_nats::jetstream::context::PublishErrorKind;
 use async_nats::jetstream::stream::{Config, StorageType};
 use async_nats::{ConnectOptions, ServerAddr};
 use backon::BackoffBuilder as _;
+use bindery_schema::secret::Secret;
 use bindery_schema::wire::event;
 
 use crate::{backoff, config};
@@ -144,6 +145,8 @@ fn options(config: &config::Nats) -> Result<(Vec<ServerAddr>, ConnectOptions), E
     }
     if let Some(path) = &config.creds {
         let creds = config::SecretSource::File(path.clone()).read()?;
+        // The client wants a line to end after the last mark.
+        let creds = Secret::new(format!("{}\n", creds.expose()));
         options = options.credentials(creds.expose()).map_err(|_| Error::Configuration)?;
     }
     // Read here only to say at the start what is missing: the client reads them for each connection.

@@ -4,7 +4,7 @@
 //! takes a fraction of a millisecond and leaves nothing shared with a call that hangs. The clone is a cache; one that
 //! cannot be read is thrown away and made again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -123,20 +123,22 @@ fn fetch(path: &Path, config: &config::Repository) -> Result<Oid, Error> {
     let repository = Repository::open_bare(path).or_else(|_| Repository::init_bare(path)).map_err(Error::Clone)?;
     let mut remote = repository.remote_anonymous(&config.url).map_err(Error::Fetch)?;
     let name = format!("refs/heads/{}", config.branch);
+    let refusal = remote::Refusal::default();
+    let failed = |error| Error::Fetch(refusal.explain(error));
     let tip = {
-        let connection =
-            remote.connect_auth(Direction::Fetch, Some(remote::callbacks(config)), None).map_err(Error::Fetch)?;
-        let heads = connection.list().map_err(Error::Fetch)?;
+        let callbacks = remote::callbacks(config, &refusal);
+        let connection = remote.connect_auth(Direction::Fetch, Some(callbacks), None).map_err(failed)?;
+        let heads = connection.list().map_err(failed)?;
         heads.iter().find(|head| head.name() == name).map(git2::RemoteHead::oid)
     };
     let tip = tip.ok_or_else(|| Error::NoBranch(config.branch.clone()))?;
     if repository.refname_to_id(TIP) != Ok(tip) || repository.find_commit(tip).is_err() {
         let mut options = FetchOptions::new();
         let deadline = Instant::now() + TRANSFER;
-        let mut callbacks = remote::callbacks(config);
+        let mut callbacks = remote::callbacks(config, &refusal);
         callbacks.transfer_progress(move |_| Instant::now() < deadline);
         options.remote_callbacks(callbacks).download_tags(AutotagOption::None);
-        remote.fetch(&[format!("+{name}:{TIP}")], Some(&mut options), None).map_err(Error::Fetch)?;
+        remote.fetch(&[format!("+{name}:{TIP}")], Some(&mut options), None).map_err(failed)?;
     }
     // The branch may have moved between the two requests: what was fetched counts.
     repository.refname_to_id(TIP).map_err(Error::Clone)
@@ -161,9 +163,9 @@ fn history(repository: &Repository, applied: Option<&str>, tip: Oid) -> Result<H
         return Ok(History { fast_forward: false, known: false, ..history });
     };
     match skipped(repository, applied, tip, &mut history) {
-        // A shallow repository ends somewhere: what lies beyond is not known, and nothing else is wrong.
+        // A shallow repository ends somewhere, and libgit2 does not take that for an end.
         Err(error) if error.code() == ErrorCode::NotFound => {
-            history.fast_forward = false;
+            skipped_in_shallow(repository, applied, tip, &mut history)?
         }
         result => result?,
     }
@@ -186,6 +188,39 @@ fn skipped(repository: &Repository, applied: Oid, tip: Oid, history: &mut Histor
         }
     }
     Ok(())
+}
+
+/// The same where the history ends before it began: commits that are not there have no part in it.
+fn skipped_in_shallow(
+    repository: &Repository,
+    applied: Oid,
+    tip: Oid,
+    history: &mut History,
+) -> Result<(), git2::Error> {
+    let before = reach(repository, applied, &BTreeSet::new());
+    let new = reach(repository, tip, &before.iter().copied().collect());
+    let descends =
+        |oid: &Oid| repository.find_commit(*oid).is_ok_and(|commit| commit.parent_ids().any(|id| id == applied));
+    history.fast_forward = applied == tip || new.iter().any(descends);
+    (history.skipped, history.released) = (Vec::new(), trailers(repository.find_commit(tip)?.message_bytes()));
+    for oid in new.into_iter().filter(|oid| *oid != tip).take(LISTED) {
+        history.released.extend(trailers(repository.find_commit(oid)?.message_bytes()));
+        history.skipped.push(oid.to_string());
+    }
+    Ok(())
+}
+
+/// The commits that are there on the way back from one, that one first, up to others.
+fn reach(repository: &Repository, from: Oid, others: &BTreeSet<Oid>) -> Vec<Oid> {
+    let (mut seen, mut found, mut next) = (others.clone(), Vec::new(), VecDeque::from([from]));
+    while let Some(oid) = next.pop_front() {
+        let Ok(commit) = repository.find_commit(oid) else { continue };
+        if seen.insert(oid) {
+            found.push(oid);
+            next.extend(commit.parent_ids());
+        }
+    }
+    found
 }
 
 fn trailers(message: &[u8]) -> BTreeSet<String> {

@@ -4,6 +4,7 @@
 //! never trusted blindly: HTTPS by its certificate, SSH by a key in a file of known hosts.
 
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -37,13 +38,39 @@ pub fn prepare(config: &Repository) -> Result<(), Error> {
     libgit2::settle(config.timeout(), config.ca.as_deref()).map_err(Error::Certificates)
 }
 
+/// Why a server was refused. libgit2 puts words of its own in place of those.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Refusal(Arc<Mutex<Option<String>>>);
+
+impl Refusal {
+    fn because(&self, reason: String) -> git2::Error {
+        let error = git2::Error::from_str(&reason);
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason);
+        error
+    }
+
+    /// The reason, where there is one, else the error as it is.
+    pub(super) fn explain(&self, error: git2::Error) -> git2::Error {
+        let reason = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // What the SSH library says of a wrong passphrase.
+        let reason = reason.or_else(|| {
+            let doubtful = error.class() == git2::ErrorClass::Ssh && error.message().contains("private key");
+            doubtful.then(|| format!("{}; or the passphrase is wrong", error.message()))
+        });
+        reason.map_or(error, |reason| git2::Error::from_str(&reason))
+    }
+}
+
 /// What libgit2 asks while it connects.
-pub(super) fn callbacks(config: &Repository) -> RemoteCallbacks<'static> {
+pub(super) fn callbacks(config: &Repository, refusal: &Refusal) -> RemoteCallbacks<'static> {
     let mut callbacks = RemoteCallbacks::new();
     let (mut config, mut attempts) = (config.clone(), 0);
     if let Some(hosts) = config.known_hosts.take() {
         let port = port(&config.url);
-        callbacks.certificate_check(move |certificate, host| check(&hosts, certificate, host, port));
+        let refusal = refusal.clone();
+        callbacks.certificate_check(move |certificate, host| {
+            check(&hosts, certificate, host, port).map_err(|reason| refusal.because(reason))
+        });
     }
     callbacks.credentials(move |url, user, allowed| {
         if allowed.contains(CredentialType::USERNAME) && !allowed.contains(CredentialType::SSH_KEY) {
@@ -93,10 +120,10 @@ fn check(
     certificate: &Cert<'_>,
     host: &str,
     port: u16,
-) -> Result<CertificateCheckStatus, git2::Error> {
+) -> Result<CertificateCheckStatus, String> {
     let Some(key) = certificate.as_hostkey() else { return Ok(CertificateCheckStatus::CertificatePassthrough) };
-    let text = std::fs::read_to_string(hosts)
-        .map_err(|error| git2::Error::from_str(&format!("{} cannot be read: {error}", hosts.display())))?;
+    let text =
+        std::fs::read_to_string(hosts).map_err(|error| format!("{} cannot be read: {error}", hosts.display()))?;
     let offered = key.hostkey().map(|key| BASE64_STANDARD.encode(key)).unwrap_or_default();
     let verdict = known_hosts::verdict(&text, host, port, &offered);
     let kind = key.hostkey_type().map_or("unknown", |kind| kind.name());
@@ -109,7 +136,7 @@ fn check(
         ),
         known_hosts::Verdict::Revoked => format!("the {kind} key of {host} is revoked in {}", hosts.display()),
     };
-    Err(git2::Error::from_str(&refusal))
+    Err(refusal)
 }
 
 /// The port of an address, 22 where it names none.
