@@ -25,7 +25,7 @@ impl Delays {
     }
 
     /// The next wait.
-    pub fn next(&mut self) -> Duration {
+    pub fn longer(&mut self) -> Duration {
         self.left.next().unwrap_or(self.most)
     }
 
@@ -43,11 +43,11 @@ mod tests {
     fn waits_grow_within_bounds_and_begin_anew() {
         let (least, most) = (Duration::from_millis(100), Duration::from_secs(2));
         let mut delays = Delays::new(least, most);
-        let waits: Vec<Duration> = (0..50).map(|_| delays.next()).collect();
+        let waits: Vec<Duration> = (0..50).map(|_| delays.longer()).collect();
         // Jitter adds up to the wait itself.
         assert!(waits.iter().all(|wait| (least..=2 * most).contains(wait)), "{waits:?}");
         assert!(waits[49] >= most && waits[0] <= 2 * least);
         delays.reset();
-        assert!(delays.next() <= 2 * least);
+        assert!(delays.longer() <= 2 * least);
     }
 }

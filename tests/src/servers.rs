@@ -64,10 +64,11 @@ impl Server {
         fs::create_dir_all(dir).unwrap();
         let file = dir.join("nats.conf");
         let text = format!(
-            "listen: \"127.0.0.1:{port}\"\njetstream {{ store_dir: {:?} }}\ntls {{ cert_file: {:?}, key_file: {:?} }}\n{settings}\n",
-            dir.join("jetstream"),
-            identity.certificate,
-            identity.key,
+            "listen: \"127.0.0.1:{port}\"\njetstream {{ store_dir: \"{}\" }}\n\
+             tls {{ cert_file: \"{}\", key_file: \"{}\" }}\n{settings}\n",
+            dir.join("jetstream").display(),
+            identity.certificate.display(),
+            identity.key.display(),
         );
         fs::write(&file, text).unwrap();
         Self::start(&tools().nats_server, &["-c", file.to_str().unwrap()], dir, port).await

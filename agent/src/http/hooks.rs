@@ -134,7 +134,9 @@ fn is_mac(key: &[u8], content: &[&[u8]], hash: &[u8]) -> bool {
 
 fn mac(key: &[u8], content: &[&[u8]]) -> Option<Hmac<Sha256>> {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).ok()?;
-    content.iter().for_each(|part| mac.update(part));
+    for part in content {
+        mac.update(part);
+    }
     Some(mac)
 }
 

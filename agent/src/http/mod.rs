@@ -104,8 +104,8 @@ pub async fn serve(shared: Shared, cancel: CancellationToken) -> Result<Listener
     let (admin_at, internal_at, ops_at) = (admin.address, internal.address, ops.address);
 
     let metrics = &shared.metrics;
-    let routes = admin::router(&shared, keys).merge(hooks::router(&shared));
-    tasks.spawn(listener::plain(admin, frame::frame("admin", metrics, routes), cancel.clone()));
+    let open = admin::router(&shared, keys).merge(hooks::router(&shared));
+    tasks.spawn(listener::plain(admin, frame::frame("admin", metrics, open), cancel.clone()));
     tasks.spawn(listener::plain(ops, frame::frame("ops", metrics, ops::router(&shared)), cancel.clone()));
     let router = frame::frame("internal", metrics, internal::router(&shared, tls.clone()));
     tasks.spawn(listener::tls(internal, router, tls.settings(), cancel));

@@ -58,7 +58,7 @@ pub async fn run(shared: Shared, cancel: CancellationToken) {
                     tracing::warn!(error = &error as &dyn std::error::Error, "events cannot be published");
                 }
                 (failing, ready) = (true, false);
-                delays.next()
+                delays.longer()
             }
         };
         tokio::select! {

@@ -77,7 +77,7 @@ impl Breaker {
         if state.failures < self.patience {
             return;
         }
-        let rest = state.delays.next();
+        let rest = state.delays.longer();
         if state.rest_until.replace(now + rest).is_none() {
             tracing::warn!(store = self.store, "the store does not answer and is asked now and then only");
         }

@@ -165,7 +165,7 @@ fn history(repository: &Repository, applied: Option<&str>, tip: Oid) -> Result<H
     match skipped(repository, applied, tip, &mut history) {
         // A shallow repository ends somewhere, and libgit2 does not take that for an end.
         Err(error) if error.code() == ErrorCode::NotFound => {
-            skipped_in_shallow(repository, applied, tip, &mut history)?
+            skipped_in_shallow(repository, applied, tip, &mut history)?;
         }
         result => result?,
     }

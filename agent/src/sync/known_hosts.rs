@@ -1,4 +1,4 @@
-//! OpenSSH's file of known hosts (sshd(8), "SSH_KNOWN_HOSTS FILE FORMAT"): names, patterns, hashed names, ports and
+//! OpenSSH's file of known hosts (sshd(8), `SSH_KNOWN_HOSTS FILE FORMAT`): names, patterns, hashed names, ports and
 //! revoked keys. Certificate authorities are skipped, as the client offers no host certificates.
 
 use base64::Engine as _;
@@ -45,15 +45,15 @@ fn is_named(names: &str, host: &str) -> bool {
     if let Some(hashed) = names.strip_prefix("|1|") {
         return is_hashed(hashed, host).unwrap_or_default();
     }
-    let mut named = false;
+    let mut found = false;
     for pattern in names.split(',') {
         match pattern.strip_prefix('!') {
             Some(pattern) if matches(pattern, host) => return false,
             Some(_) => {}
-            None => named |= matches(pattern, host),
+            None => found |= matches(pattern, host),
         }
     }
-    named
+    found
 }
 
 /// `salt|HMAC-SHA1(salt, host)`, both in base 64.

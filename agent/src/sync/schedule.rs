@@ -58,7 +58,7 @@ pub async fn run(mut reconciler: Reconciler, shared: Shared, cancel: Cancellatio
                 () = tokio::time::sleep(shared.config.repository.poll()) => {}
             }
         } else {
-            wait(&mut reconciler, &shared, end, delays.next(), &cancel).await;
+            wait(&mut reconciler, &shared, end, delays.longer(), &cancel).await;
         }
     }
 }
