@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use backon::{ExponentialBuilder, Retryable as _};
+use backon::Retryable as _;
 use bindery_schema::wire::api::SyncStatus;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::backoff;
 use crate::config::Config;
 use crate::health::ingest;
 use crate::http;
@@ -20,7 +21,7 @@ use crate::shared::Shared;
 use crate::store::{Stores, postgres};
 use crate::sync::reconcile::Reconciler;
 use crate::sync::status::Publisher;
-use crate::sync::{project, schedule};
+use crate::sync::{project, remote, schedule, trigger};
 
 /// Longest wait for the parts to end once they are told to; longer than any of them gives itself.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -44,6 +45,7 @@ impl Agent {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let holder = lease::holder(&config.data_dir)?;
         let metrics = Arc::new(Metrics::default());
+        remote::prepare(&config.repository)?;
         let stores = Stores::connect(&config, &metrics).await?;
         let (publisher, status) = Publisher::new(metrics.clone());
         let (lead, leading) = watch::channel(None);
@@ -75,6 +77,7 @@ impl Agent {
         });
         let reconciler = Reconciler::new(shared, publisher);
         agent.spawn("sync", |shared, stop| schedule::run(reconciler, shared, stop));
+        agent.spawn("triggers", trigger::listen);
         agent.spawn("relay", relay::run);
         agent.spawn("projection", project::keep);
         agent.spawn("vault token", renew_token);
@@ -138,7 +141,7 @@ impl Agent {
 
 /// Brings the tables up to date, for as long as it takes; `false` when told to stop before.
 async fn prepare(shared: &Shared, stop: &CancellationToken) -> bool {
-    let delays = ExponentialBuilder::default().with_jitter().with_max_delay(Duration::from_secs(5)).without_max_times();
+    let delays = backoff::between(Duration::from_secs(1), Duration::from_secs(5));
     let migrate = (|| postgres::migrate(&shared.config.postgres)).retry(delays).notify(|error, after| {
         tracing::warn!(error = error as &dyn std::error::Error, ?after, "the tables cannot be brought up to date yet");
     });

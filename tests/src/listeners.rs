@@ -59,19 +59,19 @@ impl std::ops::Deref for Served {
 impl Served {
     /// In the shared stack.
     pub async fn new() -> Self {
-        Self::build(World::new().await).await
+        Box::pin(Self::build(World::new().await)).await
     }
 
     /// With a stack of one's own, to take servers down.
     pub async fn alone() -> Self {
-        Self::build(World::alone().await).await
+        Box::pin(Self::build(World::alone().await)).await
     }
 
     /// With a changed configuration.
     pub async fn with(change: impl FnOnce(&mut Config)) -> Self {
         let mut world = World::new().await;
         change(&mut world.config);
-        Self::build(world).await
+        Box::pin(Self::build(world)).await
     }
 
     async fn build(world: World) -> Self {

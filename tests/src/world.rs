@@ -82,7 +82,7 @@ impl World {
         config.repository.poll_seconds = 0.1;
         config.postgres.url = Secret::new(stack.postgres.agent_url(&name));
         config.postgres.migrate_url = Some(Secret::new(database));
-        config.vault.token = Secret::new(token);
+        config.vault.token = Some(Secret::new(token).into());
         config.vault.mount.clone_from(&name);
         config.nats.stream = format!("OPS_{name}");
         config.nats.subject_prefix = format!("{name}.");
@@ -156,7 +156,7 @@ impl World {
             nats_url: nats.url.expose().to_owned(),
             redis_url: redis.url.expose().to_owned(),
             vault_addr: vault.addr.clone(),
-            vault_token: vault.token.expose().to_owned(),
+            vault_token: vault.token.as_ref().unwrap().read().unwrap().expose().to_owned(),
             vault_mount: vault.mount.clone(),
             stream: nats.stream.clone(),
             subject_prefix: nats.subject_prefix.clone(),

@@ -110,14 +110,17 @@ pub async fn main() -> ExitCode {
         Command::Token(token) => token.run().map(|()| ExitCode::SUCCESS).map_err(Into::into),
         Command::Completions(completions) => completions.run().map(|()| ExitCode::SUCCESS),
     };
-    done.unwrap_or_else(|error| {
-        // The reader, such as `head`, has seen enough.
-        let closed = |error: &std::io::Error| error.kind() == std::io::ErrorKind::BrokenPipe;
-        if !error.downcast_ref::<std::io::Error>().is_some_and(closed) {
-            let _ = writeln!(anstream::stderr().lock(), "error: {error:#}");
-        }
-        ExitCode::from(1)
-    })
+    done.unwrap_or_else(|error| fail(&error))
+}
+
+/// Says why a command failed.
+pub fn fail(error: &anyhow::Error) -> ExitCode {
+    // The reader, such as `head`, has seen enough.
+    let closed = |error: &std::io::Error| error.kind() == std::io::ErrorKind::BrokenPipe;
+    if !error.downcast_ref::<std::io::Error>().is_some_and(closed) {
+        let _ = writeln!(anstream::stderr().lock(), "error: {error:#}");
+    }
+    ExitCode::from(1)
 }
 
 /// Logs to standard error: one line of text an event on a terminal, one JSON object an event elsewhere. `RUST_LOG`

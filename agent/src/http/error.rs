@@ -18,6 +18,8 @@ pub enum Code {
     BadRequest,
     /// No valid bearer token.
     Unauthenticated,
+    /// A webhook without a signature that its secret could have made.
+    BadSignature,
     /// Who asks is known and may not.
     Forbidden,
     /// No such path.
@@ -70,6 +72,7 @@ impl Code {
         match self {
             Self::BadRequest => ("BAD_REQUEST", S::BAD_REQUEST, "The request cannot be understood"),
             Self::Unauthenticated => ("UNAUTHENTICATED", S::UNAUTHORIZED, "A valid bearer token is needed"),
+            Self::BadSignature => ("BAD_SIGNATURE", S::UNAUTHORIZED, "The webhook's signature is missing or wrong"),
             Self::Forbidden => ("FORBIDDEN", S::FORBIDDEN, "Not allowed"),
             Self::NotFound => ("NOT_FOUND", S::NOT_FOUND, "No such resource"),
             Self::OperatorNotFound => ("OPERATOR_NOT_FOUND", S::NOT_FOUND, "No such operator"),

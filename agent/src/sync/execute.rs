@@ -105,6 +105,7 @@ async fn record(
     let detail = json!({
         "counts": plan.counts(), "mnos": plan.mnos.len(), "planHash": plan_hash, "fastForward": history.fast_forward,
         "releasedBy": step.release.map(|release| &release.by),
+        "note": history.note(),
     });
     let run = Run {
         commit,

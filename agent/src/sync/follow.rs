@@ -21,7 +21,7 @@ impl Reconciler {
         self.status.controlled(&control::read(&mut connection).await?);
         drop(connection);
         let moved = self.status.applied(state.applied());
-        let fetched = if fetch || moved { self.clone.fetch().await.map(Some) } else { Ok(None) };
+        let fetched = if fetch || moved { self.fetch().await.map(Some) } else { Ok(None) };
         if let Ok(Some(tip)) = &fetched {
             self.status.fetched(&tip.to_string());
         }

@@ -12,6 +12,7 @@ use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::reconcile::{Look, Reconciler};
+use super::remote;
 use super::status::Publisher;
 use super::step::Outcome;
 use crate::config::Config;
@@ -31,7 +32,7 @@ const LOOK: Duration = Duration::from_millis(100);
 /// What a step would do. Writes to no store.
 pub async fn preview(config: Config) -> anyhow::Result<Look> {
     let (_lead, leading) = watch::channel(None);
-    let (shared, mut reconciler) = open(config, leading).await?;
+    let (shared, mut reconciler) = Box::pin(open(config, leading)).await?;
     let look = reconciler.preview().await;
     shared.stores.close().await;
     look.context("the branch cannot be compared with the stores")
@@ -41,7 +42,7 @@ pub async fn preview(config: Config) -> anyhow::Result<Look> {
 pub async fn step(config: Config) -> anyhow::Result<(Outcome, SyncStatus)> {
     // A lease is needed to lead, and the lease needs connections.
     let (lead, leading) = watch::channel(None);
-    let (shared, mut reconciler) = open(config, leading).await?;
+    let (shared, mut reconciler) = Box::pin(open(config, leading)).await?;
     let result = lead_one(&shared, &mut reconciler, lead).await;
     let status = shared.status.borrow().clone();
     shared.stores.close().await;
@@ -95,6 +96,7 @@ async fn open(mut config: Config, leading: watch::Receiver<Option<Fence>>) -> an
     std::fs::create_dir_all(&config.data_dir)
         .with_context(|| format!("{} cannot be made", config.data_dir.display()))?;
     let metrics = Arc::new(Metrics::default());
+    remote::prepare(&config.repository)?;
     let stores = Stores::connect(&config, &metrics).await?;
     let (publisher, status) = Publisher::new(metrics.clone());
     let shared = Shared {

@@ -109,12 +109,19 @@ impl Reconciler {
     /// Whether the branch has moved since it was last looked at.
     pub async fn has_moved(&mut self) -> bool {
         let known = self.status.wanted();
-        self.clone.fetch().await.is_ok_and(|tip| known != Some(tip.to_string()))
+        self.fetch().await.is_ok_and(|tip| known != Some(tip.to_string()))
+    }
+
+    pub(super) async fn fetch(&mut self) -> Result<Oid, fetch::Error> {
+        let fetched = self.clone.fetch().await;
+        let outcome = if fetched.is_ok() { "ok" } else { "error" };
+        self.shared.metrics.fetches.get_or_create(&crate::metrics::Outcome { outcome }).inc();
+        fetched
     }
 
     /// Takes one step.
     pub async fn step(&mut self, fence: Fence) -> Result<Outcome, Error> {
-        let tip = self.clone.fetch().await?;
+        let tip = self.fetch().await?;
         self.status.fetched(&tip.to_string());
         self.status.leads(true);
         let before = self.read_control(fence).await?;

@@ -10,7 +10,7 @@ use bindery_compiler::{Compiler, Options, source};
 use git2::{Commit, ErrorCode, Oid, PushOptions, Repository, Signature};
 use serde_json::Value;
 
-use super::fetch;
+use super::{fetch, remote};
 use crate::config;
 
 /// Where the branch lies in the clone meanwhile: the sync has a reference of its own.
@@ -84,9 +84,8 @@ pub struct Reverted {
 
 /// Reverts and pushes.
 pub fn revert(rollback: &Rollback) -> Result<Reverted, Error> {
-    let config::Repository { url, branch, .. } = &rollback.repository;
     for _ in 0..ATTEMPTS {
-        let tip = fetch::fetch(&rollback.clone, url, branch, BASE)?;
+        let tip = fetch::fetch(&rollback.clone, &rollback.repository, BASE)?;
         let repository = Repository::open_bare(&rollback.clone)?;
         let tip = repository.find_commit(tip)?;
         let bad = find(&repository, &tip, &rollback.revision)?;
@@ -99,7 +98,7 @@ pub fn revert(rollback: &Rollback) -> Result<Reverted, Error> {
         };
         check(&repository, commit, &rollback.options)?;
         repository.reference(REVERT, commit, true, "rollback")?;
-        if push(&repository, url, branch, tip.id())? {
+        if push(&repository, &rollback.repository, tip.id())? {
             let trees = trees(&repository, &repository.find_commit(commit)?, &bad)?;
             return Ok(Reverted { revision: bad.id().to_string(), commit: Some(commit.to_string()), trees });
         }
@@ -176,9 +175,9 @@ fn check(repository: &Repository, commit: Oid, options: &Options) -> Result<(), 
 }
 
 /// Pushes the revert over the tip it was made on; `false` when the branch is another by now.
-fn push(repository: &Repository, url: &str, branch: &str, tip: Oid) -> Result<bool, Error> {
-    let mut refusal = None;
-    let mut callbacks = fetch::callbacks();
+fn push(repository: &Repository, config: &config::Repository, tip: Oid) -> Result<bool, Error> {
+    let (mut refusal, distrust) = (None, remote::Refusal::default());
+    let mut callbacks = remote::callbacks(config, &distrust);
     callbacks.push_negotiation(move |updates| {
         // Not a fast-forward by chance: the very tip that was reverted on.
         if updates.iter().all(|update| update.src() == tip) {
@@ -193,15 +192,15 @@ fn push(repository: &Repository, url: &str, branch: &str, tip: Oid) -> Result<bo
     });
     let mut options = PushOptions::new();
     options.remote_callbacks(callbacks);
-    let mut remote = repository.remote_anonymous(url)?;
-    let pushed = remote.push(&[format!("{REVERT}:refs/heads/{branch}")], Some(&mut options));
+    let mut remote = repository.remote_anonymous(&config.url)?;
+    let pushed = remote.push(&[format!("{REVERT}:refs/heads/{}", config.branch)], Some(&mut options));
     drop(options);
     match (pushed, refusal) {
         (Ok(()), None) => Ok(true),
         (Ok(()), Some(refusal)) if refusal.contains("fast-forward") || refusal.contains("fetch first") => Ok(false),
         (Ok(()), Some(refusal)) => Err(Error::Refused(refusal)),
         (Err(error), _) if error.code() == ErrorCode::NotFastForward => Ok(false),
-        (Err(error), _) => Err(error.into()),
+        (Err(error), _) => Err(distrust.explain(error).into()),
     }
 }
 
@@ -247,20 +246,21 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (forge, clone) = (dir.path().join("forge.git"), dir.path().join("clone.git"));
         let forge = Repository::init_opts(forge, RepositoryInitOptions::new().bare(true)).unwrap();
-        let (url, main) = (forge.path().to_str().unwrap().to_owned(), "refs/heads/main");
+        let remote = config::Repository::at(forge.path().to_str().unwrap());
+        let main = "refs/heads/main";
         let first = commit(&forge, Some(main), "First", &[]);
-        assert_eq!(fetch::fetch(&clone, &url, "main", BASE).unwrap(), first);
+        assert_eq!(fetch::fetch(&clone, &remote, BASE).unwrap(), first);
         let clone = Repository::open_bare(clone).unwrap();
         let revert = commit(&clone, None, "Revert", &[first]);
         clone.reference(REVERT, revert, true, "test").unwrap();
 
         let second = commit(&forge, Some(main), "Someone was faster", &[first]);
-        assert!(!push(&clone, &url, "main", first).unwrap());
+        assert!(!push(&clone, &remote, first).unwrap());
         assert_eq!(forge.refname_to_id(main).unwrap(), second);
         // Even where it would be a fast-forward: it was made on another tip.
         forge.reference(main, first, true, "test").unwrap();
-        assert!(!push(&clone, &url, "main", second).unwrap());
-        assert!(push(&clone, &url, "main", first).unwrap());
+        assert!(!push(&clone, &remote, second).unwrap());
+        assert!(push(&clone, &remote, first).unwrap());
         assert_eq!(forge.refname_to_id(main).unwrap(), revert);
     }
 

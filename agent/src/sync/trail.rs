@@ -46,12 +46,18 @@ pub async fn append(connection: &mut PgConnection, step: &Step<'_>, applied: &Ap
         object: format!("commit/{commit}"),
         detail: json!({
             "counts": plan.counts(), "previous": step.before.commit, "skipped": history.skipped, "holds": plan.holds,
-            "releasedBy": release.map(|release| &release.by), "forced": !history.fast_forward,
+            "releasedBy": release.map(|release| &release.by),
         }),
     };
+    // Somebody rewrote the branch: what was applied is no longer part of its history.
+    let forced = (!history.fast_forward).then(|| Entry {
+        action: "sync.forced".to_owned(),
+        object: format!("commit/{commit}"),
+        detail: json!({ "previous": step.before.commit, "previousKnown": history.known }),
+    });
     let mnos = plan.mnos.iter().map(|change| mno(change, &gone));
     let operators = plan.operators.iter().map(|change| operator(change, &gone));
-    let entries: Vec<_> = [applied].into_iter().chain(mnos).chain(operators).collect();
+    let entries: Vec<_> = [applied].into_iter().chain(forced).chain(mnos).chain(operators).collect();
     audit::append(connection, cause, &entries).await
 }
 

@@ -11,6 +11,7 @@ use crate::http::error::{Code, Problem};
 use crate::http::page::{PageQuery, numbered};
 use crate::shared::Shared;
 use crate::store::postgres::{control, runs};
+use crate::sync::trigger;
 
 /// Applied and wanted commit, and why one is not applied.
 pub(super) async fn status(State(shared): State<Shared>) -> Json<SyncStatus> {
@@ -39,6 +40,6 @@ pub(super) async fn trigger(
     Extension(caller): Extension<Caller>,
 ) -> (StatusCode, Json<SyncStatus>) {
     tracing::info!(subject = ?caller.subject, roles = ?caller.roles, "a sync was asked for");
-    shared.trigger.notify_one();
+    trigger::pull(&shared, "admin").await;
     (StatusCode::ACCEPTED, status(State(shared)).await)
 }
