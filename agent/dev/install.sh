@@ -15,7 +15,7 @@ guard=/usr/sbin/policy-rc.d
 
 packages=(
     build-essential pkg-config libssl-dev git curl ca-certificates openssl
-    postgresql redis-server python3 python3-venv util-linux
+    postgresql redis-server python3 python3-venv util-linux openssh-server openssh-client
 )
 
 say() { printf 'install: %s\n' "$*"; }
@@ -70,7 +70,9 @@ keep_disabled() {
     local package
     for package in "$@"; do
         case $package in
-            postgresql | redis-server)
+            postgresql | redis-server | openssh-server)
+                # Debian names the service of openssh-server differently.
+                package=${package/openssh-server/ssh}
                 say "leaving the system service $package disabled"
                 as_root systemctl disable --quiet "$package" || true
                 ;;

@@ -4,6 +4,7 @@
 //! and carries the plan out through [`store`]; [`outbox`] publishes what was written. [`health`] turns signals into
 //! states. [`http`] serves what the stores hold. [`runtime`] wires all of it and shuts it down in order.
 
+pub mod backoff;
 pub mod cli;
 pub mod config;
 pub mod dev;
@@ -12,6 +13,7 @@ pub mod http;
 pub mod leader;
 pub mod metrics;
 pub mod outbox;
+pub mod retention;
 pub mod runtime;
 pub mod shared;
 pub mod store;

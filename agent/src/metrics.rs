@@ -51,6 +51,13 @@ pub struct Action {
     pub action: &'static str,
 }
 
+/// One label, `source`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Trigger {
+    /// Where it came from: `admin`, `nats` or `webhook`.
+    pub source: &'static str,
+}
+
 /// Labels of an HTTP answer.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct Request {
@@ -76,8 +83,14 @@ pub struct Metrics {
     pub commit_rejected: Gauge,
     /// 1 while a guardrail holds the tip's plan, else 0.
     pub plan_held: Gauge,
+    /// 1 while the sync is paused, else 0.
+    pub sync_paused: Gauge,
     /// When the branch was last fetched successfully, in seconds since the epoch.
     pub last_fetch: Gauge,
+    /// Fetches by outcome: `ok`, `error`.
+    pub fetches: Family<Outcome, Counter>,
+    /// Wishes to have the branch fetched at once, by source.
+    pub triggers: Family<Trigger, Counter>,
     /// Operators changed, by action.
     pub operator_changes: Family<Action, Counter>,
     /// Operators in the applied catalog.
@@ -120,7 +133,10 @@ impl Default for Metrics {
             generation: Gauge::default(),
             commit_rejected: Gauge::default(),
             plan_held: Gauge::default(),
+            sync_paused: Gauge::default(),
             last_fetch: Gauge::default(),
+            fetches: Family::default(),
+            triggers: Family::default(),
             operator_changes: Family::default(),
             operators: Gauge::default(),
             routing_rules: Gauge::default(),
@@ -148,7 +164,14 @@ impl Metrics {
         r.register("generation", "The step the stores are equal to", self.generation.clone());
         r.register("commit_rejected", "1 while the branch's tip does not compile", self.commit_rejected.clone());
         r.register("plan_held", "1 while a guardrail holds the tip's plan", self.plan_held.clone());
-        r.register("last_fetch_timestamp_seconds", "When the branch was last fetched", self.last_fetch.clone());
+        r.register("sync_paused", "1 while the sync is paused", self.sync_paused.clone());
+        r.register(
+            "last_fetch_timestamp_seconds",
+            "When the branch was last fetched; its age is time() minus this",
+            self.last_fetch.clone(),
+        );
+        r.register("fetches", "Fetches of the branch by outcome", self.fetches.clone());
+        r.register("triggers", "Wishes to have the branch fetched at once by source", self.triggers.clone());
         r.register("operator_changes", "Operators changed by action", self.operator_changes.clone());
         r.register("operators", "Operators in the applied catalog", self.operators.clone());
         r.register("routing_rules", "Rules in the applied catalog", self.routing_rules.clone());

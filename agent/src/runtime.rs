@@ -3,23 +3,25 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use backon::{ExponentialBuilder, Retryable as _};
+use backon::Retryable as _;
 use bindery_schema::wire::api::SyncStatus;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::backoff;
 use crate::config::Config;
 use crate::health::ingest;
 use crate::http;
 use crate::leader::lease;
 use crate::metrics::Metrics;
 use crate::outbox::relay;
+use crate::retention;
 use crate::shared::Shared;
 use crate::store::{Stores, postgres};
 use crate::sync::reconcile::Reconciler;
 use crate::sync::status::Publisher;
-use crate::sync::{project, schedule};
+use crate::sync::{project, remote, schedule, trigger};
 
 /// Longest wait for the parts to end once they are told to; longer than any of them gives itself.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -43,6 +45,7 @@ impl Agent {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let holder = lease::holder(&config.data_dir)?;
         let metrics = Arc::new(Metrics::default());
+        remote::prepare(&config.repository)?;
         let stores = Stores::connect(&config, &metrics).await?;
         let (publisher, status) = Publisher::new(metrics.clone());
         let (lead, leading) = watch::channel(None);
@@ -66,18 +69,20 @@ impl Agent {
             stop_lease: CancellationToken::new(),
             listeners,
         };
-        let (pool, stop) = (shared.stores.postgres.clone(), agent.stop_lease.clone());
+        let (prepared, stop) = (shared.clone(), agent.stop_lease.clone());
         agent.lease.spawn(async move {
-            if prepare(&pool, &stop).await {
-                lease::keep(pool, holder, lead, stop).await;
+            if prepare(&prepared, &stop).await {
+                lease::keep(prepared.stores.postgres, holder, lead, stop).await;
             }
         });
         let reconciler = Reconciler::new(shared, publisher);
         agent.spawn("sync", |shared, stop| schedule::run(reconciler, shared, stop));
+        agent.spawn("triggers", trigger::listen);
         agent.spawn("relay", relay::run);
         agent.spawn("projection", project::keep);
         agent.spawn("vault token", renew_token);
         agent.spawn("health", ingest::run);
+        agent.spawn("retention", retention::run);
         Ok(agent)
     }
 
@@ -135,15 +140,19 @@ impl Agent {
 }
 
 /// Brings the tables up to date, for as long as it takes; `false` when told to stop before.
-async fn prepare(pool: &sqlx::PgPool, stop: &CancellationToken) -> bool {
-    let delays = ExponentialBuilder::default().with_jitter().with_max_delay(Duration::from_secs(5)).without_max_times();
-    let migrate = (|| postgres::migrate(pool)).retry(delays).notify(|error, after| {
+async fn prepare(shared: &Shared, stop: &CancellationToken) -> bool {
+    let delays = backoff::between(Duration::from_secs(1), Duration::from_secs(5));
+    let migrate = (|| postgres::migrate(&shared.config.postgres)).retry(delays).notify(|error, after| {
         tracing::warn!(error = error as &dyn std::error::Error, ?after, "the tables cannot be brought up to date yet");
     });
-    tokio::select! {
+    let ready = tokio::select! {
         result = migrate => result.is_ok(),
         () = stop.cancelled() => false,
+    };
+    if ready && postgres::roles::may_change_audit(&shared.stores.postgres).await.unwrap_or(false) {
+        tracing::warn!("the agent's role could change the audit trail: give it one of its own (postgres.migrate_url)");
     }
+    ready
 }
 
 /// Renews Vault's token at half its life.

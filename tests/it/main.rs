@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used, missing_docs, reason = "a test says what fails by failing")]
 
 mod admin;
+mod audit;
 mod certificates;
 mod ci;
+mod control;
 mod dev;
 mod diagnostics;
 mod fix;
@@ -18,8 +20,14 @@ mod one_fault;
 mod ops;
 mod outages;
 mod plan;
+mod remotes;
 mod render;
+mod retention;
+mod rollback;
+mod secured;
+mod shutdown;
 mod sync;
 mod takeover;
 mod timeline;
 mod trace;
+mod triggers;

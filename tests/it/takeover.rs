@@ -68,7 +68,17 @@ async fn a_second_agent_follows_and_takes_over() {
     let mut config = world.config.clone();
     config.data_dir = config.data_dir.with_file_name("second");
     let follower = bindery_agent::runtime::Agent::start(config).await.unwrap();
-    until(&follower, "the leader's step", |status| status.applied.is_some()).await;
+    let shown = until(&follower, "the leader's step", |status| {
+        status.phase == SyncPhase::InSync && status.last_fetch_at.is_some()
+    });
+    let shown = shown.await;
+    assert_eq!((shown.applied.unwrap().commit, shown.leads), (first.to_string(), false));
+    assert_eq!(shown.wanted, Some(first.to_string()));
+    let bad = world.commit("Bad", &[("operators/carrier/two.yaml", Some("kind: Nothing\n".to_owned()))]);
+    let shown = until(&follower, "the leader's rejection", |status| status.phase == SyncPhase::Rejected).await;
+    assert_eq!((shown.blocked.unwrap().commit, shown.wanted), (bad.to_string(), Some(bad.to_string())));
+    world.point_branch_at(first);
+    until(&follower, "the good commit", |status| status.phase == SyncPhase::InSync).await;
     assert!(follower.shared().leading.borrow().is_none());
     leader.shutdown().await;
     let moved = operator("two", "carrier", "moved.example", None);

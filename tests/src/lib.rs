@@ -7,5 +7,6 @@ pub mod documents;
 pub mod listeners;
 pub mod outside;
 pub mod program;
+pub mod servers;
 pub mod stack;
 pub mod world;

@@ -59,25 +59,25 @@ impl std::ops::Deref for Served {
 impl Served {
     /// In the shared stack.
     pub async fn new() -> Self {
-        Self::build(World::new().await).await
+        Box::pin(Self::build(World::new().await)).await
     }
 
     /// With a stack of one's own, to take servers down.
     pub async fn alone() -> Self {
-        Self::build(World::alone().await).await
+        Box::pin(Self::build(World::alone().await)).await
     }
 
     /// With a changed configuration.
     pub async fn with(change: impl FnOnce(&mut Config)) -> Self {
         let mut world = World::new().await;
         change(&mut world.config);
-        Self::build(world).await
+        Box::pin(Self::build(world)).await
     }
 
     async fn build(world: World) -> Self {
         let reader = world.stack.pki.issue_client(world.dir.path(), READER).unwrap();
         let stores = world.stores().await;
-        postgres::migrate(&stores.postgres).await.unwrap();
+        postgres::migrate(&world.config.postgres).await.unwrap();
         let applied = AppliedCommit { commit: "c0ffee".to_owned(), generation: 7, at: Timestamp::now().into() };
         let (status, receiver) = watch::channel(SyncStatus {
             phase: SyncPhase::InSync,
@@ -85,6 +85,9 @@ impl Served {
             applied: Some(applied),
             blocked: None,
             last_fetch_at: None,
+            leads: true,
+            pause: None,
+            refused: Vec::new(),
         });
         let (leading, leads) = watch::channel(Some(Fence::new(1)));
         let shared = Shared {

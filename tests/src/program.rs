@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use bindery_agent::config::Config;
+use bindery_agent::config::{Config, SecretSource};
 use bindery_agent::dev::Tools;
+use bindery_schema::secret::Secret;
 use serde_json::{Value, json};
 
 use crate::stack::{programs, workspace};
@@ -26,12 +27,17 @@ pub struct Program {
 impl Program {
     /// Starts a program of this workspace; it writes to `stdout.log` and `stderr.log` in `dir`.
     pub fn start(name: &str, arguments: &[&str], dir: &Path) -> Self {
+        Self::spawn(&path(name), arguments, dir)
+    }
+
+    /// Starts any program, in the same way.
+    pub fn spawn(program: &Path, arguments: &[&str], dir: &Path) -> Self {
         fs::create_dir_all(dir).unwrap();
         let output = ["stdout.log", "stderr.log"].map(|file| dir.join(file));
         let [stdout, stderr] = output.clone().map(|file| Stdio::from(File::create(file).unwrap()));
         // Where the test is killed, so is what it started.
         let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "KILL", "--"]).arg(path(name)).args(arguments);
+        command.args(["--pdeathsig", "KILL", "--"]).arg(program).args(arguments);
         // A clone has no tools of its own: those of the workspace are meant.
         command.env("BINDERY_TOOLS", Tools::default_dir(&workspace()));
         command.env("RUST_LOG", "info").stdin(Stdio::null()).stdout(stdout).stderr(stderr);
@@ -50,6 +56,16 @@ impl Program {
             assert!(begun.elapsed() < PATIENCE, "it never said so:\n{text}");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+    }
+
+    /// Whether it has ended by itself.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// All it wrote so far.
@@ -127,13 +143,45 @@ pub async fn get(url: &str) -> (u16, String) {
 
 /// The configuration file of `bindery-agent run`.
 fn toml(config: &Config) -> String {
-    let Config { data_dir, repository, postgres, vault, nats, redis, secrets, admin, internal, ops, environment } =
-        config;
+    let Config {
+        data_dir,
+        repository,
+        triggers,
+        postgres,
+        vault,
+        nats,
+        redis,
+        secrets,
+        admin,
+        internal,
+        ops,
+        retention,
+        environment,
+    } = config;
+    let secret =
+        |source: &Option<SecretSource>| source.as_ref().map(|source| source.read().unwrap().expose().to_owned());
+    let file = |source: &Option<SecretSource>| match source {
+        Some(SecretSource::File(path)) => Some(path.clone()),
+        _ => None,
+    };
     let plain = json!({ "environment": environment, "data_dir": data_dir });
     let tables = json!({
-        "repository": { "url": repository.url, "branch": repository.branch, "poll_seconds": repository.poll_seconds },
-        "postgres": { "url": postgres.url.expose(), "max_connections": postgres.max_connections },
-        "vault": { "addr": vault.addr, "token": vault.token.expose(), "mount": vault.mount },
+        "repository": {
+            "url": repository.url, "branch": repository.branch, "poll_seconds": repository.poll_seconds,
+            "timeout_seconds": repository.timeout_seconds, "user": repository.user, "ca": repository.ca,
+            "password.file": file(&repository.password), "ssh_key": repository.ssh_key,
+            "ssh_passphrase.file": file(&repository.ssh_passphrase), "known_hosts": repository.known_hosts,
+        },
+        "triggers": { "webhook_secret": secret(&triggers.webhook_secret), "nats_subject": triggers.nats_subject },
+        "postgres": {
+            "url": postgres.url.expose(), "migrate_url": postgres.migrate_url.as_ref().map(Secret::expose),
+            "max_connections": postgres.max_connections,
+        },
+        "retention": {
+            "outbox_days": retention.outbox_days, "routing_changes_days": retention.routing_changes_days,
+            "sync_runs_days": retention.sync_runs_days, "deleted_secrets_days": retention.deleted_secrets_days,
+        },
+        "vault": { "addr": vault.addr, "token": secret(&vault.token), "mount": vault.mount },
         "nats": { "url": nats.url.expose(), "stream": nats.stream, "subject_prefix": nats.subject_prefix },
         "redis": { "url": redis.url.expose(), "key_prefix": redis.key_prefix },
         "secrets": { "identity_file": secrets.identity_file },
@@ -146,7 +194,8 @@ fn toml(config: &Config) -> String {
     });
     // A key with its value as JSON is TOML too, as long as no value is an object.
     let pairs = |table: &Value| {
-        let lines = table.as_object().unwrap().iter().map(|(key, value)| format!("{key} = {value}"));
+        let set = table.as_object().unwrap().iter().filter(|(_, value)| !value.is_null());
+        let lines = set.map(|(key, value)| format!("{key} = {value}"));
         lines.collect::<Vec<_>>().join("\n")
     };
     let tables = tables.as_object().unwrap().iter().map(|(name, values)| format!("[{name}]\n{}", pairs(values)));
@@ -158,6 +207,22 @@ fn path(name: &str) -> PathBuf {
     let path = programs().join(name);
     assert!(path.is_file(), "{} is not built; `cargo build --workspace` does that", path.display());
     path
+}
+
+/// Runs `bindery-agent` with a configuration file to its end.
+pub fn agent(arguments: &[&str], config: &Config) -> Output {
+    let dir = config.data_dir.with_file_name("command");
+    fs::create_dir_all(&dir).unwrap();
+    let file = dir.join("agent.toml");
+    fs::write(&file, toml(config)).unwrap();
+    let arguments = [arguments, &["--config", file.to_str().unwrap()]].concat();
+    run(path("bindery-agent").to_str().unwrap(), &arguments, &dir, None)
+}
+
+/// Runs a command of `bindery-agent` that asks a running one, to its end.
+pub fn ask(arguments: &[&str], admin: &str, token: &str) -> Output {
+    let arguments = [arguments, &["--url", admin, "--token", token]].concat();
+    run(path("bindery-agent").to_str().unwrap(), &arguments, Path::new("/"), None)
 }
 
 /// Runs `bindery` in a folder to its end.

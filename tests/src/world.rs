@@ -8,8 +8,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use bindery_agent::cli::dev;
+use bindery_agent::cli::token::{DEV_AUDIENCE, DEV_ISSUER, Token};
 use bindery_agent::config::Config;
 use bindery_agent::dev::KvVersion;
+use bindery_agent::http::permissions::Role;
 use bindery_agent::runtime::Agent;
 use bindery_agent::store::Stores;
 use bindery_compiler::seal;
@@ -18,6 +20,7 @@ use bindery_schema::value::OperatorId;
 use bindery_schema::wire::api::{SyncPhase, SyncStatus};
 use git2::build::TreeUpdateBuilder;
 use git2::{FileMode, Oid, Repository, RepositoryInitOptions, Signature};
+use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::documents;
@@ -77,8 +80,9 @@ impl World {
         let mut config = dev::config(&stack, git.path(), dir.path());
         "test".clone_into(&mut config.environment);
         config.repository.poll_seconds = 0.1;
-        config.postgres.url = Secret::new(database);
-        config.vault.token = Secret::new(token);
+        config.postgres.url = Secret::new(stack.postgres.agent_url(&name));
+        config.postgres.migrate_url = Some(Secret::new(database));
+        config.vault.token = Some(Secret::new(token).into());
         config.vault.mount.clone_from(&name);
         config.nats.stream = format!("OPS_{name}");
         config.nats.subject_prefix = format!("{name}.");
@@ -120,6 +124,19 @@ impl World {
         self.git.commit(Some("refs/heads/main"), &author, &author, message, &tree, &parents).unwrap()
     }
 
+    /// A bearer token for the admin listener, of the caller `name`.
+    pub fn token(&self, name: &str, role: Role) -> String {
+        let token = Token {
+            roles: vec![role],
+            subject: name.to_owned(),
+            ttl: Duration::from_secs(3_600),
+            key: self.stack.pki.jwt_key.clone(),
+            issuer: DEV_ISSUER.to_owned(),
+            audience: DEV_AUDIENCE.to_owned(),
+        };
+        token.sign(Timestamp::now()).unwrap()
+    }
+
     /// Where the branch points.
     pub fn point_branch_at(&self, commit: Oid) {
         self.git.reference("refs/heads/main", commit, true, "forced").unwrap();
@@ -135,11 +152,11 @@ impl World {
     pub async fn outside(&self) -> Outside {
         let Config { postgres, vault, nats, redis, .. } = &self.config;
         Outside::connect(Addresses {
-            database_url: postgres.url.expose().to_owned(),
+            database_url: postgres.migrate_url.as_ref().unwrap_or(&postgres.url).expose().to_owned(),
             nats_url: nats.url.expose().to_owned(),
             redis_url: redis.url.expose().to_owned(),
             vault_addr: vault.addr.clone(),
-            vault_token: vault.token.expose().to_owned(),
+            vault_token: vault.token.as_ref().unwrap().read().unwrap().expose().to_owned(),
             vault_mount: vault.mount.clone(),
             stream: nats.stream.clone(),
             subject_prefix: nats.subject_prefix.clone(),

@@ -14,7 +14,9 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::status::{self, short};
 use super::token::{DEV_AUDIENCE, DEV_ISSUER, mint_dev};
-use crate::config::{Admin, Config, Internal, Nats, Ops, Postgres, Redis, Repository, Secrets, Vault};
+use crate::config::{
+    Admin, Config, Internal, Nats, Ops, Postgres, Redis, Repository, Retention, Secrets, Tls, Triggers, Vault,
+};
 use crate::dev::seed::{self, Seeded};
 use crate::dev::{Pki, Stack, StackOptions, Tools};
 use crate::http::permissions::Role;
@@ -157,16 +159,27 @@ pub fn config(stack: &Stack, bare: &Path, data_dir: &Path) -> Config {
     Config {
         environment: "dev".to_owned(),
         data_dir: data_dir.join("agent"),
-        repository: Repository { url: bare.display().to_string(), branch: seed::BRANCH.to_owned(), poll_seconds: 0.25 },
-        postgres: Postgres { url: Secret::new(stack.postgres.url()), max_connections: 10 },
+        repository: Repository {
+            branch: seed::BRANCH.to_owned(),
+            poll_seconds: 0.25,
+            ..Repository::at(bare.display().to_string())
+        },
+        triggers: Triggers::default(),
+        postgres: Postgres {
+            migrate_url: Some(Secret::new(stack.postgres.url())),
+            ..Postgres::at(stack.postgres.agent_url("postgres"))
+        },
         vault: Vault {
             addr: stack.vault.addr(),
-            token: Secret::new(stack.vault.agent_token()),
+            token: Some(Secret::new(stack.vault.agent_token()).into()),
+            approle: None,
+            tls: Tls::default(),
             mount: "secret".to_owned(),
         },
-        nats: Nats { url: Secret::new(stack.nats.url()), stream: "OPS".to_owned(), subject_prefix: String::new() },
-        redis: Redis { url: Secret::new(stack.redis.url()), key_prefix: String::new() },
+        nats: Nats::at(stack.nats.url()),
+        redis: Redis::at(stack.redis.url()),
         secrets: Secrets { identity_file: Some(stack.pki.age_identity.clone()) },
+        retention: Retention::default(),
         admin: Admin {
             listen: loopback(),
             jwks: stack.pki.jwks.display().to_string(),

@@ -1,14 +1,23 @@
 //! The command line program, a module a command.
 //!
-//! Exit codes: 0 done, 1 error, 3 `status` found a tip that is not applied. Wrong usage is an error too.
+//! Exit codes: 0 done, 1 error, 2 `sync --dry-run` found changes, 3 `status` or `sync` found a tip that is not applied.
+//! Wrong usage is an error too.
 
+pub mod admin;
+pub mod audit;
 pub mod completions;
 pub mod dev;
 pub mod events;
+pub mod history;
+pub mod pause;
+pub mod release;
+pub mod rollback;
 pub mod run;
 pub mod signal;
 pub mod status;
+pub mod sync;
 pub mod token;
+pub mod trigger;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -39,6 +48,22 @@ enum Command {
     Run(run::Run),
     /// Show what an agent's sync is doing
     Status(status::Status),
+    /// Show what became of each commit, newest first
+    History(history::History),
+    /// Have a running agent look at the branch now
+    Trigger(trigger::Trigger),
+    /// Take one step without a running agent, or show what it would do
+    Sync(sync::Sync),
+    /// Stop applying commits for a while; the branch is still looked at
+    Pause(pause::PauseArgs),
+    /// End a pause
+    Resume(pause::Resume),
+    /// Release the plan that a guardrail holds, by its hash
+    Release(release::Release),
+    /// Take a commit back by a revert on the branch, and refuse it from then on
+    Rollback(rollback::Rollback),
+    /// Show who changed what, newest first
+    Audit(audit::Audit),
     /// Print the events of the stream, one JSON object a line
     Events(events::Events),
     /// Send a health signal, as smpp-connector does
@@ -72,19 +97,30 @@ pub async fn main() -> ExitCode {
         Command::Dev(args) => dev::run(args).await.map(|()| ExitCode::SUCCESS),
         Command::Run(run) => run.run().await.map(|()| ExitCode::SUCCESS),
         Command::Status(status) => status.run().await,
+        Command::History(history) => history.run().await.map(|()| ExitCode::SUCCESS),
+        Command::Trigger(trigger) => trigger.run().await.map(|()| ExitCode::SUCCESS),
+        Command::Sync(sync) => sync.run().await,
+        Command::Pause(pause) => pause.run().await.map(|()| ExitCode::SUCCESS),
+        Command::Resume(resume) => resume.run().await.map(|()| ExitCode::SUCCESS),
+        Command::Release(release) => release.run().await.map(|()| ExitCode::SUCCESS),
+        Command::Rollback(rollback) => rollback.run().await.map(|()| ExitCode::SUCCESS),
+        Command::Audit(audit) => audit.run().await.map(|()| ExitCode::SUCCESS),
         Command::Events(events) => events.run().await.map(|()| ExitCode::SUCCESS),
         Command::Signal(signal) => signal.run().await.map(|()| ExitCode::SUCCESS),
         Command::Token(token) => token.run().map(|()| ExitCode::SUCCESS).map_err(Into::into),
         Command::Completions(completions) => completions.run().map(|()| ExitCode::SUCCESS),
     };
-    done.unwrap_or_else(|error| {
-        // The reader, such as `head`, has seen enough.
-        let closed = |error: &std::io::Error| error.kind() == std::io::ErrorKind::BrokenPipe;
-        if !error.downcast_ref::<std::io::Error>().is_some_and(closed) {
-            let _ = writeln!(anstream::stderr().lock(), "error: {error:#}");
-        }
-        ExitCode::from(1)
-    })
+    done.unwrap_or_else(|error| fail(&error))
+}
+
+/// Says why a command failed.
+pub fn fail(error: &anyhow::Error) -> ExitCode {
+    // The reader, such as `head`, has seen enough.
+    let closed = |error: &std::io::Error| error.kind() == std::io::ErrorKind::BrokenPipe;
+    if !error.downcast_ref::<std::io::Error>().is_some_and(closed) {
+        let _ = writeln!(anstream::stderr().lock(), "error: {error:#}");
+    }
+    ExitCode::from(1)
 }
 
 /// Logs to standard error: one line of text an event on a terminal, one JSON object an event elsewhere. `RUST_LOG`

@@ -1,66 +1,81 @@
 //! `bindery-agent status`: what an agent's sync is doing, for people and for scripts.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
-use bindery_schema::secret::Secret;
 use bindery_schema::wire::api::{Blocked, SyncPhase, SyncStatus};
+use bindery_schema::wire::control::HeldPlan;
 use clap::Args;
-use serde_json::Value;
 
-/// Longest wait for the agent's answer.
-const TIMEOUT: Duration = Duration::from_secs(10);
-/// Exit code where the branch's tip is not what is applied, because it was rejected, is held or failed.
+use super::admin::Admin;
+
+/// Exit code where the branch's tip is not what is applied, because it was rejected, is held, waits or failed.
 const BLOCKED: u8 = 3;
+/// Time between two looks of `--watch`.
+const WATCH: Duration = Duration::from_secs(1);
 
 /// Arguments of `status`.
 #[derive(Debug, Args)]
 #[command(after_help = "EXAMPLES:
   set -a; source .bindery/dev/env; set +a     the addresses of `bindery-agent dev`
   bindery-agent status
+  bindery-agent status --watch
   bindery-agent status --json | jq -r .applied.commit
 
-Exit code: 0 in sync or on the way there, 3 the tip is rejected, held or retried, 1 error.")]
+Exit code: 0 in sync or on the way there, 3 the tip is rejected, held, paused or retried, 1 error.")]
 pub struct Status {
-    /// Address of the admin listener
-    #[arg(long, env = "BINDERY_ADMIN_URL", value_name = "URL")]
-    url: String,
-    /// Bearer token that may read the sync
-    #[arg(long, env = "BINDERY_ADMIN_TOKEN", hide_env_values = true, value_name = "TOKEN", value_parser = super::secret)]
-    token: Secret,
+    #[command(flatten)]
+    admin: Admin,
     /// Print the agent's answer as JSON
     #[arg(long)]
     json: bool,
+    /// Go on and print each change, until interrupted
+    #[arg(long)]
+    watch: bool,
 }
 
 impl Status {
-    /// Prints the status once.
+    /// Prints the status once, or whenever it changes.
     pub async fn run(self) -> anyhow::Result<ExitCode> {
-        // Only the first call in a process counts, and another provider that is there already is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let url = format!("{}/v1/admin/sync", self.url.trim_end_matches('/'));
-        let client = reqwest::Client::builder().timeout(TIMEOUT).build()?;
-        let answer = client.get(&url).bearer_auth(self.token.expose()).send().await;
-        let answer = answer.with_context(|| format!("the agent at {} cannot be reached", self.url))?;
-        let code = answer.status();
-        let body = answer.bytes().await.context("the agent's answer broke off")?;
-        if !code.is_success() {
-            let problem: Value = serde_json::from_slice(&body).unwrap_or_default();
-            let detail = ["detail", "title"].iter().find_map(|key| problem[key].as_str());
-            bail!("the agent answers {code}{}", detail.map(|detail| format!(": {detail}")).unwrap_or_default());
+        let mut shown = None;
+        loop {
+            let status: SyncStatus = self.admin.get("/v1/admin/sync", &[]).await?;
+            if shown.as_ref() != Some(&status) {
+                self.show(&status).await?;
+            }
+            if !self.watch {
+                return Ok(if status.blocked.is_some() { ExitCode::from(BLOCKED) } else { ExitCode::SUCCESS });
+            }
+            shown = Some(status);
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => return Ok(ExitCode::SUCCESS),
+                () = tokio::time::sleep(WATCH) => {}
+            }
         }
-        let status: SyncStatus = serde_json::from_slice(&body).context("the agent's answer is no sync status")?;
-        let mut out = anstream::stdout().lock();
-        if self.json {
-            writeln!(out, "{:#}", serde_json::to_value(&status)?)?;
+    }
+
+    async fn show(&self, status: &SyncStatus) -> anyhow::Result<()> {
+        let text = if self.json {
+            let json = serde_json::to_value(status)?;
+            // A line a change, where there is more than one.
+            if self.watch { format!("{json}\n") } else { format!("{json:#}\n") }
         } else {
-            out.write_all(text(&status).as_bytes())?;
+            let held: Option<HeldPlan> = match status.phase {
+                SyncPhase::Held => self.admin.find("/v1/admin/sync/held", &[]).await?,
+                _ => None,
+            };
+            let plan = held.map(|held| format!("\n{}", held.summary)).unwrap_or_default();
+            format!("{}{plan}", text(status))
+        };
+        let mut out = anstream::stdout().lock();
+        if self.watch && !self.json && std::io::stdout().is_terminal() {
+            // From the top of an empty screen.
+            out.write_all(b"\x1b[2J\x1b[H")?;
         }
-        let blocked = matches!(status.phase, SyncPhase::Rejected | SyncPhase::Held | SyncPhase::Retrying);
-        Ok(if blocked { ExitCode::from(BLOCKED) } else { ExitCode::SUCCESS })
+        out.write_all(text.as_bytes())?;
+        Ok(out.flush()?)
     }
 }
 
@@ -68,6 +83,9 @@ impl Status {
 pub(super) fn text(status: &SyncStatus) -> String {
     let mut lines = String::new();
     let _ = writeln!(lines, "{}", headline(status.phase));
+    if !status.leads && status.phase != SyncPhase::Starting {
+        lines.push_str("  role     follower: another agent applies\n");
+    }
     if let Some(applied) = &status.applied {
         let (commit, generation) = (short(&applied.commit), applied.generation);
         let _ = writeln!(lines, "  applied  {commit}, generation {generation}, at {}", applied.at);
@@ -80,6 +98,15 @@ pub(super) fn text(status: &SyncStatus) -> String {
         Some(at) => drop(writeln!(lines, "  fetched  {at}")),
         None => lines.push_str("  fetched  not yet\n"),
     }
+    if let Some(pause) = &status.pause {
+        let (by, reason, until) = (&pause.by, &pause.reason, pause.until);
+        let _ = writeln!(lines, "  paused   until {until} by {by}: {reason}");
+    }
+    for refused in &status.refused {
+        let (revision, by, since) = (short(&refused.revision), &refused.by, refused.since);
+        let why = refused.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        let _ = writeln!(lines, "  refused  {revision}, rolled back by {by} at {since}{why}");
+    }
     if let Some(blocked) = &status.blocked {
         explain(blocked, &mut lines);
     }
@@ -91,14 +118,19 @@ fn headline(phase: SyncPhase) -> &'static str {
         SyncPhase::Starting => "starting: nothing was applied since the start",
         SyncPhase::InSync => "in sync: the stores are equal to the branch",
         SyncPhase::Applying => "applying a commit",
-        SyncPhase::Rejected => "rejected: the tip of the branch does not compile; the commit before stays applied",
+        SyncPhase::Rejected => "rejected: the tip of the branch cannot be applied; the commit before stays applied",
         SyncPhase::Held => "held: a guardrail holds the plan of the tip; the commit before stays applied",
+        SyncPhase::Paused => "paused: the branch is looked at and not applied",
         SyncPhase::Retrying => "retrying: a store or the repository failed",
     }
 }
 
 fn explain(blocked: &Blocked, lines: &mut String) {
-    let _ = writeln!(lines, "  since    {}\n  reason   {}", blocked.since, blocked.reason);
+    let _ = writeln!(lines, "  since    {}", blocked.since);
+    if let Some(until) = blocked.until {
+        let _ = writeln!(lines, "  until    {until}");
+    }
+    let _ = writeln!(lines, "  reason   {}", blocked.reason);
     for hold in &blocked.holds {
         let _ = writeln!(lines, "    {hold}");
     }
@@ -142,9 +174,13 @@ mod tests {
                 holds: Vec::new(),
                 plan_hash: None,
                 since: at,
+                until: None,
                 next_step: "push a commit that compiles".to_owned(),
             }),
             last_fetch_at: Some(at),
+            leads: true,
+            pause: None,
+            refused: Vec::new(),
         };
         let text = text(&status);
         for part in

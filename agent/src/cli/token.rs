@@ -102,7 +102,7 @@ fn role(text: &str) -> Result<Role, crate::http::permissions::UnknownRole> {
     text.parse()
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let help = || "a duration is a whole number and s, m, h or d, such as 30m".to_owned();
     let digits = text.trim_end_matches(char::is_alphabetic);
     let unit = match &text[digits.len()..] {

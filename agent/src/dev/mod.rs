@@ -35,6 +35,7 @@ pub use error::Error;
 pub use nats::Nats;
 pub use openbao::{KvVersion, OpenBao};
 pub use pki::{KeyPairFiles, Pki};
+pub use ports::free_port;
 pub use postgres::Postgres;
 pub use stack::{Stack, StackOptions};
 pub use tools::Tools;

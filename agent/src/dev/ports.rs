@@ -59,6 +59,11 @@ impl Ports {
     }
 }
 
+/// A port that nobody listens on now, for a server of one's own.
+pub fn free_port() -> Result<u16, Error> {
+    choose_one(None, &mut Vec::new())
+}
+
 fn choose_one(earlier: Option<u16>, held: &mut Vec<TcpListener>) -> Result<u16, Error> {
     let (low, high) = (*RANGE.start(), *RANGE.end());
     let random = (0..TRIES).map(|_| {

@@ -18,6 +18,8 @@ use super::{Error, Tools};
 
 const SERVER: &str = "postgres";
 const USER: &str = "postgres";
+/// The role an agent runs as; it owns nothing.
+const AGENT: &str = "bindery_agent";
 
 /// The file in the data folder that names a cluster's folder when that lies outside.
 const LOCATION: &str = "postgres.location";
@@ -29,6 +31,7 @@ pub struct Postgres {
     home: PathBuf,
     port: u16,
     password: String,
+    agent_password: String,
 }
 
 impl Postgres {
@@ -37,6 +40,7 @@ impl Postgres {
         let user = if is_root() { Some(system_user("postgres")?) } else { None };
         let home = home(layout, user.as_ref())?;
         let password = files::password(&layout.secret("postgres.password"))?;
+        let agent_password = files::password(&layout.secret("postgres.agent.password"))?;
         let launch = |program: &Path, args: Vec<std::ffi::OsString>, dir: PathBuf| Launch {
             server: SERVER,
             program: program.to_path_buf(),
@@ -74,7 +78,7 @@ impl Postgres {
         let server = launch(&tools.postgres, args, home.join("data"));
         // INT is Postgres' fast shutdown; TERM would wait for every client to leave.
         let process = Process::new(server, layout.pid_file(SERVER), "INT");
-        Ok(Self { process, initdb, home, port: ports.postgres, password })
+        Ok(Self { process, initdb, home, port: ports.postgres, password, agent_password })
     }
 
     /// `postgres://postgres:password@127.0.0.1:port/postgres`: the superuser, in the maintenance database.
@@ -85,6 +89,11 @@ impl Postgres {
     /// The superuser's URL of a database.
     pub fn database_url(&self, database: &str) -> String {
         format!("postgres://{USER}:{}@{}/{database}", self.password, self.addr())
+    }
+
+    /// The URL of a database for the role an agent runs as: no superuser, and owner of nothing.
+    pub fn agent_url(&self, database: &str) -> String {
+        format!("postgres://{AGENT}:{}@{}/{database}", self.agent_password, self.addr())
     }
 
     /// `127.0.0.1:port`.
@@ -125,7 +134,7 @@ impl Postgres {
         self.execute(sql).await.map_err(|error| Error::refused(SERVER, format!("drop the database {name}"), &error))
     }
 
-    /// Both statements above are made of checked names only.
+    /// Its statements are made of checked names only.
     async fn execute(&self, sql: String) -> Result<(), sqlx::Error> {
         let mut connection = self.connect().await?;
         sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await?;
@@ -152,7 +161,21 @@ impl Postgres {
                 .map_err(|error: sqlx::Error| error.to_string())
             }),
         )
-        .await
+        .await?;
+        self.ensure_agent_role().await
+    }
+
+    async fn ensure_agent_role(&self) -> Result<(), Error> {
+        // Both are made here of letters and digits.
+        let sql = format!(
+            "do $$ begin
+                 if not exists (select from pg_roles where rolname = '{AGENT}') then
+                     create role {AGENT} login password '{}';
+                 end if;
+             end $$",
+            self.agent_password
+        );
+        self.execute(sql).await.map_err(|error| Error::refused(SERVER, format!("make the role {AGENT}"), &error))
     }
 
     /// Makes the cluster under another name first, so that one that is half made is never taken for whole.

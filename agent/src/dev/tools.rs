@@ -13,9 +13,12 @@ const POSTGRES_VERSIONS: &str = "/usr/lib/postgresql";
 pub struct Tools {
     pub(super) initdb: PathBuf,
     pub(super) postgres: PathBuf,
-    pub(super) nats_server: PathBuf,
-    pub(super) redis_server: PathBuf,
-    pub(super) bao: PathBuf,
+    /// NATS.
+    pub nats_server: PathBuf,
+    /// Redis, which is also a Sentinel and a node of a cluster.
+    pub redis_server: PathBuf,
+    /// OpenBao.
+    pub bao: PathBuf,
     /// util-linux' `setpriv`, which ties a server's life to ours and changes users.
     pub(super) setpriv: PathBuf,
 }

@@ -18,6 +18,8 @@ pub enum Code {
     BadRequest,
     /// No valid bearer token.
     Unauthenticated,
+    /// A webhook without a signature that its secret could have made.
+    BadSignature,
     /// Who asks is known and may not.
     Forbidden,
     /// No such path.
@@ -32,6 +34,20 @@ pub enum Code {
     PayloadTooLarge,
     /// A body of another type than JSON.
     UnsupportedMediaType,
+    /// No plan is held.
+    NothingHeld,
+    /// Another plan is held than the one that was named.
+    PlanHashMismatch,
+    /// No such commit on the branch, or not a refused one.
+    RevisionNotFound,
+    /// Later commits changed what is to be taken back.
+    RevertConflict,
+    /// What was asked for cannot be done to this configuration.
+    ValidationFailed,
+    /// The configuration repository does not take the commit, as a protected branch.
+    PushRefused,
+    /// The configuration repository cannot be fetched or pushed to.
+    RepositoryUnavailable,
     /// A fault of the agent.
     Internal,
     /// Vault is down, sealed or refuses.
@@ -56,6 +72,7 @@ impl Code {
         match self {
             Self::BadRequest => ("BAD_REQUEST", S::BAD_REQUEST, "The request cannot be understood"),
             Self::Unauthenticated => ("UNAUTHENTICATED", S::UNAUTHORIZED, "A valid bearer token is needed"),
+            Self::BadSignature => ("BAD_SIGNATURE", S::UNAUTHORIZED, "The webhook's signature is missing or wrong"),
             Self::Forbidden => ("FORBIDDEN", S::FORBIDDEN, "Not allowed"),
             Self::NotFound => ("NOT_FOUND", S::NOT_FOUND, "No such resource"),
             Self::OperatorNotFound => ("OPERATOR_NOT_FOUND", S::NOT_FOUND, "No such operator"),
@@ -64,6 +81,15 @@ impl Code {
             Self::PayloadTooLarge => ("PAYLOAD_TOO_LARGE", S::PAYLOAD_TOO_LARGE, "The body is too large"),
             Self::UnsupportedMediaType => {
                 ("UNSUPPORTED_MEDIA_TYPE", S::UNSUPPORTED_MEDIA_TYPE, "The body has to be JSON")
+            }
+            Self::NothingHeld => ("NOTHING_HELD", S::NOT_FOUND, "No plan is held"),
+            Self::PlanHashMismatch => ("PLAN_HASH_MISMATCH", S::CONFLICT, "Another plan is held"),
+            Self::RevisionNotFound => ("REVISION_NOT_FOUND", S::NOT_FOUND, "No such revision"),
+            Self::RevertConflict => ("REVERT_CONFLICT", S::CONFLICT, "Later commits stand in the way"),
+            Self::ValidationFailed => ("VALIDATION_FAILED", S::UNPROCESSABLE_ENTITY, "It would not be valid"),
+            Self::PushRefused => ("PUSH_REFUSED", S::CONFLICT, "The repository refuses the commit"),
+            Self::RepositoryUnavailable => {
+                ("REPOSITORY_UNAVAILABLE", S::SERVICE_UNAVAILABLE, "The configuration repository is not available")
             }
             Self::Internal => ("INTERNAL", S::INTERNAL_SERVER_ERROR, "The agent failed"),
             Self::VaultUnavailable => ("VAULT_UNAVAILABLE", S::SERVICE_UNAVAILABLE, "Vault is not available"),

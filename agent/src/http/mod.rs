@@ -4,12 +4,15 @@
 //! [`frame`]: request id, metric, time limit, security headers, and problem details in one form ([`error`]).
 //! Who may do what is decided before a handler runs: [`permissions`] for roles, [`identity`] for client certificates.
 //!
-//! Deliberately absent: writes. Configuration is written through git alone.
+//! Webhooks ([`hooks`]) prove themselves by a signature and only have the branch fetched.
+//!
+//! Deliberately absent: writes of configuration. It is written through git alone; what is said here is said to the sync.
 
 mod admin;
 mod bearer;
 pub mod error;
 mod frame;
+mod hooks;
 mod identity;
 mod internal;
 mod jwks;
@@ -101,7 +104,8 @@ pub async fn serve(shared: Shared, cancel: CancellationToken) -> Result<Listener
     let (admin_at, internal_at, ops_at) = (admin.address, internal.address, ops.address);
 
     let metrics = &shared.metrics;
-    tasks.spawn(listener::plain(admin, frame::frame("admin", metrics, admin::router(&shared, keys)), cancel.clone()));
+    let open = admin::router(&shared, keys).merge(hooks::router(&shared));
+    tasks.spawn(listener::plain(admin, frame::frame("admin", metrics, open), cancel.clone()));
     tasks.spawn(listener::plain(ops, frame::frame("ops", metrics, ops::router(&shared)), cancel.clone()));
     let router = frame::frame("internal", metrics, internal::router(&shared, tls.clone()));
     tasks.spawn(listener::tls(internal, router, tls.settings(), cancel));

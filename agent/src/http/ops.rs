@@ -66,9 +66,10 @@ async fn probe(check: impl Future<Output = Probe>) -> Probe {
 
 fn assess(postgres: Probe, vault: Probe, nats: Probe, redis: Probe, phase: SyncPhase) -> Readiness {
     let sync = match phase {
-        SyncPhase::InSync | SyncPhase::Applying => Ok(()),
+        // A pause is what somebody wants: it has a metric of its own, and ends.
+        SyncPhase::InSync | SyncPhase::Applying | SyncPhase::Paused => Ok(()),
         SyncPhase::Starting => Err("nothing was applied since the start"),
-        SyncPhase::Rejected => Err("the branch's tip does not compile"),
+        SyncPhase::Rejected => Err("the branch's tip is rejected"),
         SyncPhase::Held => Err("a guardrail holds the plan"),
         SyncPhase::Retrying => Err("a store or the repository failed"),
     };

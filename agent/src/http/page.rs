@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use bindery_schema::wire::api::Page;
 use serde::Deserialize;
 
 use super::error::{Code, Problem};
@@ -27,13 +28,30 @@ impl PageQuery {
         }
     }
 
+    /// The number of the last item the client has seen, in a list that is numbered; none for the first page.
+    pub(super) fn before(&self) -> Result<Option<i64>, Problem> {
+        let number = |key: String| key.parse().map(Some).map_err(|_| bad_cursor());
+        self.cursor.as_ref().map_or(Ok(None), |_| self.after().and_then(number))
+    }
+
     /// The key of the last item the client has seen; empty for the first page.
     pub(super) fn after(&self) -> Result<String, Problem> {
-        let bad = || Problem::new(Code::BadRequest).detail("cursor is not one this list gave out");
         let Some(cursor) = &self.cursor else { return Ok(String::new()) };
-        let key = BASE64_URL_SAFE_NO_PAD.decode(cursor).map_err(|_| bad())?;
-        String::from_utf8(key).ok().filter(|key| !key.is_empty() && !key.contains('\0')).ok_or_else(bad)
+        let key = BASE64_URL_SAFE_NO_PAD.decode(cursor).map_err(|_| bad_cursor())?;
+        String::from_utf8(key).ok().filter(|key| !key.is_empty() && !key.contains('\0')).ok_or_else(bad_cursor)
     }
+}
+
+fn bad_cursor() -> Problem {
+    Problem::new(Code::BadRequest).detail("cursor is not one this list gave out")
+}
+
+/// A page of a numbered list, of which one item more than `limit` was asked for.
+pub(super) fn numbered<T>(mut items: Vec<T>, limit: u16, number: impl Fn(&T) -> i64) -> Page<T> {
+    let more = items.len() > usize::from(limit);
+    items.truncate(usize::from(limit));
+    let last = items.last().filter(|_| more);
+    Page { next_cursor: last.map(|item| cursor(&number(item).to_string())), items }
 }
 
 /// The cursor that goes on after an item.

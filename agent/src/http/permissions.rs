@@ -63,8 +63,16 @@ pub enum Permission {
     ReadSync,
     /// Have the branch fetched at once.
     TriggerSync,
+    /// Pause the sync, and end a pause.
+    PauseSync,
+    /// Release a plan that a guardrail holds.
+    ReleasePlan,
+    /// Take a commit back, and allow it again.
+    RollBack,
     /// See operators, without passwords.
     ReadOperators,
+    /// See who changed what.
+    ReadAudit,
 }
 
 impl Permission {
@@ -74,7 +82,10 @@ impl Permission {
             Self::ReadSync | Self::ReadOperators => {
                 &[Role::CarrierAdmin, Role::Sre, Role::Noc, Role::Finance, Role::ReadOnly]
             }
-            Self::TriggerSync => &[Role::CarrierAdmin, Role::Sre],
+            Self::ReadAudit => &[Role::CarrierAdmin, Role::Sre, Role::Noc, Role::ReadOnly],
+            // Whoever watches at night may stop the sync; what it does to carriers others decide.
+            Self::PauseSync => &[Role::CarrierAdmin, Role::Sre, Role::Noc],
+            Self::TriggerSync | Self::ReleasePlan | Self::RollBack => &[Role::CarrierAdmin, Role::Sre],
         }
     }
 
@@ -87,20 +98,21 @@ impl Permission {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use Permission::{ReadOperators, ReadSync, TriggerSync};
+    use Permission::{PauseSync, ReadAudit, ReadOperators, ReadSync, ReleasePlan, RollBack, TriggerSync};
 
     #[test]
     fn the_table() {
+        let all = [ReadSync, ReadOperators, ReadAudit, PauseSync, TriggerSync, ReleasePlan, RollBack];
         let table = [
-            (Role::CarrierAdmin, vec![ReadSync, TriggerSync, ReadOperators]),
-            (Role::Sre, vec![ReadSync, TriggerSync, ReadOperators]),
-            (Role::Noc, vec![ReadSync, ReadOperators]),
-            (Role::Finance, vec![ReadSync, ReadOperators]),
-            (Role::Tenant, vec![]),
-            (Role::ReadOnly, vec![ReadSync, ReadOperators]),
+            (Role::CarrierAdmin, &all[..]),
+            (Role::Sre, &all),
+            (Role::Noc, &all[..4]),
+            (Role::Finance, &all[..2]),
+            (Role::Tenant, &[]),
+            (Role::ReadOnly, &all[..3]),
         ];
         for (role, granted) in table {
-            for permission in [ReadSync, TriggerSync, ReadOperators] {
+            for permission in all {
                 let expected = granted.contains(&permission);
                 assert_eq!(permission.is_granted_to(&[role]), expected, "{role} {permission:?}");
             }

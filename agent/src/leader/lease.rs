@@ -35,6 +35,11 @@ pub fn holder(data_dir: &Path) -> std::io::Result<String> {
     Ok(id)
 }
 
+/// Takes the lease if nobody else has it; [`keep`] goes on from there.
+pub async fn take(pool: &PgPool, holder: &str) -> Result<Option<Fence>, Error> {
+    turn(pool, holder, None).await
+}
+
 /// Acquires the lease, renews it, and says in `leading` whether this agent has it. Gives it back at the end.
 pub async fn keep(pool: PgPool, holder: String, leading: watch::Sender<Option<Fence>>, cancel: CancellationToken) {
     let mut renewed = tokio::time::Instant::now();

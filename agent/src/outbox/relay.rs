@@ -8,9 +8,9 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use backon::{BackoffBuilder as _, ExponentialBuilder};
 use tokio_util::sync::CancellationToken;
 
+use crate::backoff::Delays;
 use crate::metrics::Publication;
 use crate::shared::Shared;
 use crate::store::nats::{self, DUPLICATE_WINDOW};
@@ -38,15 +38,7 @@ enum Error {
 
 /// Publishes until cancelled, while this agent leads.
 pub async fn run(shared: Shared, cancel: CancellationToken) {
-    let backoff = || {
-        ExponentialBuilder::default()
-            .with_jitter()
-            .with_min_delay(Duration::from_millis(100))
-            .with_max_delay(Duration::from_secs(5))
-            .without_max_times()
-            .build()
-    };
-    let mut delays = backoff();
+    let mut delays = Delays::new(Duration::from_millis(100), Duration::from_secs(5));
     let mut ready = false;
     let mut failing = false;
     loop {
@@ -58,7 +50,7 @@ pub async fn run(shared: Shared, cancel: CancellationToken) {
                     tracing::info!("events are published again");
                 }
                 failing = false;
-                delays = backoff();
+                delays.reset();
                 LOOK
             }
             Err(error) => {
@@ -66,7 +58,7 @@ pub async fn run(shared: Shared, cancel: CancellationToken) {
                     tracing::warn!(error = &error as &dyn std::error::Error, "events cannot be published");
                 }
                 (failing, ready) = (true, false);
-                delays.next().unwrap_or(LOOK)
+                delays.longer()
             }
         };
         tokio::select! {

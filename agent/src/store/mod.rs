@@ -1,5 +1,6 @@
 //! The four stores. Each module owns the form its store is written in; nothing outside knows SQL, paths or keys.
 
+pub mod breaker;
 pub mod nats;
 pub mod postgres;
 pub mod redis;
@@ -9,7 +10,7 @@ use std::sync::Arc;
 
 use sqlx::PgPool;
 
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::metrics::Metrics;
 pub use nats::Nats;
 pub use redis::Redis;
@@ -21,6 +22,9 @@ pub enum Error {
     /// The configured address of Postgres cannot be used.
     #[error("the configured address of Postgres cannot be used")]
     Postgres,
+    /// A file of the configuration cannot be used.
+    #[error(transparent)]
+    File(#[from] config::ReadError),
     /// See [`vault::Error`].
     #[error(transparent)]
     Vault(#[from] vault::Error),
@@ -49,7 +53,7 @@ impl Stores {
     /// Sets up the four connections. None is awaited: a store that is down is used once it is up.
     pub async fn connect(config: &Config, metrics: &Arc<Metrics>) -> Result<Self, Error> {
         Ok(Self {
-            postgres: postgres::pool(&config.postgres).map_err(|_| Error::Postgres)?,
+            postgres: postgres::pool(&config.postgres)?,
             vault: Vault::new(&config.vault, metrics.clone())?,
             redis: Redis::new(&config.redis)?,
             nats: Nats::connect(&config.nats).await?,

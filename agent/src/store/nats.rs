@@ -7,10 +7,14 @@ use async_nats::jetstream;
 use async_nats::jetstream::context::PublishErrorKind;
 use async_nats::jetstream::stream::{Config, StorageType};
 use async_nats::{ConnectOptions, ServerAddr};
+use backon::BackoffBuilder as _;
+use bindery_schema::secret::Secret;
 use bindery_schema::wire::event;
 
-use crate::config;
+use crate::{backoff, config};
 
+/// Shortest and longest wait before a lost connection is opened again.
+const RECONNECT: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 /// Longest wait for an answer of the server.
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// How long the stream remembers message ids: longer than a relay is ever away in a normal restart or fail-over.
@@ -20,8 +24,11 @@ pub const DUPLICATE_WINDOW: Duration = Duration::from_secs(2 * 60 * 60);
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The configured address cannot be used.
-    #[error("the configured address of NATS cannot be used")]
+    #[error("the configured address or credentials of NATS cannot be used")]
     Configuration,
+    /// A file of the configuration cannot be used.
+    #[error(transparent)]
+    File(#[from] config::ReadError),
     /// The stream could not be read, created or brought up to date.
     #[error("the JetStream stream is not available")]
     Stream(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -42,10 +49,11 @@ pub struct Nats {
 impl Nats {
     /// Opens a connection in the background; a server that is down is tried again for ever.
     pub async fn connect(config: &config::Nats) -> Result<Self, Error> {
-        let (servers, options) = addresses(config.url.expose())?;
-        let options = options
-            .retry_on_initial_connect()
-            .reconnect_delay_callback(|attempts| Duration::from_millis(100 * attempts.min(20) as u64));
+        let (servers, options) = options(config)?;
+        let options = options.retry_on_initial_connect().reconnect_delay_callback(|attempts| {
+            // Never the same for two agents, which a server that restarts would have to take in at once.
+            backoff::between(RECONNECT.0, RECONNECT.1).build().nth(attempts.min(20)).unwrap_or(RECONNECT.1)
+        });
         let client = options.connect(servers).await.map_err(|_| Error::Configuration)?;
         let mut jetstream = jetstream::new(client.clone());
         jetstream.set_timeout(TIMEOUT);
@@ -124,6 +132,32 @@ impl Nats {
             tracing::warn!("the connection to NATS was not closed in time");
         }
     }
+}
+
+/// The configured servers, with credentials and TLS.
+fn options(config: &config::Nats) -> Result<(Vec<ServerAddr>, ConnectOptions), Error> {
+    let (servers, mut options) = addresses(config.url.expose())?;
+    if let (Some(user), Some(password)) = (&config.user, &config.password) {
+        options = options.user_and_password(user.clone(), password.read()?.expose().to_owned());
+    }
+    if let Some(seed) = &config.nkey {
+        options = options.nkey(seed.read()?.expose().trim().to_owned());
+    }
+    if let Some(path) = &config.creds {
+        let creds = config::SecretSource::File(path.clone()).read()?;
+        // The client wants a line to end after the last mark.
+        let creds = Secret::new(format!("{}\n", creds.expose()));
+        options = options.credentials(creds.expose()).map_err(|_| Error::Configuration)?;
+    }
+    // Read here only to say at the start what is missing: the client reads them for each connection.
+    config.tls.read()?;
+    if let Some(ca) = &config.tls.ca {
+        options = options.add_root_certificates(ca.clone()).require_tls(true);
+    }
+    if let (Some(cert), Some(key)) = (&config.tls.cert, &config.tls.key) {
+        options = options.add_client_certificate(cert.clone(), key.clone());
+    }
+    Ok((servers, options))
 }
 
 /// The servers of a comma-separated list of addresses, and options with the user and password it names.

@@ -3,7 +3,7 @@
 //! Order: intents and passwords into Vault, one transaction in Postgres with the outbox, Redis, deletions in Vault.
 //! Until the transaction commits nothing has happened that cannot be taken back; once it has, the rest is only owed.
 
-use bindery_schema::change::{Action, MnoChange, OperatorChange};
+use bindery_schema::change::{Action, OperatorChange};
 use bindery_schema::plan::Plan;
 use bindery_schema::value::Instant;
 use bindery_schema::wire::api::AppliedCommit;
@@ -11,13 +11,15 @@ use serde_json::json;
 use sqlx::PgConnection;
 
 use super::fetch::History;
+use super::release::Release;
 use super::secrets::{self, Writes};
+use super::trail;
 use crate::leader::fence::Fence;
 use crate::outbox::append;
 use crate::shared::Shared;
 use crate::store::postgres::runs::Run;
 use crate::store::postgres::sync_state::SyncState;
-use crate::store::postgres::{self, audit, carriers, intents, operators, outbox, rules, runs, sync_state};
+use crate::store::postgres::{self, carriers, control, intents, operators, outbox, rules, runs, sync_state};
 
 /// A plan with what it rests on.
 #[derive(Debug)]
@@ -34,6 +36,8 @@ pub struct Step<'a> {
     pub before: &'a SyncState,
     /// When work on it began.
     pub started_at: Instant,
+    /// Who released it, where a guardrail held it.
+    pub release: Option<&'a Release>,
 }
 
 /// Applies a step up to and including the transaction in Postgres.
@@ -50,6 +54,7 @@ pub async fn apply(shared: &Shared, step: &Step<'_>, fence: Fence) -> Result<App
     let again: Vec<&str> = again.into_iter().collect();
     intents::clear(&mut transaction, intents::Action::Write, &again).await?;
     intents::record(&mut transaction, step.commit, &secrets::deletions(step.plan)).await?;
+    control::forget_held(&mut transaction).await?;
     transaction.commit().await?;
     shared.relay.notify_one();
     Ok(applied)
@@ -99,7 +104,8 @@ async fn record(
     let plan_hash = plan.hash.to_string();
     let detail = json!({
         "counts": plan.counts(), "mnos": plan.mnos.len(), "planHash": plan_hash, "fastForward": history.fast_forward,
-        "released": !plan.holds.is_empty(),
+        "releasedBy": step.release.map(|release| &release.by),
+        "note": history.note(),
     });
     let run = Run {
         commit,
@@ -111,49 +117,7 @@ async fn record(
         skipped: &history.skipped,
     };
     runs::record(connection, &run).await?;
-    let cause = audit::Cause {
-        author: &history.author,
-        committer: &history.committer,
-        commit,
-        generation: applied.generation,
-        plan_hash: &plan_hash,
-    };
-    let applied_entry = audit::Entry {
-        action: "sync.apply".to_owned(),
-        object: format!("commit/{commit}"),
-        detail: json!({ "counts": plan.counts(), "skipped": history.skipped, "holds": plan.holds }),
-    };
-    let entries: Vec<_> = [applied_entry]
-        .into_iter()
-        .chain(plan.mnos.iter().map(mno_entry))
-        .chain(plan.operators.iter().map(operator_entry))
-        .collect();
-    audit::append(connection, cause, &entries).await?;
+    trail::append(connection, step, applied).await?;
     let events = append::of_step(environment, plan, applied, before.commit.as_deref(), &history.author);
     outbox::append(connection, &events).await
-}
-
-fn mno_entry(change: &MnoChange) -> audit::Entry {
-    audit::Entry {
-        action: format!("mno.{}", change.action.as_str()),
-        object: format!("mno/{}", change.id),
-        detail: json!({ "fields": change.fields, "contracts": change.contracts, "reservations": change.reservations }),
-    }
-}
-
-/// Rules are told by number: each of them is in the change feed of the step.
-fn operator_entry(change: &OperatorChange) -> audit::Entry {
-    let routes = &change.routes;
-    let old_id = if let Action::Rename { old_id } = &change.action { Some(old_id) } else { None };
-    audit::Entry {
-        action: format!("operator.{}", change.action.as_str()),
-        object: format!("operator/{}", change.id),
-        detail: json!({
-            "fields": change.fields,
-            "routes": { "added": routes.added.len(), "updated": routes.updated.len(), "removed": routes.removed.len() },
-            "credentials": change.credentials,
-            "mno": change.mno,
-            "oldId": old_id,
-        }),
-    }
 }

@@ -15,36 +15,73 @@ use git2::Oid;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::block::Reason;
 use super::execute::{self, Step};
-use super::fetch::{self, History};
+use super::fetch;
+use super::release::{self, Release};
 use super::secrets::{self, Unusable, Writes};
 use super::status::Publisher;
 use super::step::{Candidate, Error, Outcome};
 use super::{block, observe, project};
 use crate::leader::fence::Fence;
 use crate::shared::Shared;
-use crate::store::postgres::{runs, sync_state};
+use crate::store::postgres::control::Control;
+use crate::store::postgres::sync_state;
 
 /// Findings of a rejected commit that are kept; the first ones are those to mend first.
 const FINDINGS_KEPT: usize = 200;
 
 /// What the last full look found, so that the next one can be short.
 #[derive(Debug, Clone)]
-struct Seen {
+pub(super) struct Seen {
     tip: Oid,
     generation: i64,
+    control: Control,
     /// When time alone changes what the tip means.
     due: Option<Timestamp>,
     blocked: Option<(Outcome, Blocked)>,
 }
 
+impl Seen {
+    /// Whether people have said nothing since. That a plan is held is this agent's own doing.
+    fn says_the_same(&self, control: &Control) -> bool {
+        let Control { pause, ended: _, holds: _, released, refused } = control;
+        self.control.pause == *pause && self.control.released == *released && self.control.refused == *refused
+    }
+}
+
+/// What a look at the tip found.
+#[derive(Debug)]
+pub enum Look {
+    /// It does not compile.
+    Broken {
+        /// The tip.
+        candidate: Candidate,
+        /// One line.
+        reason: String,
+        /// Every finding, as `bindery check --format json` has it.
+        findings: Vec<Value>,
+    },
+    /// It compiles.
+    Planned {
+        /// The tip.
+        candidate: Candidate,
+        /// What it says.
+        catalog: Arc<Catalog>,
+        /// What has to change; holds are the guardrails it runs into.
+        plan: Box<Plan>,
+    },
+}
+
 /// Takes steps, one after the other.
 pub struct Reconciler {
-    shared: Shared,
-    status: Publisher,
-    clone: fetch::Clone,
+    pub(super) shared: Shared,
+    pub(super) status: Publisher,
+    pub(super) clone: fetch::Clone,
     compiler: Compiler,
-    seen: Option<Seen>,
+    pub(super) seen: Option<Seen>,
+    /// What people had said when this step began.
+    pub(super) control: Control,
     /// The policy of the applied commit: a commit cannot loosen the guardrails it is held by.
     policy: Option<(String, PolicySpec)>,
 }
@@ -53,7 +90,15 @@ impl Reconciler {
     /// A reconciler that has not looked yet.
     pub fn new(shared: Shared, status: Publisher) -> Self {
         let clone = fetch::Clone::new(&shared.config.data_dir, &shared.config.repository);
-        Self { shared, status, clone, compiler: Compiler::default(), seen: None, policy: None }
+        Self {
+            shared,
+            status,
+            clone,
+            compiler: Compiler::default(),
+            seen: None,
+            control: Control::default(),
+            policy: None,
+        }
     }
 
     /// The status, for what happens between steps.
@@ -64,34 +109,22 @@ impl Reconciler {
     /// Whether the branch has moved since it was last looked at.
     pub async fn has_moved(&mut self) -> bool {
         let known = self.status.wanted();
-        self.clone.fetch().await.is_ok_and(|tip| known != Some(tip.to_string()))
+        self.fetch().await.is_ok_and(|tip| known != Some(tip.to_string()))
     }
 
-    /// Publishes the step the leader has applied.
-    pub async fn follow(&mut self) -> Result<(), Error> {
-        let mut connection = self.shared.stores.postgres.acquire().await?;
-        let state = sync_state::read(&mut connection).await?;
-        let last = runs::last(&mut connection).await?;
-        self.status.applied(state.applied());
-        self.seen = None;
-        match last {
-            Some(last) if last.outcome == "rejected" => {
-                self.status.blocked(SyncPhase::Rejected, block::rejected(last.commit, &last.detail, last.finished_at));
-            }
-            Some(last) if last.outcome == "held" => {
-                self.status.blocked(SyncPhase::Held, block::held(last.commit, &last.detail, last.finished_at));
-            }
-            Some(_) => self.status.in_sync(),
-            None => {}
-        }
-        Ok(())
+    pub(super) async fn fetch(&mut self) -> Result<Oid, fetch::Error> {
+        let fetched = self.clone.fetch().await;
+        let outcome = if fetched.is_ok() { "ok" } else { "error" };
+        self.shared.metrics.fetches.get_or_create(&crate::metrics::Outcome { outcome }).inc();
+        fetched
     }
 
     /// Takes one step.
     pub async fn step(&mut self, fence: Fence) -> Result<Outcome, Error> {
-        let tip = self.clone.fetch().await?;
+        let tip = self.fetch().await?;
         self.status.fetched(&tip.to_string());
-        let before = sync_state::read(&mut *self.shared.stores.postgres.acquire().await?).await?;
+        self.status.leads(true);
+        let before = self.read_control(fence).await?;
         self.status.applied(before.applied());
         let now = Timestamp::now();
         if let Some(outcome) = self.as_seen(tip, before.generation, now) {
@@ -100,6 +133,46 @@ impl Reconciler {
         self.seen = None;
         self.status.applying();
         secrets::delete(&self.shared.stores, fence).await?;
+        if let Some(outcome) = self.refuse(tip, &before, now, fence).await? {
+            return Ok(outcome);
+        }
+        let (candidate, catalog, plan) = match self.look(tip, before, now).await? {
+            Look::Broken { candidate, reason, findings } => {
+                return self.reject(&candidate, reason, findings, fence).await;
+            }
+            Look::Planned { candidate, catalog, plan } => (candidate, catalog, *plan),
+        };
+        if plan.is_empty() && candidate.before.commit.as_deref() == Some(tip.to_string().as_str()) {
+            secrets::undo(&self.shared.stores, &BTreeSet::new(), fence).await?;
+            self.forget_held(fence).await?;
+            self.arrived(&candidate, &catalog, candidate.before.generation);
+            return Ok(Outcome::Unchanged);
+        }
+        let release = release::of(&plan, &candidate.history, &self.control).filter(|_| !plan.holds.is_empty());
+        if !plan.holds.is_empty() && release.is_none() {
+            let due = next_due(&catalog, now);
+            return self.block(&candidate, &Reason::Held(&plan), due, fence).await;
+        }
+        if let Some(pause) = &self.control.pause {
+            let blocked = block::paused(tip.to_string(), &plan, pause);
+            return Ok(self.blocked(&candidate, Outcome::Paused, blocked, next_due(&catalog, now)));
+        }
+        let (plan, writes) = self.open(plan, catalog.clone()).await?;
+        match writes {
+            Ok(writes) => self.apply(&candidate, &catalog, &plan, &writes, release.as_ref(), fence).await,
+            Err(unusable) => self.reject(&candidate, unusable.to_string(), Vec::new(), fence).await,
+        }
+    }
+
+    /// What a step would do now. Changes nothing but the clone.
+    pub async fn preview(&mut self) -> Result<Look, Error> {
+        let tip = self.clone.fetch().await?;
+        let before = sync_state::read(&mut *self.shared.stores.postgres.acquire().await?).await?;
+        self.look(tip, before, Timestamp::now()).await
+    }
+
+    /// Compiles the tip and compares it with the stores.
+    async fn look(&mut self, tip: Oid, before: sync_state::SyncState, now: Timestamp) -> Result<Look, Error> {
         let compiled = self.compile(tip, now).await?;
         let Some(catalog) = compiled.catalog().cloned().map(Arc::new) else {
             let history = self.clone.history(before.commit.clone(), tip).await?;
@@ -107,34 +180,22 @@ impl Reconciler {
             let errors = compiled.error_count();
             let reason = format!("the commit does not compile: {errors} error{}", if errors == 1 { "" } else { "s" });
             let findings = json::findings(&compiled.findings, &compiled.sources);
-            return self.reject(&candidate, reason, findings, fence).await;
+            return Ok(Look::Broken { candidate, reason, findings });
         };
         drop(compiled);
         let (live, before) = observe::observe(&self.shared.stores.postgres, &catalog, now).await?;
         let history = self.clone.history(before.commit.clone(), tip).await?;
         let candidate = Candidate { commit: tip, history, before, now };
         let policy = self.policy_in_force(&candidate, &catalog).await?;
-        let (planned, wanted) = (catalog.clone(), catalog.clone());
+        let planned = catalog.clone();
         let plan = tokio::task::spawn_blocking(move || plan::plan(&planned, &live, &policy, now)).await??;
-        if plan.is_empty() && candidate.before.commit.as_deref() == Some(tip.to_string().as_str()) {
-            secrets::undo(&self.shared.stores, &BTreeSet::new(), fence).await?;
-            self.arrived(&candidate, &catalog, candidate.before.generation);
-            return Ok(Outcome::Unchanged);
-        }
-        if !plan.holds.is_empty() && !is_released(&plan, &candidate.history) {
-            return self.hold(&candidate, &catalog, &plan, fence).await;
-        }
-        let (plan, writes) = self.open(plan, wanted).await?;
-        match writes {
-            Ok(writes) => self.apply(&candidate, &catalog, &plan, &writes, fence).await,
-            Err(unusable) => self.reject(&candidate, unusable.to_string(), Vec::new(), fence).await,
-        }
+        Ok(Look::Planned { candidate, catalog, plan: Box::new(plan) })
     }
 
     /// The outcome of the last look, where nothing has changed since.
     fn as_seen(&self, tip: Oid, generation: i64, now: Timestamp) -> Option<Outcome> {
         let seen = self.seen.as_ref().filter(|seen| seen.tip == tip && seen.generation == generation)?;
-        if seen.due.is_some_and(|due| due <= now) {
+        if seen.due.is_some_and(|due| due <= now) || !seen.says_the_same(&self.control) {
             return None;
         }
         let Some((outcome, blocked)) = &seen.blocked else {
@@ -197,6 +258,7 @@ impl Reconciler {
         catalog: &Catalog,
         plan: &Plan,
         writes: &Writes,
+        release: Option<&Release>,
         fence: Fence,
     ) -> Result<Outcome, Error> {
         let commit = candidate.commit.to_string();
@@ -207,6 +269,7 @@ impl Reconciler {
             history: &candidate.history,
             before: &candidate.before,
             started_at: candidate.now.into(),
+            release,
         };
         let applied = execute::apply(&self.shared, &step, fence).await?;
         project::degraded(&self.shared, &project::show(&self.shared.stores, plan, &applied, candidate.now).await);
@@ -249,8 +312,8 @@ impl Reconciler {
         let metrics = &self.shared.metrics;
         metrics.operators.set(i64::try_from(catalog.operators.len()).unwrap_or_default());
         metrics.routing_rules.set(i64::try_from(catalog.rule_count()).unwrap_or_default());
-        self.seen =
-            Some(Seen { tip: candidate.commit, generation, due: next_due(catalog, candidate.now), blocked: None });
+        let (due, control) = (next_due(catalog, candidate.now), self.control.clone());
+        self.seen = Some(Seen { tip: candidate.commit, generation, control, due, blocked: None });
         self.status.in_sync();
     }
 
@@ -264,36 +327,30 @@ impl Reconciler {
         let total = findings.len();
         findings.truncate(FINDINGS_KEPT);
         let detail = json!({ "reason": reason, "findings": findings, "findingCount": total });
-        self.block(candidate, Outcome::Rejected, detail, None, fence).await
-    }
-
-    async fn hold(
-        &mut self,
-        candidate: &Candidate,
-        catalog: &Catalog,
-        plan: &Plan,
-        fence: Fence,
-    ) -> Result<Outcome, Error> {
-        let detail = json!({ "holds": plan.holds, "planHash": plan.hash.to_string(), "counts": plan.counts() });
-        self.block(candidate, Outcome::Held, detail, next_due(catalog, candidate.now), fence).await
+        self.block(candidate, &Reason::Rejected(detail), None, fence).await
     }
 
     /// Leaves the last good commit in place, and says so once: a row, an event, the status, a metric.
-    async fn block(
+    pub(super) async fn block(
         &mut self,
         candidate: &Candidate,
-        outcome: Outcome,
-        detail: Value,
+        reason: &Reason<'_>,
         due: Option<Timestamp>,
         fence: Fence,
     ) -> Result<Outcome, Error> {
         secrets::undo(&self.shared.stores, &BTreeSet::new(), fence).await?;
-        let blocked = block::record(&self.shared, candidate, outcome, detail, fence).await?;
+        let blocked = block::record(&self.shared, candidate, reason, fence).await?;
+        let outcome = reason.outcome();
         tracing::warn!(commit = blocked.commit, reason = blocked.reason, outcome = outcome.as_str(), "not applied");
+        Ok(self.blocked(candidate, outcome, blocked, due))
+    }
+
+    /// Shows why the tip is not applied, and remembers it.
+    fn blocked(&mut self, at: &Candidate, outcome: Outcome, blocked: Blocked, due: Option<Timestamp>) -> Outcome {
         self.status.blocked(phase(outcome), blocked.clone());
-        let generation = candidate.before.generation;
-        self.seen = Some(Seen { tip: candidate.commit, generation, due, blocked: Some((outcome, blocked)) });
-        Ok(outcome)
+        let (generation, control) = (at.before.generation, self.control.clone());
+        self.seen = Some(Seen { tip: at.commit, generation, control, due, blocked: Some((outcome, blocked)) });
+        outcome
     }
 }
 
@@ -303,11 +360,11 @@ fn compile(compiler: &mut Compiler, path: &Path, commit: Oid, options: &Options)
 }
 
 fn phase(outcome: Outcome) -> SyncPhase {
-    if outcome == Outcome::Held { SyncPhase::Held } else { SyncPhase::Rejected }
-}
-
-fn is_released(plan: &Plan, history: &History) -> bool {
-    history.released.contains(&plan.hash.to_string()) || history.released.contains(&plan.hash.short())
+    match outcome {
+        Outcome::Held => SyncPhase::Held,
+        Outcome::Paused => SyncPhase::Paused,
+        _ => SyncPhase::Rejected,
+    }
 }
 
 /// When the next rename takes effect.

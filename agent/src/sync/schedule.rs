@@ -2,10 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 use tokio_util::sync::CancellationToken;
 
 use super::reconcile::Reconciler;
+use super::step::Error;
+use crate::backoff::Delays;
+use crate::http::error::chain;
 use crate::leader::fence::Fence;
 use crate::metrics::Outcome;
 use crate::shared::Shared;
@@ -15,10 +17,25 @@ const FOLLOW: Duration = Duration::from_secs(1);
 /// How long a step under way may go on once the agent is told to stop. One that is cut off resumes at the next start.
 const GRACE: Duration = Duration::from_secs(10);
 
+/// Shortest and longest wait after a failure.
+const RETRY: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(10));
+
+/// How a step ended, as far as the next one is concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// There is nothing to do until the branch moves.
+    Done,
+    /// It has to be tried again.
+    Failed,
+    /// It has to be tried again, and so has the repository.
+    Unreachable,
+}
+
 /// Keeps the stores equal to the branch while this agent leads.
 pub async fn run(mut reconciler: Reconciler, shared: Shared, cancel: CancellationToken) {
     let mut leading = shared.leading.clone();
-    let mut delays = backoff();
+    let mut delays = Delays::new(RETRY.0, RETRY.1);
+    let mut fetched = None;
     while !cancel.is_cancelled() {
         let fence = *leading.borrow_and_update();
         let Some(fence) = fence else {
@@ -28,28 +45,38 @@ pub async fn run(mut reconciler: Reconciler, shared: Shared, cancel: Cancellatio
                 _ = leading.changed() => continue,
                 () = tokio::time::sleep(FOLLOW) => {}
             }
-            if let Err(error) = reconciler.follow().await {
-                tracing::debug!(error = &error as &dyn std::error::Error, "the applied step cannot be read");
+            // A follower fetches too: it shows how far the branch is, and need not begin with that when it takes over.
+            let due = fetched.is_none_or(|at: Instant| at.elapsed() >= shared.config.repository.poll());
+            if due {
+                fetched = Some(Instant::now());
+            }
+            tokio::select! {
+                () = cancel.cancelled() => {}
+                // A fetch that hangs goes on by itself and must not keep this agent from leading.
+                _ = leading.changed() => {}
+                followed = reconciler.follow(due) => if let Err(error) = followed {
+                    tracing::debug!(error = &error as &dyn std::error::Error, "what the leader did cannot be read");
+                },
             }
             continue;
         };
-        if step(&mut reconciler, &shared, fence, &cancel).await {
-            delays = backoff();
+        let end = step(&mut reconciler, &shared, fence, &cancel).await;
+        if end == End::Done {
+            delays.reset();
             tokio::select! {
                 () = cancel.cancelled() => {}
                 () = shared.trigger.notified() => {}
                 () = tokio::time::sleep(shared.config.repository.poll()) => {}
             }
         } else {
-            let delay = delays.next().unwrap_or(FOLLOW);
-            wait(&mut reconciler, &shared, delay, &cancel).await;
+            wait(&mut reconciler, &shared, end, delays.longer(), &cancel).await;
         }
     }
 }
 
-/// Takes a step; `false` when it has to be tried again.
-async fn step(reconciler: &mut Reconciler, shared: &Shared, fence: Fence, cancel: &CancellationToken) -> bool {
-    let begun = Instant::now();
+/// Takes a step.
+async fn step(reconciler: &mut Reconciler, shared: &Shared, fence: Fence, cancel: &CancellationToken) -> End {
+    let (begun, at) = (Instant::now(), jiff::Timestamp::now());
     let cut = async {
         cancel.cancelled().await;
         tokio::time::sleep(GRACE).await;
@@ -58,7 +85,7 @@ async fn step(reconciler: &mut Reconciler, shared: &Shared, fence: Fence, cancel
         result = reconciler.step(fence) => result,
         () = cut => {
             tracing::warn!("the step under way was cut off; it resumes at the next start");
-            return true;
+            return End::Done;
         }
     };
     shared.metrics.sync_duration.observe(begun.elapsed().as_secs_f64());
@@ -67,35 +94,33 @@ async fn step(reconciler: &mut Reconciler, shared: &Shared, fence: Fence, cancel
         Err(_) => "failed",
     };
     shared.metrics.sync_runs.get_or_create(&Outcome { outcome }).inc();
-    if let Err(error) = &result {
-        tracing::warn!(error = error as &dyn std::error::Error, "the step failed and is tried again");
-        reconciler.status().retrying(error.to_string());
+    let Err(error) = &result else { return End::Done };
+    tracing::warn!(error = chain(error), "the step failed and is tried again");
+    // What the server said is what the person who set the credentials has to know.
+    let unreachable = matches!(error, Error::Fetch(_));
+    let reason = if unreachable { chain(error) } else { error.to_string() };
+    reconciler.status().retrying(reason.clone());
+    if let Err(error) = reconciler.failed(fence, at, &reason).await {
+        // Most often Postgres is what failed in the first place.
+        tracing::debug!(error = &error as &dyn std::error::Error, "the failure could not be recorded");
     }
-    result.is_ok()
+    if unreachable { End::Unreachable } else { End::Failed }
 }
 
-/// Waits before another attempt, unless the branch moves: the newer commit may be what mends it.
-async fn wait(reconciler: &mut Reconciler, shared: &Shared, delay: Duration, cancel: &CancellationToken) {
+/// Waits before another attempt, unless the branch moves: the newer commit may be what mends it. A repository that is
+/// away is not asked meanwhile, and a trigger cannot have it asked sooner: a flood of them is no reason to hammer it.
+async fn wait(reconciler: &mut Reconciler, shared: &Shared, end: End, delay: Duration, cancel: &CancellationToken) {
     let until = tokio::time::Instant::now() + delay;
     loop {
         tokio::select! {
             () = cancel.cancelled() => return,
-            () = shared.trigger.notified() => return,
+            () = shared.trigger.notified(), if end == End::Failed => return,
             () = tokio::time::sleep_until(until) => return,
-            () = tokio::time::sleep(shared.config.repository.poll()) => {
+            () = tokio::time::sleep(shared.config.repository.poll()), if end == End::Failed => {
                 if reconciler.has_moved().await {
                     return;
                 }
             }
         }
     }
-}
-
-fn backoff() -> ExponentialBackoff {
-    ExponentialBuilder::default()
-        .with_jitter()
-        .with_min_delay(Duration::from_millis(200))
-        .with_max_delay(Duration::from_secs(10))
-        .without_max_times()
-        .build()
 }

@@ -18,7 +18,7 @@ use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use crate::leader::fence::Fence;
 use crate::store::Stores;
-use crate::store::postgres::{self, intents};
+use crate::store::postgres::{self, intents, retention};
 use crate::store::vault::{self, Vault};
 
 /// Requests to Vault at a time: enough to hide the round trip, few enough to leave a small server room.
@@ -212,6 +212,7 @@ pub async fn delete(stores: &Stores, fence: Fence) -> Result<(), Error> {
     stream::iter(owed.iter().map(delete).collect::<Vec<_>>()).buffer_unordered(PARALLEL).try_collect::<()>().await?;
     let ids: Vec<&str> = owed.iter().map(OperatorId::as_str).collect();
     intents::clear(&mut transaction, intents::Action::Delete, &ids).await?;
+    retention::note_deleted(&mut transaction, &ids).await?;
     Ok(transaction.commit().await?)
 }
 

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use crate::metrics::Metrics;
+use crate::store::postgres::control::Control;
 
 /// The one writer of the status.
 #[derive(Debug)]
@@ -19,8 +20,16 @@ pub struct Publisher {
 impl Publisher {
     /// A status of an agent that has just started.
     pub fn new(metrics: Arc<Metrics>) -> (Self, watch::Receiver<SyncStatus>) {
-        let start =
-            SyncStatus { phase: SyncPhase::Starting, applied: None, wanted: None, blocked: None, last_fetch_at: None };
+        let start = SyncStatus {
+            phase: SyncPhase::Starting,
+            applied: None,
+            wanted: None,
+            blocked: None,
+            last_fetch_at: None,
+            leads: false,
+            pause: None,
+            refused: Vec::new(),
+        };
         let (sender, receiver) = watch::channel(start);
         (Self { sender, metrics }, receiver)
     }
@@ -35,8 +44,30 @@ impl Publisher {
         });
     }
 
-    /// The stores are found equal to this step.
-    pub fn applied(&self, applied: Option<AppliedCommit>) {
+    /// Whether this agent is the one that applies.
+    pub fn leads(&self, leads: bool) {
+        self.sender.send_if_modified(|status| std::mem::replace(&mut status.leads, leads) != leads);
+    }
+
+    /// What people have said.
+    pub fn controlled(&self, control: &Control) {
+        self.metrics.sync_paused.set(i64::from(control.pause.is_some()));
+        let refused = control.revisions();
+        self.sender.send_if_modified(|status| {
+            let changed = status.pause != control.pause || status.refused != refused;
+            status.pause.clone_from(&control.pause);
+            status.refused = refused;
+            changed
+        });
+    }
+
+    /// Whether a pause is in force.
+    pub fn is_paused(&self) -> bool {
+        self.sender.borrow().pause.is_some()
+    }
+
+    /// The stores are found equal to this step; whether that is news.
+    pub fn applied(&self, applied: Option<AppliedCommit>) -> bool {
         if let Some(applied) = &applied {
             self.metrics.generation.set(applied.generation);
         }
@@ -44,7 +75,7 @@ impl Publisher {
             let changed = status.applied != applied;
             status.applied = applied;
             changed
-        });
+        })
     }
 
     /// A commit is being compiled and applied.
@@ -57,8 +88,10 @@ impl Publisher {
         self.metrics.commit_rejected.set(0);
         self.metrics.plan_held.set(0);
         self.sender.send_if_modified(|status| {
-            let changed = status.phase != SyncPhase::InSync || status.blocked.is_some();
-            status.phase = SyncPhase::InSync;
+            // Nothing waits, and nothing that comes would be applied.
+            let phase = if status.pause.is_some() { SyncPhase::Paused } else { SyncPhase::InSync };
+            let changed = status.phase != phase || status.blocked.is_some();
+            status.phase = phase;
             status.blocked = None;
             changed
         });
@@ -94,8 +127,9 @@ impl Publisher {
             (status.wanted.clone().unwrap_or_default(), since)
         };
         let next_step = "nothing has to be done: it is tried again by itself".to_owned();
-        let (findings, holds, plan_hash) = (Vec::new(), Vec::new(), None);
-        self.blocked(SyncPhase::Retrying, Blocked { commit, reason, findings, holds, plan_hash, since, next_step });
+        let (findings, holds, plan_hash, until) = (Vec::new(), Vec::new(), None, None);
+        let blocked = Blocked { commit, reason, findings, holds, plan_hash, since, until, next_step };
+        self.blocked(SyncPhase::Retrying, blocked);
     }
 
     /// The branch's tip as last fetched.

@@ -51,6 +51,8 @@ pub enum Outcome {
     Rejected,
     /// A guardrail holds the plan.
     Held,
+    /// The tip would be applied, were the sync not paused.
+    Paused,
 }
 
 impl Outcome {
@@ -61,6 +63,7 @@ impl Outcome {
             Self::Unchanged => "unchanged",
             Self::Rejected => "rejected",
             Self::Held => "held",
+            Self::Paused => "paused",
         }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::control::{Pause, Refused};
 use crate::operator::{OperatorSpec, Smpp, Status, TpsLimits};
 use crate::secret::Secret;
 use crate::value::{Cost, E164Prefix, Instant, MnoId, OperatorId};
@@ -173,8 +174,17 @@ pub struct SyncStatus {
     pub wanted: Option<String>,
     /// Why `wanted` is not applied.
     pub blocked: Option<Blocked>,
-    /// When the branch was last fetched successfully.
+    /// When this agent last fetched the branch successfully.
     pub last_fetch_at: Option<Instant>,
+    /// Whether this agent is the one that applies.
+    #[serde(default)]
+    pub leads: bool,
+    /// The pause in force.
+    #[serde(default)]
+    pub pause: Option<Pause>,
+    /// Revisions that were rolled back and are not applied again.
+    #[serde(default)]
+    pub refused: Vec<Refused>,
 }
 
 /// What the sync loop is at.
@@ -187,10 +197,12 @@ pub enum SyncPhase {
     InSync,
     /// A commit is being applied.
     Applying,
-    /// The tip does not compile; the last good commit stays.
+    /// The tip does not compile or was rolled back; the last good commit stays.
     Rejected,
     /// A guardrail holds the plan.
     Held,
+    /// Someone paused the sync: the branch is looked at and not applied.
+    Paused,
     /// A store or the repository failed; tried again by itself.
     Retrying,
 }
@@ -223,6 +235,9 @@ pub struct Blocked {
     pub plan_hash: Option<String>,
     /// Since when.
     pub since: Instant,
+    /// When it changes by itself: the end of a pause.
+    #[serde(default)]
+    pub until: Option<Instant>,
     /// The safe next step.
     pub next_step: String,
 }

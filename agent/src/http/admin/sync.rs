@@ -1,16 +1,37 @@
-//! `/v1/admin/sync`: what the sync is doing, and a push to do it now.
+//! `/v1/admin/sync`: what the sync is doing and did, what a guardrail holds, and a push to do it now.
 
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::{Extension, Json};
-use bindery_schema::wire::api::SyncStatus;
+use bindery_schema::wire::api::{Page, SyncStatus};
+use bindery_schema::wire::control::{HeldPlan, SyncRun};
 
 use crate::http::bearer::Caller;
+use crate::http::error::{Code, Problem};
+use crate::http::page::{PageQuery, numbered};
 use crate::shared::Shared;
+use crate::store::postgres::{control, runs};
+use crate::sync::trigger;
 
 /// Applied and wanted commit, and why one is not applied.
 pub(super) async fn status(State(shared): State<Shared>) -> Json<SyncStatus> {
     Json(shared.status.borrow().clone())
+}
+
+/// The plan a guardrail holds, in full.
+pub(super) async fn held(State(shared): State<Shared>) -> Result<Json<HeldPlan>, Problem> {
+    let held = control::held(&mut *shared.stores.postgres.acquire().await?).await?;
+    held.map(Json).ok_or_else(|| Problem::new(Code::NothingHeld))
+}
+
+/// What became of commits, newest first.
+pub(super) async fn runs(
+    State(shared): State<Shared>,
+    Query(page): Query<PageQuery>,
+) -> Result<Json<Page<SyncRun>>, Problem> {
+    let limit = page.limit()?;
+    let runs = runs::page(&shared.stores.postgres, page.before()?, i64::from(limit) + 1).await?;
+    Ok(Json(numbered(runs, limit, |run| run.id)))
 }
 
 /// Has the branch fetched at once instead of at the next poll.
@@ -19,6 +40,6 @@ pub(super) async fn trigger(
     Extension(caller): Extension<Caller>,
 ) -> (StatusCode, Json<SyncStatus>) {
     tracing::info!(subject = ?caller.subject, roles = ?caller.roles, "a sync was asked for");
-    shared.trigger.notify_one();
+    trigger::pull(&shared, "admin").await;
     (StatusCode::ACCEPTED, status(State(shared)).await)
 }

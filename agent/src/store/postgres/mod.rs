@@ -5,29 +5,29 @@
 
 pub mod audit;
 pub mod carriers;
+pub mod control;
 pub mod health;
 pub mod intents;
 pub mod leases;
 pub mod operators;
 pub mod outbox;
 pub mod read;
+pub mod retention;
+pub mod roles;
 pub mod rules;
 pub mod runs;
 pub mod sync_state;
 
 use std::str::FromStr;
-use std::time::Duration;
 
+use bindery_schema::secret::Secret;
 use bindery_schema::value::Instant;
 use jiff::Timestamp;
 use serde::Serialize;
 use sqlx::PgPool;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
 
-use crate::config;
-
-/// Longest wait for a free connection, a new one included.
-const ACQUIRE: Duration = Duration::from_secs(5);
+use crate::config::{self, SecretSource};
 
 /// Why Postgres did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -49,17 +49,57 @@ pub enum Error {
 }
 
 /// A pool that opens connections when they are needed.
-pub fn pool(config: &config::Postgres) -> Result<PgPool, sqlx::Error> {
-    let options = PgConnectOptions::from_str(config.url.expose())?
-        .application_name("bindery-agent")
-        // A statement that takes longer hangs on a lock or a lost server; the largest merge stays far below.
-        .options([("statement_timeout", "120s"), ("lock_timeout", "10s")]);
-    Ok(PgPoolOptions::new().max_connections(config.max_connections).acquire_timeout(ACQUIRE).connect_lazy_with(options))
+pub fn pool(config: &config::Postgres) -> Result<PgPool, super::Error> {
+    let options = options(config, &config.url, config.password.as_ref())?;
+    let pool = PgPoolOptions::new().max_connections(config.max_connections).acquire_timeout(config.acquire());
+    Ok(pool.connect_lazy_with(options))
 }
 
-/// Creates or changes the tables to what this version needs.
-pub async fn migrate(pool: &PgPool) -> Result<(), sqlx::migrate::MigrateError> {
-    sqlx::migrate!("./migrations").run(pool).await
+/// How to connect as the role of an address, with the password that goes with it where the address has none.
+fn options(
+    config: &config::Postgres,
+    url: &Secret,
+    password: Option<&SecretSource>,
+) -> Result<PgConnectOptions, super::Error> {
+    let url = url.expose();
+    let options = PgConnectOptions::from_str(url).map_err(|_| super::Error::Postgres)?;
+    let mut options = options.application_name("bindery-agent").options([
+        ("statement_timeout", format!("{}ms", config.statement().as_millis()).as_str()),
+        ("lock_timeout", "10s"),
+    ]);
+    if let Some(password) = password {
+        options = options.password(password.read()?.expose());
+    }
+    // Read here only to say at the start what is missing.
+    config.tls.read()?;
+    if let Some(ca) = &config.tls.ca {
+        options = options.ssl_root_cert(ca);
+        if !url.contains("sslmode=") && !url.contains("ssl-mode=") {
+            options = options.ssl_mode(PgSslMode::VerifyFull);
+        }
+    }
+    if let (Some(cert), Some(key)) = (&config.tls.cert, &config.tls.key) {
+        options = options.ssl_client_cert(cert).ssl_client_key(key);
+    }
+    Ok(options)
+}
+
+/// Creates or changes the tables to what this version needs, and where a role of its own does that, gives the role the
+/// agent runs as its rights.
+pub async fn migrate(config: &config::Postgres) -> Result<(), sqlx::migrate::MigrateError> {
+    let unusable = |error: super::Error| sqlx::Error::Configuration(Box::new(error));
+    let role = options(config, &config.url, config.password.as_ref()).map_err(unusable)?;
+    let owner = match &config.migrate_url {
+        Some(url) => options(config, url, None).map_err(unusable)?,
+        None => role.clone(),
+    };
+    let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(config.acquire()).connect_lazy_with(owner);
+    sqlx::migrate!("./migrations").run(&pool).await?;
+    if config.migrate_url.is_some() {
+        roles::grant(&pool, role.get_username()).await?;
+    }
+    pool.close().await;
+    Ok(())
 }
 
 /// Reads text of a column as a value.

@@ -3,19 +3,19 @@
 //! Every projection carries the step that wrote it. One script writes them all and refuses a step older than the one
 //! `ops:catalog` names, so an agent that has lost the lead cannot put old numbers over new ones.
 
+mod connection;
+
 use std::sync::{Arc, LazyLock};
-use std::time::Duration;
 
 use bindery_schema::contract::Direction;
 use bindery_schema::value::{MnoId, OperatorId};
 use bindery_schema::wire::projection::{CatalogProjection, OperatorProjection, TpsProjection};
-use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{AsyncCommands, Script};
+use tokio::sync::Mutex;
 
 use crate::config;
+pub use connection::Connection;
 
-/// Longest wait for an answer: a cache that is slower is of no use.
-const TIMEOUT: Duration = Duration::from_secs(2);
 /// Keys written by one call of the script; keeps each call under a few milliseconds of the server's only thread.
 const BATCH: usize = 500;
 
@@ -25,6 +25,9 @@ pub enum Error {
     /// The configured address cannot be used.
     #[error("the configured address of Redis cannot be used")]
     Configuration,
+    /// A file of the configuration cannot be used.
+    #[error(transparent)]
+    File(#[from] config::ReadError),
     /// The server did not answer or refused.
     #[error("Redis did not carry out {0}")]
     Failed(&'static str, #[source] redis::RedisError),
@@ -55,6 +58,11 @@ static WRITE: LazyLock<Script> = LazyLock::new(|| {
         ",
     )
 });
+
+/// A part of the keys that are like ARGV[2]. A script, since Redis Cluster sends one to the node that has KEYS[1], and a
+/// plain SCAN to any.
+static SCAN: LazyLock<Script> =
+    LazyLock::new(|| Script::new("return redis.call('SCAN', ARGV[1], 'MATCH', ARGV[2], 'COUNT', 1000)"));
 
 /// A key to write; `None` deletes it.
 #[derive(Debug, Clone)]
@@ -87,6 +95,11 @@ impl Entry {
     }
 }
 
+/// A text as a pattern that nothing else is like.
+fn escaped(text: &str) -> String {
+    text.chars().flat_map(|c| r"\*?[]".contains(c).then_some('\\').into_iter().chain([c])).collect()
+}
+
 fn operator_key(id: &OperatorId) -> String {
     format!("ops:operator:{id}")
 }
@@ -94,8 +107,11 @@ fn operator_key(id: &OperatorId) -> String {
 /// A connection that comes back by itself. Cheap to clone.
 #[derive(Clone)]
 pub struct Redis {
-    connection: ConnectionManager,
+    connection: Connection,
     prefix: Arc<str>,
+    /// Held from a step's first entry to its `ops:catalog`: until that is written the script would let another task
+    /// mix in entries of the step before.
+    projecting: Arc<Mutex<()>>,
 }
 
 impl std::fmt::Debug for Redis {
@@ -107,17 +123,12 @@ impl std::fmt::Debug for Redis {
 impl Redis {
     /// A connection that is opened when it is first needed.
     pub fn new(config: &config::Redis) -> Result<Self, Error> {
-        let client = redis::Client::open(config.url.expose()).map_err(|_| Error::Configuration)?;
-        let settings = ConnectionManagerConfig::new()
-            .set_number_of_retries(1)
-            .set_connection_timeout(Some(TIMEOUT))
-            .set_response_timeout(Some(TIMEOUT));
-        let connection = ConnectionManager::new_lazy_with_config(client, settings).map_err(|_| Error::Configuration)?;
-        Ok(Self { connection, prefix: config.key_prefix.as_str().into() })
+        let connection = Connection::new(config)?;
+        Ok(Self { connection, prefix: config.key_prefix.as_str().into(), projecting: Arc::default() })
     }
 
     /// The connection, for commands of one's own.
-    pub fn connection(&self) -> ConnectionManager {
+    pub fn connection(&self) -> Connection {
         self.connection.clone()
     }
 
@@ -145,15 +156,10 @@ impl Redis {
         for pattern in ["ops:operator:", "ops:tps:"] {
             let mut cursor = 0_u64;
             loop {
-                let (next, keys): (u64, Vec<String>) = redis::cmd("SCAN")
-                    .arg(cursor)
-                    .arg("MATCH")
-                    .arg(format!("{}{pattern}*", self.prefix))
-                    .arg("COUNT")
-                    .arg(1_000)
-                    .query_async(&mut connection)
-                    .await
-                    .map_err(|error| Error::Failed("SCAN", error))?;
+                let mut call = SCAN.prepare_invoke();
+                call.key(self.key("ops:catalog")).arg(cursor).arg(format!("{}{pattern}*", escaped(&self.prefix)));
+                let (next, keys): (u64, Vec<String>) =
+                    call.invoke_async(&mut connection).await.map_err(|error| Error::Failed("SCAN", error))?;
                 let found = keys.iter().filter_map(|key| key.strip_prefix(&*self.prefix)).filter(|key| !keep(key));
                 leftovers.extend(found.map(|key| Entry { key: key.to_owned(), value: None }));
                 cursor = next;
@@ -167,6 +173,7 @@ impl Redis {
 
     /// Writes a step's entries, and `ops:catalog` after all of them: whoever reads that step in it finds its entries.
     pub async fn project(&self, catalog: &CatalogProjection, entries: &[Entry]) -> Result<(), Error> {
+        let _alone = self.projecting.lock().await;
         for batch in entries.chunks(BATCH) {
             self.write(catalog.generation, batch).await?;
         }

@@ -7,29 +7,34 @@
 //!
 //! An outage is an error, never an absent secret.
 
+mod session;
+
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bindery_schema::secret::Secret;
 use bindery_schema::value::OperatorId;
-use reqwest::header::{HeaderMap, HeaderValue};
-use reqwest::{Method, StatusCode};
+use reqwest::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 use crate::config;
-use crate::metrics::{Metrics, Operation};
-
-/// Longest wait for an answer; a request is one key, so a slower answer is an outage.
-const TIMEOUT: Duration = Duration::from_secs(5);
+use crate::metrics::Metrics;
+use session::Session;
 
 /// Why Vault did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Address or token of the configuration cannot be used.
-    #[error("the configured address or token of Vault cannot be used")]
+    /// Address, token or certificates of the configuration cannot be used.
+    #[error("the configured address, token or certificates of Vault cannot be used")]
     Configuration,
+    /// A file of the configuration cannot be used.
+    #[error(transparent)]
+    File(#[from] config::ReadError),
+    /// It did not answer lately.
+    #[error("Vault did not answer lately and is asked again shortly")]
+    Resting,
     /// No answer.
     #[error("Vault does not answer")]
     Unreachable(#[source] reqwest::Error),
@@ -88,11 +93,9 @@ pub struct Vault(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    http: reqwest::Client,
-    base: String,
+    session: Session,
     mount: String,
     engine: OnceCell<Engine>,
-    metrics: Arc<Metrics>,
 }
 
 /// The secret as it lies in Vault.
@@ -106,27 +109,16 @@ struct Content<'a> {
 impl Vault {
     /// A client for the configured server; nothing is asked yet.
     pub fn new(config: &config::Vault, metrics: Arc<Metrics>) -> Result<Self, Error> {
-        let mut token = HeaderValue::from_str(config.token.expose()).map_err(|_| Error::Configuration)?;
-        token.set_sensitive(true);
-        let headers = HeaderMap::from_iter([(reqwest::header::HeaderName::from_static("x-vault-token"), token)]);
-        // No proxy: Vault is inside the network, and over plain HTTP a proxy would read the passwords.
-        let mut builder =
-            reqwest::Client::builder().no_proxy().timeout(TIMEOUT).connect_timeout(TIMEOUT).default_headers(headers);
-        if config.addr.starts_with("http://") {
-            // Reading the system's certificates takes long and fails where there are none.
-            builder = builder.tls_certs_only(Vec::new());
-        }
-        let http = builder.build().map_err(|_| Error::Configuration)?;
-        let base = format!("{}/v1", config.addr.trim_end_matches('/'));
+        let session = Session::new(config, metrics)?;
         let mount = config.mount.trim_matches('/').to_owned();
-        Ok(Self(Arc::new(Inner { http, base, mount, engine: OnceCell::new(), metrics })))
+        Ok(Self(Arc::new(Inner { session, mount, engine: OnceCell::new() })))
     }
 
     /// Which engine the mount is; asked once.
     pub async fn engine(&self) -> Result<Engine, Error> {
         let ask = || async {
             let path = format!("sys/internal/ui/mounts/{}", self.0.mount);
-            let answer = self.call("mount", Method::GET, &path, None).await?;
+            let answer = self.0.session.call("mount", Method::GET, &path, None).await?;
             let answer = answer.ok_or(Error::Refused { operation: "mount", status: 404 })?;
             let version = answer.pointer("/data/options/version").and_then(Value::as_str);
             Ok(if version == Some("2") { Engine::V2 } else { Engine::V1 })
@@ -136,16 +128,7 @@ impl Vault {
 
     /// Whether the server can serve.
     pub async fn ping(&self) -> Result<Health, Error> {
-        let url = format!("{}/sys/health", self.0.base);
-        let answer = self.0.http.get(url).send().await.map_err(|error| Error::Unreachable(error.without_url()))?;
-        match answer.status().as_u16() {
-            200 => Ok(Health::Ready),
-            // Performance and disaster recovery standbys have codes of their own.
-            429 | 472 | 473 => Ok(Health::Standby),
-            501 => Ok(Health::Uninitialized),
-            503 => Ok(Health::Sealed),
-            status => Err(Error::Refused { operation: "health", status }),
-        }
+        self.0.session.ping().await
     }
 
     /// The operator's credentials; `None` where there are none or they were deleted.
@@ -165,7 +148,7 @@ impl Vault {
             return Ok(None);
         }
         let path = format!("{}/metadata/{}", self.0.mount, live(operator));
-        let answer = self.call("metadata", Method::GET, &path, None).await?;
+        let answer = self.0.session.call("metadata", Method::GET, &path, None).await?;
         let version = |answer: Value| answer.pointer("/data/current_version").and_then(Value::as_u64);
         answer.map_or(Ok(Some(0)), |answer| version(answer).map(Some).ok_or(Error::Malformed("metadata")))
     }
@@ -184,7 +167,9 @@ impl Vault {
     /// Deletes the credentials so that they can still be brought back. Absent ones are no error.
     pub async fn delete_credentials(&self, operator: &OperatorId) -> Result<(), Error> {
         match self.engine().await? {
-            Engine::V2 => self.call("delete", Method::DELETE, &self.data(&live(operator)).await?, None).await.map(drop),
+            Engine::V2 => {
+                self.0.session.call("delete", Method::DELETE, &self.data(&live(operator)).await?, None).await.map(drop)
+            }
             Engine::V1 => self.relocate(&live(operator), &deleted(operator)).await.map(drop),
         }
     }
@@ -196,34 +181,31 @@ impl Vault {
             Some(0) => Ok(false),
             Some(version) => {
                 let path = format!("{}/undelete/{}", self.0.mount, live(operator));
-                self.call("undelete", Method::POST, &path, Some(json!({ "versions": [version] }))).await?;
+                self.0.session.call("undelete", Method::POST, &path, Some(json!({ "versions": [version] }))).await?;
                 Ok(self.read_credentials(operator).await?.is_some())
             }
         }
     }
 
-    /// Renews the token where it can be renewed, and says how long it lasts; `None` for one that does not expire.
+    /// Destroys deleted credentials for good, with every version before. Absent ones are no error.
+    pub async fn destroy(&self, operator: &OperatorId) -> Result<(), Error> {
+        let path = match self.engine().await? {
+            Engine::V1 => format!("{}/{}", self.0.mount, deleted(operator)),
+            Engine::V2 => format!("{}/metadata/{}", self.0.mount, live(operator)),
+        };
+        self.0.session.call("destroy", Method::DELETE, &path, None).await.map(drop)
+    }
+
+    /// Keeps the token alive, and says how long it lasts; `None` for one that does not expire.
     pub async fn renew_token(&self) -> Result<Option<Duration>, Error> {
-        let token = self.call("token", Method::GET, "auth/token/lookup-self", None).await?.unwrap_or_default();
-        let ttl = token.pointer("/data/ttl").and_then(Value::as_u64).unwrap_or_default();
-        if ttl == 0 {
-            return Ok(None);
-        }
-        if token.pointer("/data/renewable") != Some(&Value::Bool(true)) {
-            tracing::warn!(seconds = ttl, "the token for Vault expires and cannot be renewed");
-            return Ok(Some(Duration::from_secs(ttl)));
-        }
-        let renewed = self.call("token", Method::POST, "auth/token/renew-self", Some(json!({}))).await?;
-        let ttl =
-            renewed.and_then(|answer| answer.pointer("/auth/lease_duration").and_then(Value::as_u64)).unwrap_or(ttl);
-        Ok(Some(Duration::from_secs(ttl)))
+        self.0.session.renew().await
     }
 
     async fn read_at(&self, path: &str, version: Option<u64>) -> Result<Option<Stored>, Error> {
         let engine = self.engine().await?;
         let path = self.data(path).await?;
         let path = version.map_or_else(|| path.clone(), |version| format!("{path}?version={version}"));
-        let Some(mut answer) = self.call("read", Method::GET, &path, None).await? else {
+        let Some(mut answer) = self.0.session.call("read", Method::GET, &path, None).await? else {
             return Ok(None);
         };
         let (pointer, version) = match engine {
@@ -249,7 +231,7 @@ impl Vault {
             (Engine::V2, None) => json!({ "data": content }),
             (Engine::V2, Some(version)) => json!({ "data": content, "options": { "cas": version } }),
         };
-        let answer = self.call("write", Method::POST, &self.data(path).await?, Some(body)).await;
+        let answer = self.0.session.call("write", Method::POST, &self.data(path).await?, Some(body)).await;
         match answer {
             // The only bad request a well-formed write can be.
             Err(Error::Refused { status: 400, .. }) if expected.is_some() => Err(Error::Conflict),
@@ -261,7 +243,7 @@ impl Vault {
     async fn relocate(&self, from: &str, to: &str) -> Result<bool, Error> {
         let Some(stored) = self.read_at(from, None).await? else { return Ok(false) };
         self.write_at(to, &stored.system_id, &stored.password, None).await?;
-        self.call("delete", Method::DELETE, &self.data(from).await?, None).await?;
+        self.0.session.call("delete", Method::DELETE, &self.data(from).await?, None).await?;
         Ok(true)
     }
 
@@ -270,48 +252,6 @@ impl Vault {
             Engine::V1 => format!("{}/{path}", self.0.mount),
             Engine::V2 => format!("{}/data/{path}", self.0.mount),
         })
-    }
-
-    /// One request; `None` for 404. An answer without a body is `null`.
-    async fn call(
-        &self,
-        operation: &'static str,
-        method: Method,
-        path: &str,
-        body: Option<Value>,
-    ) -> Result<Option<Value>, Error> {
-        let started = Instant::now();
-        let result = self.exchange(operation, method, path, body).await;
-        let outcome = if result.is_ok() { "ok" } else { "error" };
-        self.0.metrics.vault_requests.get_or_create(&Operation { operation, outcome }).inc();
-        self.0.metrics.vault_duration.observe(started.elapsed().as_secs_f64());
-        result
-    }
-
-    async fn exchange(
-        &self,
-        operation: &'static str,
-        method: Method,
-        path: &str,
-        body: Option<Value>,
-    ) -> Result<Option<Value>, Error> {
-        let mut request = self.0.http.request(method, format!("{}/{path}", self.0.base));
-        if let Some(body) = body {
-            request = request.json(&body);
-        }
-        let unreachable = |error: reqwest::Error| Error::Unreachable(error.without_url());
-        let answer = request.send().await.map_err(unreachable)?;
-        match answer.status() {
-            StatusCode::NOT_FOUND => Ok(None),
-            status if status.is_success() => {
-                let bytes = answer.bytes().await.map_err(unreachable)?;
-                if bytes.is_empty() {
-                    return Ok(Some(Value::Null));
-                }
-                serde_json::from_slice(&bytes).map(Some).map_err(|_| Error::Malformed(operation))
-            }
-            status => Err(Error::Refused { operation, status: status.as_u16() }),
-        }
     }
 }
 

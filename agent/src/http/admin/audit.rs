@@ -1,0 +1,43 @@
+//! `GET /v1/admin/audit`: who changed what, newest first.
+
+use axum::Json;
+use axum::extract::{Query, State};
+use bindery_schema::value::Instant;
+use bindery_schema::wire::api::Page;
+use bindery_schema::wire::control::AuditEntry;
+use serde::Deserialize;
+
+use crate::http::error::{Code, Problem};
+use crate::http::page::{PageQuery, numbered};
+use crate::shared::Shared;
+use crate::store::postgres::audit::{Selection, page};
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Filter {
+    object: Option<String>,
+    since: Option<String>,
+    until: Option<String>,
+}
+
+/// A page of the audit trail; `?object=`, `?since=` and `?until=`.
+pub(super) async fn list(
+    State(shared): State<Shared>,
+    Query(query): Query<PageQuery>,
+    Query(filter): Query<Filter>,
+) -> Result<Json<Page<AuditEntry>>, Problem> {
+    let limit = query.limit()?;
+    let selection = Selection {
+        object: filter.object,
+        since: instant("since", filter.since)?,
+        until: instant("until", filter.until)?,
+        before: query.before()?,
+        limit: i64::from(limit) + 1,
+    };
+    let entries = page(&shared.stores.postgres, &selection).await?;
+    Ok(Json(numbered(entries, limit, |entry| entry.id)))
+}
+
+fn instant(name: &str, text: Option<String>) -> Result<Option<String>, Problem> {
+    let bad = |_| Problem::new(Code::BadRequest).detail(format!("{name} is an instant, such as 2026-12-01T22:00:00Z"));
+    text.map(|text| text.parse::<Instant>().map(|instant| instant.to_string()).map_err(bad)).transpose()
+}
