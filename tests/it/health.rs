@@ -1,3 +1,4 @@
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use bindery_agent::health::ingest;
@@ -39,10 +40,18 @@ async fn send(world: &Served, operator: &str, payload: impl Into<Vec<u8>>) {
     nats.client().flush().await.unwrap();
 }
 
+/// A moment of its own for every signal: two in one millisecond would be one and its duplicate.
+fn moment() -> Timestamp {
+    static LAST: AtomicI64 = AtomicI64::new(0);
+    let now = Timestamp::now().as_millisecond();
+    let before = LAST.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(now.max(last + 1))).unwrap();
+    Timestamp::from_millisecond(now.max(before + 1)).unwrap()
+}
+
 async fn signal(world: &Served, bind_state: &str, failed: u32) {
     let signal = json!({
         "operatorId": OPERATOR, "connectorId": "c1", "bindState": bind_state, "submitted": 100, "failed": failed,
-        "throttled": 0, "p95Millis": 250, "inFlight": 3, "at": Timestamp::now().to_string(),
+        "throttled": 0, "p95Millis": 250, "inFlight": 3, "at": moment().to_string(),
     });
     send(world, OPERATOR, signal.to_string()).await;
 }

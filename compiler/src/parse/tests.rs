@@ -42,8 +42,6 @@ const BITS: [&str; 40] = [
 ];
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
-
     #[test]
     fn the_readers_agree_on_spoiled_files(
         pick in any::<prop::sample::Index>(),

@@ -11,9 +11,9 @@ use super::macros::string_conversions;
 use super::{Currency, ValueError, ValueProblem, shown};
 
 /// Most digits before the point; keeps every amount inside the stores' `numeric(18,6)`.
-const WHOLE_DIGITS: usize = 12;
+const WHOLE_DIGITS: u32 = 12;
 /// Most decimal places.
-const PLACES: usize = 6;
+const PLACES: u32 = 6;
 
 /// An amount of money ≥ 0 with at most six decimal places. `0.0110` and `0.011` are the same amount.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -23,8 +23,8 @@ pub struct Amount(Decimal);
 impl Amount {
     /// The amount `mantissa` · 10^-`scale`, where it is one in its shortest form.
     pub fn from_parts(mantissa: u64, scale: u32) -> Option<Self> {
-        let shortest = scale == 0 || mantissa % 10 != 0;
-        let fits = scale <= PLACES as u32 && mantissa / 10_u64.pow(scale) < 10_u64.pow(WHOLE_DIGITS as u32);
+        let shortest = scale == 0 || !mantissa.is_multiple_of(10);
+        let fits = scale <= PLACES && mantissa / 10_u64.pow(scale) < 10_u64.pow(WHOLE_DIGITS);
         let mantissa = i64::try_from(mantissa).ok()?;
         (shortest && fits).then(|| Self(Decimal::new(mantissa, scale)))
     }
@@ -45,8 +45,8 @@ impl FromStr for Amount {
 
     fn from_str(text: &str) -> Result<Self, ValueError> {
         let (whole, places) = text.split_once('.').map_or((text, None), |(whole, places)| (whole, Some(places)));
-        let digits = |text: &str, longest: usize| {
-            !text.is_empty() && text.len() <= longest && text.bytes().all(|b| b.is_ascii_digit())
+        let digits = |text: &str, longest: u32| {
+            !text.is_empty() && text.len() <= longest as usize && text.bytes().all(|b| b.is_ascii_digit())
         };
         let well_formed = digits(whole, WHOLE_DIGITS) && places.is_none_or(|places| digits(places, PLACES));
         match text.parse::<Decimal>() {
