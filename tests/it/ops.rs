@@ -6,7 +6,9 @@ use bindery_tests::listeners::{Served, answer};
 async fn probes_and_metrics() {
     let mut world = Served::new().await;
     assert_eq!(answer(world.ops("/health/live").await).await, (200, json!({ "status": "UP" })));
-    bindery_tests::world::eventually("ready", async || world.ops("/health/ready").await.status() == 200).await;
+    // Ready it may be before; NATS is connected in its own time.
+    let is_up = async || answer(world.ops("/health/ready").await).await.1["status"] == "UP";
+    bindery_tests::world::eventually("every part is up", is_up).await;
     let (_, ready) = answer(world.ops("/health/ready").await).await;
     for part in ["postgres", "vault", "nats", "redis", "sync"] {
         assert_eq!(ready["components"][part]["status"], "UP", "{ready}");

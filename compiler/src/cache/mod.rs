@@ -72,7 +72,8 @@ impl Cache {
         let entry = |(blob, parsed): (&Oid, &Arc<ParsedFile>)| Some(framed(*blob, &encode::encode(parsed)?));
         let in_use = used.keys().filter(|blob| self.contains(**blob)).count();
         if self.entries.len() > 2 * in_use + SPARE {
-            return self.write_anew(used.iter().filter_map(entry).flatten().collect());
+            let entries: Vec<u8> = used.iter().filter_map(entry).flatten().collect();
+            return self.write_anew(&entries);
         }
         let added: Vec<u8> =
             used.iter().filter(|(blob, _)| !self.contains(**blob)).filter_map(entry).flatten().collect();
@@ -96,10 +97,10 @@ impl Cache {
         file.write_all(added)
     }
 
-    fn write_anew(&self, bytes: Vec<u8>) -> io::Result<()> {
+    fn write_anew(&self, bytes: &[u8]) -> io::Result<()> {
         self.make_folder()?;
         let fresh = self.path.with_extension(std::process::id().to_string());
-        let written = File::create(&fresh).and_then(|mut file| file.write_all(&bytes));
+        let written = File::create(&fresh).and_then(|mut file| file.write_all(bytes));
         written.and_then(|()| fs::rename(&fresh, &self.path)).inspect_err(|_| _ = fs::remove_file(&fresh))
     }
 

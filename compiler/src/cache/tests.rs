@@ -37,13 +37,13 @@ fn options() -> Options {
 
 /// Compiles a commit by the cache of a folder, and tells how many of its blobs the cache held.
 fn compile(repository: &git2::Repository, folder: &Path) -> (Compiled, usize) {
-    let mut compiler = Compiler::default();
+    let mut through = Compiler::default();
     let cache = Cache::open(folder).unwrap();
     let held = cache.entries.len();
-    compiler.cached_by(cache);
-    let head = repository.head().unwrap().peel_to_commit().unwrap().id();
-    let compiled = compiler.compile_revision(repository, head, &options()).unwrap();
-    compiler.save_cache().unwrap();
+    through.cached_by(cache);
+    let tip = repository.head().unwrap().peel_to_commit().unwrap().id();
+    let compiled = through.compile_revision(repository, tip, &options()).unwrap();
+    through.save_cache().unwrap();
     (compiled, held)
 }
 

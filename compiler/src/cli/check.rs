@@ -98,11 +98,11 @@ fn once(repo: &Path, arguments: &Arguments, out: &mut impl Write) -> anyhow::Res
         }
         fixed.compiled
     } else {
-        let mut compiler = arguments.cached.compiler();
-        let compiled = super::compile(&mut compiler, repo, arguments.rev.as_deref(), &options)?;
-        arguments.cached.save(&compiler);
+        let mut through = arguments.cached.compiler();
+        let compiled = super::compile(&mut through, repo, arguments.rev.as_deref(), &options)?;
+        arguments.cached.save(&through);
         if !arguments.watch {
-            std::mem::forget(compiler);
+            std::mem::forget(through);
         }
         compiled
     };

@@ -51,7 +51,7 @@ pub(super) fn check(objects: &Objects<'_>, policy: &RoutingPolicy, sink: &mut Si
             narrows: item.narrows.is_some(),
         }));
     }
-    entries.par_sort_unstable_by_key(|entry| entry.order());
+    entries.par_sort_unstable_by_key(Entry::order);
     sweep.run(&entries, sink);
 }
 
