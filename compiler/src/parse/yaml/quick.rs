@@ -16,19 +16,27 @@ const MOST_KEYS: usize = 64;
 /// The documents of a text, or nothing where the careful reader should have a look: at faults, keys that stand twice,
 /// anchors, tags, directives, block scalars, and whatever goes over several lines between quotes or brackets.
 pub(crate) fn read(text: &str) -> Option<Vec<Node<'_>>> {
-    if !text.lines().all(begins_plainly) {
+    if !text.chars().all(is_plain) || !text.lines().all(begins_plainly) {
         return None;
     }
-    let mut reader = Reader { events: parse_events(text), text: text.as_bytes() };
+    let lines = text.lines().filter(|line| holds_content(line)).count();
+    let mut reader = Reader { events: parse_events(text), text: text.as_bytes(), lines: 0 };
     let mut documents = Vec::new();
+    let mut begun = 0;
     loop {
         match reader.next()? {
-            (Event::StreamEnd, _) => return Some(documents),
+            // A line that nothing began in was passed over, and so was a document without a node.
+            (Event::StreamEnd, _) => return (reader.lines == lines && documents.len() == begun).then_some(documents),
             (Event::StreamStart | Event::DocumentEnd { .. }, _) => {}
-            (Event::DocumentStart { version: None, tag_directives, .. }, _) if tag_directives.is_empty() => {}
-            (event, bytes) => documents.push(reader.block_value(event, bytes, 0)?),
+            (Event::DocumentStart { version: None, tag_directives, .. }, _) if tag_directives.is_empty() => begun += 1,
+            (event, bytes) => documents.push(reader.block_value(event, bytes, false, 0)?),
         }
     }
+}
+
+/// No control, no other break than a line feed, and no mark of an encoding.
+fn is_plain(c: char) -> bool {
+    matches!(c, '\n' | ' '..='~') || c > '\u{a0}' && !matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}')
 }
 
 /// Whether a line begins with a key, a list's dash, a comment or a document's mark.
@@ -44,9 +52,16 @@ fn begins_plainly(line: &str) -> bool {
     }
 }
 
+fn holds_content(line: &str) -> bool {
+    let content = line.trim_start_matches(' ');
+    !content.is_empty() && !content.starts_with('#') && content != "---"
+}
+
 struct Reader<'a, I> {
     events: I,
     text: &'a [u8],
+    /// Lines that began with a key or a list's dash.
+    lines: usize,
 }
 
 impl<'a, I: Iterator<Item = Result<(Event<'a>, Bytes), Error>>> Reader<'a, I> {
@@ -61,26 +76,41 @@ impl<'a, I: Iterator<Item = Result<(Event<'a>, Bytes), Error>>> Reader<'a, I> {
     }
 
     /// What a document, a list's dash or a key in a line of its own is followed by.
-    fn block_value(&mut self, event: Event<'a>, bytes: Bytes, depth: usize) -> Option<Node<'a>> {
+    fn block_value(&mut self, event: Event<'a>, bytes: Bytes, is_item: bool, depth: usize) -> Option<Node<'a>> {
         if depth > DEEPEST {
             return None;
         }
         let value = match event {
             Event::SequenceStart { meta: None, style: CollectionStyle::Block } => {
                 let mut items = Vec::new();
+                let mut column = None;
                 loop {
                     match self.next()? {
                         (Event::SequenceEnd, _) => break Value::Sequence(items),
-                        (event, bytes) => items.push(self.block_value(event, bytes, depth + 1)?),
+                        (event, bytes) => {
+                            let (_, dash) = self.line_start(bytes)?;
+                            if *column.get_or_insert(dash?) != dash? {
+                                return None;
+                            }
+                            self.lines += 1;
+                            items.push(self.block_value(event, bytes, true, depth + 1)?);
+                        }
                     }
                 }
             }
             Event::MappingStart { meta: None, style: CollectionStyle::Block } => {
                 let mut entries: Vec<(Node<'a>, Node<'a>)> = Vec::new();
+                let mut indent = None;
                 loop {
                     match self.next()? {
                         (Event::MappingEnd, _) => break Value::Mapping(entries),
                         (event, bytes) => {
+                            let (column, dash) = self.line_start(bytes)?;
+                            let continues_dash = is_item && entries.is_empty();
+                            if *indent.get_or_insert(column) != column || dash.is_some() != continues_dash {
+                                return None;
+                            }
+                            self.lines += usize::from(!continues_dash);
                             let (key, end) = self.key(event, bytes, &entries)?;
                             let (event, bytes) = self.next()?;
                             let colon = end + self.blanks(end) + 1;
@@ -91,7 +121,7 @@ impl<'a, I: Iterator<Item = Result<(Event<'a>, Bytes), Error>>> Reader<'a, I> {
                             if !(if is_block(&event) { self.ends_line(colon) } else { is_in_line }) {
                                 return None;
                             }
-                            entries.push((key, self.block_value(event, bytes, depth + 1)?));
+                            entries.push((key, self.block_value(event, bytes, false, depth + 1)?));
                         }
                     }
                 }
@@ -180,6 +210,16 @@ impl<'a, I: Iterator<Item = Result<(Event<'a>, Bytes), Error>>> Reader<'a, I> {
         (whole && one_line).then_some((node, bytes.end as usize))
     }
 
+    /// The column of what comes first in its line, and that of the dash before it; nothing where more comes before it.
+    fn line_start(&self, bytes: Bytes) -> Option<(usize, Option<usize>)> {
+        let all = self.text.get(..bytes.start as usize)?;
+        let before = without_blanks(all);
+        let dashed = before.strip_suffix(b"-");
+        let start = without_blanks(dashed.unwrap_or(before));
+        let begins = matches!(start.last(), None | Some(b'\n'));
+        begins.then_some((all.len() - start.len(), dashed.map(|dashed| dashed.len() - start.len())))
+    }
+
     /// Nothing where the next member of a bracket does not come right behind it, or behind one comma.
     fn follows(&self, end: usize, next: Bytes, first: bool) -> Option<()> {
         let comma = if first { end } else { end + self.blanks(end) + 1 };
@@ -207,6 +247,12 @@ impl<'a, I: Iterator<Item = Result<(Event<'a>, Bytes), Error>>> Reader<'a, I> {
     fn blanks(&self, at: usize) -> usize {
         self.text.get(at..).unwrap_or_default().iter().take_while(|byte| **byte == b' ').count()
     }
+}
+
+/// The text without the spaces at its end.
+fn without_blanks(text: &[u8]) -> &[u8] {
+    let blanks = text.iter().rev().take_while(|byte| **byte == b' ').count();
+    &text[..text.len() - blanks]
 }
 
 fn is_block(event: &Event<'_>) -> bool {
