@@ -99,19 +99,25 @@ impl Cache {
 
     fn write_anew(&self, bytes: &[u8]) -> io::Result<()> {
         self.make_folder()?;
-        let fresh = self.path.with_extension(std::process::id().to_string());
+        let mut fresh = self.path.clone().into_os_string();
+        fresh.push(format!(".{}", std::process::id()));
+        let fresh = PathBuf::from(fresh);
         let written = File::create(&fresh).and_then(|mut file| file.write_all(bytes));
         written.and_then(|()| fs::rename(&fresh, &self.path)).inspect_err(|_| _ = fs::remove_file(&fresh))
     }
 
     /// Makes the folder and takes the files of other versions out of it.
     fn make_folder(&self) -> io::Result<()> {
-        let Some(folder) = self.path.parent() else { return Ok(()) };
+        let (Some(folder), Some(own)) = (self.path.parent(), self.path.file_name().and_then(|own| own.to_str())) else {
+            return Ok(());
+        };
         fs::create_dir_all(folder)?;
         for other in fs::read_dir(folder)? {
             let other = other?.path();
             let name = other.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            if name.starts_with(STEM) && other.file_stem() != self.path.file_stem() {
+            // What another run is just writing anew is of this version too.
+            let is_own = name.strip_prefix(own).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+            if name.starts_with(STEM) && !is_own {
                 fs::remove_file(&other)?;
             }
         }
