@@ -13,12 +13,12 @@ use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 
 use crate::cache::Cache;
 use crate::diagnostic::{Draft, Finding, Location, Place, Severity, Sink};
-use crate::lower;
+use crate::lower::Lowering;
 use crate::parse::{FileFault, ParsedFile, parse_file};
 use crate::plan::policy::guarding;
 use crate::source::{self, Content, FileId, Loaded, Origin, SourceMap};
 use crate::timeline::{self, Event, Window};
-use crate::validate::{self, Objects};
+use crate::validate::{self, Clean, Objects};
 
 /// What a compile depends on beside the files.
 #[derive(Debug, Clone)]
@@ -35,6 +35,10 @@ pub struct Compiler {
     parsed: HashMap<Oid, Arc<ParsedFile>>,
     cache: Option<Cache>,
     guard: Option<PolicySpec>,
+    /// The last catalog, of which the next one differs little.
+    earlier: Option<Arc<Catalog>>,
+    /// The last rules in which nothing was found.
+    clean: Option<Clean>,
 }
 
 /// What came out of a compile.
@@ -46,7 +50,7 @@ pub struct Compiled {
     pub sources: SourceMap,
     /// Names of the environments that some operator lays something over in, in order.
     pub environments: Vec<String>,
-    catalog: Catalog,
+    catalog: Arc<Catalog>,
 }
 
 impl Compiled {
@@ -189,11 +193,15 @@ impl Compiler {
         let objects = Objects::gather(numbered(), &sources, &mut sink);
         let policy = objects.policy();
         let guard = self.guard.as_ref().map_or_else(|| policy.clone(), |base| guarding(base, &policy));
-        validate::check(&objects, &guard, options.now, &mut sink);
+        let clean = validate::check(&objects, &guard, options.now, self.clean.as_ref(), &mut sink);
+        self.clean = clean.or(self.clean.take());
         let findings = validate::without_acknowledged(sink.finish(&sources), &objects, &policy, options.now);
         let answer = ask(&objects, &policy, &sources);
         let environments = objects.environments().into_iter().flatten().map(str::to_owned).collect();
-        let catalog = lower::lower(&objects, policy, options.environment.as_deref(), &sources);
+        let environment = options.environment.as_deref();
+        let lowering = Lowering { objects: &objects, environment, sources: &sources, earlier: self.earlier.as_deref() };
+        let catalog = Arc::new(lowering.catalog(policy));
+        self.earlier = Some(catalog.clone());
         drop(objects);
         (Compiled { findings, sources, environments, catalog }, answer)
     }
@@ -226,3 +234,6 @@ fn of_file(file: FileId, fault: &FileFault) -> Draft {
         None => draft,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -21,6 +21,7 @@ pub mod import;
 pub mod lower;
 pub mod parse;
 pub mod plan;
+mod region;
 pub mod render;
 pub mod scaffold;
 pub mod seal;

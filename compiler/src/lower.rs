@@ -6,87 +6,100 @@ use bindery_schema::catalog::{Catalog, Mno, Operator};
 use bindery_schema::contract::{Reservation, TpsContractSpec};
 use bindery_schema::hash;
 use bindery_schema::policy::PolicySpec;
+use bindery_schema::rules::RuleList;
 use bindery_schema::value::{MnoId, OperatorId};
 use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 
 use crate::source::SourceMap;
 use crate::validate::{MnoObject, Objects, OperatorObject};
 
-/// Resolves every object that could be understood in full.
-pub(crate) fn lower(
-    objects: &Objects<'_>,
-    policy: PolicySpec,
-    environment: Option<&str>,
-    sources: &SourceMap,
-) -> Catalog {
-    let mnos: Vec<_> = objects
-        .mnos
-        .par_iter()
-        .filter_map(|(id, object)| Some(((*id).clone(), mno(id, object, objects, sources)?)))
-        .collect();
-    let operators: Vec<_> = objects
-        .operators
-        .par_iter()
-        .filter_map(|(id, object)| {
-            let operator = operator(id, object, objects, environment, sources)?;
-            Some(((*id).clone(), Arc::new(operator)))
-        })
-        .collect();
-    // Both lists are in order already, from which a map is built in one go.
-    Catalog { mnos: mnos.into_iter().collect(), operators: operators.into_iter().collect(), policy }
+/// What objects are resolved with.
+pub(crate) struct Lowering<'l, 'a> {
+    pub(crate) objects: &'l Objects<'a>,
+    pub(crate) environment: Option<&'l str>,
+    pub(crate) sources: &'l SourceMap,
+    /// An earlier catalog: what it says in the same words is taken from it, hashes and all.
+    pub(crate) earlier: Option<&'l Catalog>,
 }
 
-fn mno(id: &MnoId, object: &MnoObject<'_>, objects: &Objects<'_>, sources: &SourceMap) -> Option<Mno> {
-    let spec = object.spec?;
-    let contracts = contracts(id, objects);
-    Some(Mno {
-        spec: spec.clone(),
-        spec_hash: hash::mno(spec),
-        contracts_hash: hash::contracts(&contracts),
-        contracts: Arc::new(contracts),
-        source: sources.path(object.root.file).into(),
-    })
-}
+impl Lowering<'_, '_> {
+    /// Resolves every object that could be understood in full.
+    pub(crate) fn catalog(&self, policy: PolicySpec) -> Catalog {
+        let mnos = self.objects.mnos.par_iter();
+        let mnos: Vec<_> = mnos.filter_map(|(id, object)| Some(((*id).clone(), self.mno(id, object)?))).collect();
+        let operators = self.objects.operators.par_iter();
+        let operators: Vec<_> =
+            operators.filter_map(|(id, object)| Some(((*id).clone(), self.operator(id, object)?))).collect();
+        // Both lists are in order already, from which a map is built in one go.
+        Catalog { mnos: mnos.into_iter().collect(), operators: operators.into_iter().collect(), policy }
+    }
 
-/// A carrier's contracts by beginning, and its reservations with a beginning each.
-fn contracts(mno: &MnoId, objects: &Objects<'_>) -> TpsContractSpec {
-    let Some(object) = objects.contracts.get(mno) else { return TpsContractSpec::default() };
-    let mut contracts = object.contracts.items.clone();
-    contracts.sort_by(|a, b| {
-        (a.direction, a.effective_from, &a.reference).cmp(&(b.direction, b.effective_from, &b.reference))
-    });
-    let first = |direction| contracts.iter().find(|contract| contract.direction == direction).map(|c| c.effective_from);
-    let resolve = |item: &Reservation| {
-        let effective_from = item.effective_from.or_else(|| first(item.direction));
-        Reservation { effective_from, ..item.clone() }
-    };
-    let mut reservations: Vec<Reservation> = object.reservations.items.iter().map(resolve).collect();
-    reservations
-        .sort_by(|a, b| (&a.tenant, a.direction, a.effective_from).cmp(&(&b.tenant, b.direction, b.effective_from)));
-    TpsContractSpec { contracts, reservations }
-}
+    fn mno(&self, id: &MnoId, object: &MnoObject<'_>) -> Option<Mno> {
+        let spec = object.spec?;
+        let contracts = self.contracts(id);
+        let earlier = self.earlier.and_then(|earlier| earlier.mnos.get(id));
+        let spec_hash = match earlier.filter(|earlier| earlier.spec == *spec) {
+            Some(earlier) => earlier.spec_hash,
+            None => hash::mno(spec),
+        };
+        let (contracts, contracts_hash) = match earlier.filter(|earlier| *earlier.contracts == contracts) {
+            Some(earlier) => (earlier.contracts.clone(), earlier.contracts_hash),
+            None => {
+                let hash = hash::contracts(&contracts);
+                (Arc::new(contracts), hash)
+            }
+        };
+        let source = self.sources.path(object.root.file).into();
+        Some(Mno { spec: spec.clone(), spec_hash, contracts, contracts_hash, source })
+    }
 
-fn operator(
-    id: &OperatorId,
-    object: &OperatorObject<'_>,
-    objects: &Objects<'_>,
-    environment: Option<&str>,
-    sources: &SourceMap,
-) -> Option<Operator> {
-    let metadata = object.metadata?;
-    let spec = object.spec?.in_environment(environment);
-    let (rules, routes_hash) = match objects.routes.get(id) {
-        Some(routes) => (routes.rules.items.clone(), routes.rules.hash),
-        None => (Arc::default(), hash::routes(&[])),
-    };
-    Some(Operator {
-        mno: metadata.mno.clone(),
-        renamed_from: metadata.renamed_from.clone(),
-        spec_hash: hash::operator_spec(&metadata.mno, &spec),
-        routes_hash,
-        credentials_hash: spec.sealed().map(hash::sealed),
-        rules,
-        spec,
-        source: sources.path(object.root.file).into(),
-    })
+    /// A carrier's contracts by beginning, and its reservations with a beginning each.
+    fn contracts(&self, mno: &MnoId) -> TpsContractSpec {
+        let Some(object) = self.objects.contracts.get(mno) else { return TpsContractSpec::default() };
+        let mut contracts = object.contracts.items.clone();
+        contracts.sort_by(|a, b| {
+            (a.direction, a.effective_from, &a.reference).cmp(&(b.direction, b.effective_from, &b.reference))
+        });
+        let first =
+            |direction| contracts.iter().find(|contract| contract.direction == direction).map(|c| c.effective_from);
+        let resolve = |item: &Reservation| {
+            let effective_from = item.effective_from.or_else(|| first(item.direction));
+            Reservation { effective_from, ..item.clone() }
+        };
+        let mut reservations: Vec<Reservation> = object.reservations.items.iter().map(resolve).collect();
+        reservations.sort_by(|a, b| {
+            (&a.tenant, a.direction, a.effective_from).cmp(&(&b.tenant, b.direction, b.effective_from))
+        });
+        TpsContractSpec { contracts, reservations }
+    }
+
+    fn operator(&self, id: &OperatorId, object: &OperatorObject<'_>) -> Option<Arc<Operator>> {
+        let metadata = object.metadata?;
+        let spec = object.spec?.in_environment(self.environment);
+        let (rules, routes_hash) = match self.objects.routes.get(id) {
+            Some(routes) => (routes.rules.items.clone(), routes.rules.hash),
+            None => (RuleList::default(), hash::routes(&[])),
+        };
+        let source = self.sources.path(object.root.file);
+        let is_same = |earlier: &&Arc<Operator>| {
+            earlier.spec == spec
+                && earlier.mno == metadata.mno
+                && earlier.renamed_from == metadata.renamed_from
+                && earlier.routes_hash == routes_hash
+                && *earlier.source == *source
+        };
+        if let Some(earlier) = self.earlier.and_then(|earlier| earlier.operators.get(id)).filter(is_same) {
+            return Some(earlier.clone());
+        }
+        Some(Arc::new(Operator {
+            mno: metadata.mno.clone(),
+            renamed_from: metadata.renamed_from.clone(),
+            spec_hash: hash::operator_spec(&metadata.mno, &spec),
+            routes_hash,
+            credentials_hash: spec.sealed().map(hash::sealed),
+            rules,
+            spec,
+            source: source.into(),
+        }))
+    }
 }

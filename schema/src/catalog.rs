@@ -8,7 +8,7 @@ use crate::hash::Digest;
 use crate::mno::MnoSpec;
 use crate::operator::{OperatorSpec, RenamedFrom};
 use crate::policy::PolicySpec;
-use crate::routes::Rule;
+use crate::rules::RuleList;
 use crate::value::{MnoId, OperatorId};
 
 /// What a revision of the repository says, in one environment.
@@ -49,7 +49,7 @@ pub struct Operator {
     /// Hash of carrier and spec without the sealed password.
     pub spec_hash: Digest,
     /// The rules in prefix order.
-    pub rules: Arc<[Rule]>,
+    pub rules: RuleList,
     /// Hash of `rules`.
     pub routes_hash: Digest,
     /// Hash of the sealed password.

@@ -28,6 +28,11 @@ impl Digest {
         Self::of(serde_json::to_vec(value).unwrap_or_default())
     }
 
+    /// The digest as it is.
+    pub fn bytes(self) -> [u8; 32] {
+        self.0
+    }
+
     /// The first twelve digits, enough for a person to tell two apart.
     pub fn short(self) -> String {
         hex::encode(&self.0[..6])
@@ -53,6 +58,12 @@ impl schemars::JsonSchema for Digest {
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({"type": "string", "pattern": "^[0-9a-f]{64}$", "description": "A SHA-256 digest."})
+    }
+}
+
+impl From<[u8; 32]> for Digest {
+    fn from(bytes: [u8; 32]) -> Self {
+        Self(bytes)
     }
 }
 

@@ -21,6 +21,7 @@ pub mod plan;
 pub mod policy;
 pub mod report;
 pub mod routes;
+pub mod rules;
 pub mod secret;
 pub mod value;
 pub mod wire;

@@ -11,7 +11,7 @@ use crate::contract::TpsContractSpec;
 use crate::hash::Digest;
 use crate::mno::MnoSpec;
 use crate::operator::OperatorSpec;
-use crate::routes::Rule;
+use crate::rules::RuleList;
 use crate::value::{MnoId, OperatorId};
 
 /// The stores' state.
@@ -68,7 +68,7 @@ pub struct OperatorDetail {
     /// The spec without the sealed password.
     pub spec: OperatorSpec,
     /// The rules in prefix order.
-    pub rules: Arc<[Rule]>,
+    pub rules: RuleList,
 }
 
 impl Live {

@@ -49,6 +49,21 @@ pub struct Rule {
     pub split: Option<Name>,
 }
 
+impl Rule {
+    /// A rule that says no more than its prefix.
+    pub fn of(prefix: E164Prefix) -> Self {
+        Self {
+            prefix,
+            priority: DEFAULT_PRIORITY,
+            weight: DEFAULT_WEIGHT,
+            cost: None,
+            active: true,
+            narrows: None,
+            split: None,
+        }
+    }
+}
+
 /// Middle of the range people use (10, 20, … 200), so that a rule without one can be preceded and followed.
 pub const DEFAULT_PRIORITY: u16 = 100;
 /// Reads as per cent where all weights of a split are written.

@@ -1,4 +1,5 @@
-//! A parsed file as bytes. Rules, of which there are a million, are numbers; all else is JSON inside.
+//! A parsed file as bytes. Rules, of which there are a million, are numbers, their prefixes apart from the rest, which is
+//! read when a rule is looked at; all else is JSON inside.
 
 use std::sync::Arc;
 
@@ -7,6 +8,7 @@ use bindery_schema::hash::Digest;
 use bindery_schema::mno::MnoSpec;
 use bindery_schema::operator::{OperatorMetadata, OperatorSpec};
 use bindery_schema::routes::Rule;
+use bindery_schema::rules::RuleList;
 use bindery_schema::value::{Amount, Cost, Currency, E164Prefix, MnoId, Name, OperatorId};
 use serde::{Deserialize, Serialize};
 
@@ -20,15 +22,38 @@ struct Stored {
 
 #[derive(Serialize, Deserialize)]
 enum StoredBody {
-    Mno { json: Vec<u8>, missing_tiers: Vec<String> },
-    Operator { json: Vec<u8> },
-    Routes { operator: OperatorId, hash: Digest, currencies: Vec<Currency>, rules: Vec<StoredRule>, places: Vec<u32> },
-    TpsContract { json: Vec<u8> },
+    Mno {
+        #[serde(with = "serde_bytes")]
+        json: Vec<u8>,
+        missing_tiers: Vec<String>,
+    },
+    Operator {
+        #[serde(with = "serde_bytes")]
+        json: Vec<u8>,
+    },
+    Routes {
+        operator: OperatorId,
+        hash: [u8; 32],
+        places: Vec<u32>,
+        #[serde(with = "serde_bytes")]
+        prefixes: Vec<u8>,
+        #[serde(with = "serde_bytes")]
+        rules: Vec<u8>,
+    },
+    TpsContract {
+        #[serde(with = "serde_bytes")]
+        json: Vec<u8>,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredRules {
+    currencies: Vec<Currency>,
+    rules: Vec<StoredRule>,
 }
 
 #[derive(Serialize, Deserialize)]
 struct StoredRule {
-    prefix: u64,
     priority: u16,
     weight: u16,
     active: bool,
@@ -66,12 +91,16 @@ fn to_stored(document: &Document) -> Option<Stored> {
             let mut currencies: Vec<Currency> = Vec::new();
             let stored: Option<Vec<StoredRule>> =
                 rules.items.iter().map(|rule| to_rule(rule, &mut currencies)).collect();
+            let packed = postcard::to_allocvec(&StoredRules { currencies, rules: stored? }).ok()?;
+            // They are unpacked when it is too late to parse the file instead.
+            let prefixes: Vec<E164Prefix> = rules.items.prefixes().collect();
+            unpack(&prefixes, &packed).filter(|unpacked| **unpacked == *rules.items)?;
             StoredBody::Routes {
                 operator: operator.clone(),
-                hash: rules.hash,
-                currencies,
-                rules: stored?,
+                hash: rules.hash.bytes(),
                 places: rules.places.clone(),
+                prefixes: prefixes.iter().flat_map(|prefix| prefix.word().to_le_bytes()).collect(),
+                rules: packed,
             }
         }
         Body::TpsContract { mno: Some(mno), contracts, reservations } => {
@@ -95,9 +124,13 @@ fn from_stored(stored: Stored) -> Option<Document> {
                 serde_json::from_slice(&json).ok()?;
             Body::Operator { id: Some(id), metadata: Some(metadata), spec: Some(spec) }
         }
-        StoredBody::Routes { operator, hash, currencies, rules, places } => {
-            let items: Option<Vec<Rule>> = rules.into_iter().map(|rule| from_rule(rule, &currencies)).collect();
-            Body::Routes { operator: Some(operator), rules: Rules::whole(items?.into(), hash, places) }
+        StoredBody::Routes { operator, hash, places, prefixes, rules } => {
+            let (words, torn) = prefixes.as_chunks();
+            let read = |word: &[u8; 8]| E164Prefix::from_word(u64::from_le_bytes(*word));
+            let prefixes: Option<Box<[E164Prefix]>> = words.iter().map(read).collect();
+            let prefixes = prefixes.filter(|_| torn.is_empty())?;
+            let items = RuleList::packed(prefixes, Box::new(move |prefixes| unpack_or_bare(prefixes, &rules)));
+            Body::Routes { operator: Some(operator), rules: Rules::whole(items, Digest::from(hash), places) }
         }
         StoredBody::TpsContract { json } => {
             let (mno, contracts, reservations): (MnoId, Vec<Contract>, Vec<Reservation>) =
@@ -107,6 +140,19 @@ fn from_stored(stored: Stored) -> Option<Document> {
         }
     };
     Some(Document { index: stored.index, body, partial: false })
+}
+
+fn unpack(prefixes: &[E164Prefix], bytes: &[u8]) -> Option<Box<[Rule]>> {
+    let StoredRules { currencies, rules } = postcard::from_bytes(bytes).ok()?;
+    let paired = prefixes.iter().zip(rules);
+    let rules: Box<[Rule]> =
+        paired.map(|(prefix, rule)| from_rule(*prefix, rule, &currencies)).collect::<Option<_>>()?;
+    (rules.len() == prefixes.len()).then_some(rules)
+}
+
+/// What was packed by [`encode`] unpacks; bytes somebody forged, sum and all, read as rules with no more than a prefix.
+fn unpack_or_bare(prefixes: &[E164Prefix], bytes: &[u8]) -> Box<[Rule]> {
+    unpack(prefixes, bytes).unwrap_or_else(|| prefixes.iter().map(|prefix| Rule::of(*prefix)).collect())
 }
 
 fn to_rule(rule: &Rule, currencies: &mut Vec<Currency>) -> Option<StoredRule> {
@@ -125,7 +171,6 @@ fn to_rule(rule: &Rule, currencies: &mut Vec<Currency>) -> Option<StoredRule> {
         }
     };
     Some(StoredRule {
-        prefix: rule.prefix.word(),
         priority: rule.priority,
         weight: rule.weight,
         active: rule.active,
@@ -135,7 +180,7 @@ fn to_rule(rule: &Rule, currencies: &mut Vec<Currency>) -> Option<StoredRule> {
     })
 }
 
-fn from_rule(stored: StoredRule, currencies: &[Currency]) -> Option<Rule> {
+fn from_rule(prefix: E164Prefix, stored: StoredRule, currencies: &[Currency]) -> Option<Rule> {
     let cost = match stored.cost {
         None => None,
         Some((mantissa, scale, currency)) => {
@@ -148,7 +193,7 @@ fn from_rule(stored: StoredRule, currencies: &[Currency]) -> Option<Rule> {
         Some(word) => Some(E164Prefix::from_word(word)?),
     };
     Some(Rule {
-        prefix: E164Prefix::from_word(stored.prefix)?,
+        prefix,
         priority: stored.priority,
         weight: stored.weight,
         cost,

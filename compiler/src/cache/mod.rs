@@ -19,7 +19,7 @@ use git2::Oid;
 use crate::parse::ParsedFile;
 
 /// To be raised whenever the same text parses to something else, or is encoded otherwise.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// Start of the names of all such files, whatever their version.
 const STEM: &str = "bindery-parsed-";
 /// Bytes of a blob id, of a length and of a checksum.

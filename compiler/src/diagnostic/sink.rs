@@ -202,6 +202,11 @@ impl Sink {
         self.drafts
     }
 
+    /// How many findings there are so far.
+    pub(crate) fn len(&self) -> usize {
+        self.drafts.len()
+    }
+
     /// Works out every place and sorts by file, place and code.
     pub(crate) fn finish(self, sources: &SourceMap) -> Vec<Finding> {
         let located = locate(self.drafts.iter().flat_map(Draft::places), sources);

@@ -22,6 +22,7 @@ use bindery_schema::mno::MnoSpec;
 use bindery_schema::operator::{OperatorMetadata, OperatorSpec};
 use bindery_schema::policy::PolicySpec;
 use bindery_schema::routes::Rule;
+use bindery_schema::rules::RuleList;
 use bindery_schema::value::{E164Prefix, MnoId, OperatorId, shown};
 
 use crate::diagnostic::{Code, Fix};
@@ -196,7 +197,7 @@ fn place(places: &[u32], n: usize) -> u32 {
 /// The rules of a Routes document that could be understood, in prefix order.
 #[derive(Debug)]
 pub(crate) struct Rules {
-    pub(crate) items: Arc<[Rule]>,
+    pub(crate) items: RuleList,
     /// Hash of the rules.
     pub(crate) hash: Digest,
     /// Place of each rule in the YAML list; empty where they stand there in prefix order and none was left out.
@@ -207,7 +208,7 @@ pub(crate) struct Rules {
 
 impl Rules {
     /// Rules that were all read in full, in prefix order.
-    pub(crate) fn whole(items: Arc<[Rule]>, hash: Digest, places: Vec<u32>) -> Self {
+    pub(crate) fn whole(items: RuleList, hash: Digest, places: Vec<u32>) -> Self {
         Self { items, hash, places, doubts: BTreeMap::new() }
     }
 

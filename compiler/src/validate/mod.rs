@@ -19,16 +19,24 @@ use crate::diagnostic::{Finding, Sink};
 pub(crate) use acknowledge::{acknowledged, expiry};
 pub(crate) use contracts::Carriers;
 pub(crate) use objects::{ContractsObject, MnoObject, Objects, OperatorObject, RoutesObject};
+pub(crate) use routing::Clean;
 
-/// Runs every check.
-pub(crate) fn check(objects: &Objects<'_>, policy: &PolicySpec, now: Timestamp, sink: &mut Sink) {
+/// Runs every check. `known` and the answer are rules in which nothing was found: those of an earlier tree and of this one.
+pub(crate) fn check(
+    objects: &Objects<'_>,
+    policy: &PolicySpec,
+    now: Timestamp,
+    known: Option<&Clean>,
+    sink: &mut Sink,
+) -> Option<Clean> {
     references::check(objects, sink);
     endpoints::check(objects, sink);
     operators::check(objects, sink);
-    routing::check(objects, &policy.routing, sink);
+    let clean = routing::check(objects, &policy.routing, known, sink);
     contracts::check(objects, policy, Day::of(now), sink);
     renames::check(objects, now, sink);
     acknowledge::check(objects, Day::of(now), sink);
+    clean
 }
 
 /// Leaves out the warnings someone has taken responsibility for.

@@ -1,14 +1,25 @@
 //! Destination prefixes: sorted once, then one sweep finds every conflict and every nesting.
+//!
+//! What a rule is guilty of lies in the rules with its prefix and in those around it. Beside a tree in which nothing was
+//! found, only what lies around the differences is swept.
 
+use std::collections::BTreeMap;
+
+use bindery_schema::hash::Digest;
 use bindery_schema::operator::Status;
 use bindery_schema::policy::{Nesting, RoutingPolicy};
 use bindery_schema::routes::Rule;
+use bindery_schema::rules::RuleList;
 use bindery_schema::value::{E164Prefix, OperatorId};
+use rayon::iter::{
+    IndexedParallelIterator as _, IntoParallelRefIterator as _, ParallelExtend as _, ParallelIterator as _,
+};
 use rayon::slice::ParallelSliceMut as _;
 
 use super::{Objects, RoutesObject};
 use crate::diagnostic::{Anchor, Code, Draft, Sink};
 use crate::parse::Doubt;
+use crate::region::{Region, differences};
 
 /// An operator's rules with what the sweep asks about them.
 struct Table<'o, 'a> {
@@ -28,7 +39,28 @@ struct Entry {
     narrows: bool,
 }
 
-pub(super) fn check(objects: &Objects<'_>, policy: &RoutingPolicy, sink: &mut Sink) {
+/// The rules of a tree in which nothing was found.
+#[derive(Debug)]
+pub(crate) struct Clean {
+    policy: RoutingPolicy,
+    tables: BTreeMap<OperatorId, CleanTable>,
+}
+
+#[derive(Debug)]
+struct CleanTable {
+    rules: RuleList,
+    hash: Digest,
+    active: bool,
+}
+
+/// Checks the rules; where nothing is found, they spare the next tree most of the work.
+pub(super) fn check(
+    objects: &Objects<'_>,
+    policy: &RoutingPolicy,
+    known: Option<&Clean>,
+    sink: &mut Sink,
+) -> Option<Clean> {
+    let found = sink.len();
     let mut tables: Vec<Table<'_, '_>> = objects
         .routes
         .iter()
@@ -38,21 +70,60 @@ pub(super) fn check(objects: &Objects<'_>, policy: &RoutingPolicy, sink: &mut Si
         })
         .collect();
     tables.sort_by(|a, b| a.routes.root.cmp(&b.routes.root));
+    let region = match known.filter(|known| known.policy == *policy) {
+        Some(known) => Region::around(known.differences(&tables)),
+        None => Region::everything(),
+    };
     let sweep = Sweep { tables, policy };
-    let mut entries: Vec<Entry> =
-        Vec::with_capacity(sweep.tables.iter().map(|table| table.routes.rules.items.len()).sum());
-    for (number, table) in (0..).zip(&sweep.tables) {
+    let mut entries: Vec<Entry> = Vec::new();
+    entries.par_extend(sweep.tables.par_iter().zip(0..u32::MAX).flat_map_iter(|(table, number)| {
         let rules = &table.routes.rules.items;
-        entries.extend((0..).zip(&**rules).map(|(rule, item)| Entry {
-            prefix: item.prefix,
-            table: number,
-            rule,
-            takes_part: table.active && item.active,
-            narrows: item.narrows.is_some(),
-        }));
-    }
+        let near = rules.prefixes().zip(0..).filter(|(prefix, _)| region.contains(*prefix));
+        near.map(move |(prefix, rule)| {
+            let item = &rules[rule as usize];
+            let (takes_part, narrows) = (table.active && item.active, item.narrows.is_some());
+            Entry { prefix, table: number, rule, takes_part, narrows }
+        })
+    }));
     entries.par_sort_unstable_by_key(Entry::order);
     sweep.run(&entries, sink);
+    (sink.len() == found).then(|| Clean::of(&sweep))?
+}
+
+impl Clean {
+    /// The rules that were swept, where all of them could be read.
+    fn of(sweep: &Sweep<'_, '_>) -> Option<Self> {
+        let mut tables = BTreeMap::new();
+        for Table { operator, routes, active } in &sweep.tables {
+            if routes.partial {
+                return None;
+            }
+            let (rules, hash) = (routes.rules.items.clone(), routes.rules.hash);
+            tables.insert((*operator).clone(), CleanTable { rules, hash, active: *active });
+        }
+        Some(Self { policy: sweep.policy.clone(), tables })
+    }
+
+    /// The prefixes at which an operator of either tree says something else than in the other.
+    fn differences(&self, tables: &[Table<'_, '_>]) -> Vec<E164Prefix> {
+        let now: BTreeMap<&OperatorId, &Table<'_, '_>> = tables.iter().map(|table| (table.operator, table)).collect();
+        let mut differing = Vec::new();
+        for (operator, was) in &self.tables {
+            match now.get(operator) {
+                Some(is) if is.active != was.active => {
+                    differing.extend(was.rules.prefixes().chain(is.routes.rules.items.prefixes()));
+                }
+                Some(is) if is.routes.rules.hash != was.hash => {
+                    differing.extend(differences(&was.rules, &is.routes.rules.items));
+                }
+                Some(_) => {}
+                None => differing.extend(was.rules.prefixes()),
+            }
+        }
+        let new = tables.iter().filter(|table| !self.tables.contains_key(table.operator));
+        differing.extend(new.flat_map(|table| table.routes.rules.items.prefixes()));
+        differing
+    }
 }
 
 impl Entry {

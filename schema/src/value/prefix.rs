@@ -56,10 +56,25 @@ impl E164Prefix {
 
     /// The prefix of a packed word, where it is one.
     pub fn from_word(word: u64) -> Option<Self> {
-        let prefix = Self(word);
-        let digit = |i: usize| word >> (60 - 4 * i) & 0xf;
-        let in_range = prefix.len() > 0 && (1..=9).contains(&digit(0)) && (1..prefix.len()).all(|i| digit(i) <= 9);
-        (in_range && (prefix.len()..LONGEST).all(|i| digit(i) == 0)).then_some(prefix)
+        let (length, digits) = ((word & 0xf) as usize, word & !0xf);
+        if length == 0 {
+            return None;
+        }
+        // A nibble above 9 has its highest bit set and one of the two below.
+        let no_decimal = digits & (digits << 1 | digits << 2) & 0x8888_8888_8888_8888;
+        let unused = digits & u64::MAX >> (4 * length);
+        (no_decimal == 0 && unused == 0 && word >> 60 != 0).then_some(Self(word))
+    }
+
+    /// The prefix without its last digit.
+    pub fn shortened(self) -> Option<Self> {
+        let length = self.len() - 1;
+        (length > 0).then(|| Self(self.0 & !(u64::MAX >> (4 * length)) | length as u64))
+    }
+
+    /// No prefix below this one has a greater word, and none behind them a smaller one.
+    pub fn last_word(self) -> u64 {
+        self.0 | u64::MAX >> (4 * self.len())
     }
 
     /// The packed word; equal words are equal prefixes.
@@ -121,6 +136,20 @@ mod tests {
             prop_assert_eq!(x.cmp(&y), a.cmp(&b));
             prop_assert_eq!(x.contains(y), b.starts_with(&a));
             prop_assert_eq!(x.digits(), a);
+            prop_assert_eq!(E164Prefix::from_word(x.word()), Some(x));
+            prop_assert_eq!(x.shortened().map(E164Prefix::digits).unwrap_or_default(), a[..a.len() - 1]);
+            prop_assert_eq!(x.word() <= y.word() && y.word() <= x.last_word(), b.starts_with(&a));
+        }
+
+        #[test]
+        fn a_word_is_a_prefix_where_its_digits_pack_to_it(word: u64, length in 0u64..16, digits in "[0-9]{1,15}") {
+            // Most words are none; those near to one test the borders.
+            let near = digits.bytes().enumerate().fold(0, |word, (i, b)| word | u64::from(b - b'0') << (60 - 4 * i));
+            for word in [word, near | length, near | digits.len() as u64] {
+                let spelled: String = (0..word & 0xf).map(|i| char::from_digit((word >> (60 - 4 * i) & 0xf) as u32, 16).unwrap()).collect();
+                let expected = E164Prefix::from_digits(&spelled).filter(|prefix| prefix.word() == word);
+                prop_assert_eq!(E164Prefix::from_word(word), expected);
+            }
         }
 
         #[test]

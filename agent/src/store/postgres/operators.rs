@@ -1,7 +1,6 @@
 //! `ops.operators`.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use bindery_schema::catalog::Operator;
 use bindery_schema::live::{LiveOperator, OperatorDetail};
@@ -51,7 +50,7 @@ pub async fn details(
     for (id, spec) in rows {
         let spec = spec_of(&id, spec)?;
         let id: OperatorId = parse(TABLE, &id)?;
-        let rules = Arc::from(rules.remove(&id).unwrap_or_default());
+        let rules = rules.remove(&id).unwrap_or_default().into();
         details.insert(id, OperatorDetail { spec, rules });
     }
     Ok(details)

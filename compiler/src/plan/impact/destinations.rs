@@ -1,16 +1,24 @@
-//! Which destinations are served otherwise: one sweep over the sorted rules of both sides.
+//! Which destinations are served otherwise: one sweep over the sorted rules of both sides, as far as they differ.
 //!
 //! Longest prefix wins, then the lowest priority, then weights share; a rule of weight 0 takes its turn and no traffic.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 
 use bindery_schema::catalog::Catalog;
+use bindery_schema::hash::Digest;
 use bindery_schema::impact::{DestinationImpact, DestinationKind, Served, Share};
 use bindery_schema::operator::Status;
 use bindery_schema::routes::Rule;
+use bindery_schema::rules::RuleList;
 use bindery_schema::value::{Amount, Cost, E164Prefix, MnoId, OperatorId};
+use rayon::iter::{
+    IndexedParallelIterator as _, IntoParallelRefIterator as _, ParallelExtend as _, ParallelIterator as _,
+};
 use rayon::slice::ParallelSliceMut as _;
 use rust_decimal::Decimal;
+
+use crate::region::{Region, differences};
 
 /// An active operator of one side.
 struct Bind<'a> {
@@ -18,7 +26,8 @@ struct Bind<'a> {
     /// The id it has on the other side too, where it was renamed.
     identity: &'a OperatorId,
     mno: &'a MnoId,
-    rules: &'a [Rule],
+    rules: &'a RuleList,
+    routes_hash: Digest,
 }
 
 /// An active rule by number, in the order of the sweep.
@@ -41,18 +50,22 @@ struct Level<'e> {
 
 pub(super) fn compare(before: &Catalog, after: &Catalog) -> Vec<DestinationImpact> {
     let sides = Sides { before: binds(before, None), after: binds(after, Some(before)) };
-    let mut entries = Vec::with_capacity(before.rule_count() + after.rule_count());
+    // Where every operator says the same, the same wins, whatever is around.
+    let region = Region::upward(sides.differences());
+    let mut entries: Vec<Entry> = Vec::new();
     for (is_after, binds) in [(false, &sides.before), (true, &sides.after)] {
-        for (bind, number) in binds.iter().zip(0..) {
-            let active = bind.rules.iter().zip(0..).filter(|(rule, _)| rule.active);
-            entries.extend(active.map(|(rule, place)| Entry {
+        let numbered = binds.par_iter().zip(0..u32::MAX);
+        entries.par_extend(numbered.flat_map_iter(|(bind, number)| {
+            let near = bind.rules.prefixes().zip(0..).filter(|(prefix, _)| region.contains(*prefix));
+            let rules = near.map(move |(_, place)| (&bind.rules[place as usize], place));
+            rules.filter(|(rule, _)| rule.active).map(move |(rule, place)| Entry {
                 prefix: rule.prefix,
                 after: is_after,
                 priority: rule.priority,
                 bind: number,
                 rule: place,
-            }));
-        }
+            })
+        }));
     }
     entries.par_sort_unstable();
 
@@ -86,9 +99,19 @@ fn binds<'a>(catalog: &'a Catalog, other: Option<&'a Catalog>) -> Vec<Bind<'a>> 
             let was = operator.renamed_from.as_ref().map(|renamed| &renamed.id).filter(|was| {
                 other.is_some_and(|other| other.operators.contains_key(*was) && !other.operators.contains_key(id))
             });
-            Bind { id, identity: was.unwrap_or(id), mno: &operator.mno, rules: &operator.rules }
+            Bind {
+                id,
+                identity: was.unwrap_or(id),
+                mno: &operator.mno,
+                rules: &operator.rules,
+                routes_hash: operator.routes_hash,
+            }
         })
         .collect()
+}
+
+fn by_identity<'b, 'a>(binds: &'b [Bind<'a>]) -> BTreeMap<&'a OperatorId, &'b Bind<'a>> {
+    binds.iter().map(|bind| (bind.identity, bind)).collect()
 }
 
 /// The entries of the lowest priority, which stand first.
@@ -108,6 +131,27 @@ struct Leg<'a> {
 }
 
 impl<'a> Sides<'a> {
+    /// The prefixes at which some operator has another rule than before, or is another carrier's.
+    fn differences(&self) -> Vec<E164Prefix> {
+        let (before, after) = (by_identity(&self.before), by_identity(&self.after));
+        let mut differing = Vec::new();
+        for (identity, one) in &before {
+            match after.get(identity) {
+                Some(other) if other.mno != one.mno => {
+                    differing.extend(one.rules.prefixes().chain(other.rules.prefixes()));
+                }
+                Some(other) if other.routes_hash != one.routes_hash => {
+                    differing.extend(differences(one.rules, other.rules));
+                }
+                Some(_) => {}
+                None => differing.extend(one.rules.prefixes()),
+            }
+        }
+        let new = after.iter().filter(|(identity, _)| !before.contains_key(*identity));
+        differing.extend(new.flat_map(|(_, bind)| bind.rules.prefixes()));
+        differing
+    }
+
     fn legs(&'a self, winners: &[Entry]) -> Vec<Leg<'a>> {
         let leg = |entry: &Entry| {
             let bind = &(if entry.after { &self.after } else { &self.before })[entry.bind as usize];

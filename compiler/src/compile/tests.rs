@@ -1,0 +1,108 @@
+use std::sync::Arc;
+
+use proptest::collection::vec;
+use proptest::option::of;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::*;
+
+const OPERATORS: [&str; 3] = ["op-a", "op-b", "op-c"];
+
+fn documents(objects: Vec<Value>) -> String {
+    objects.into_iter().map(|object| format!("---\n{object}\n")).collect()
+}
+
+fn loaded(path: &str, text: String) -> Loaded {
+    Loaded { path: path.into(), blob: None, content: Content::Text(text.into()) }
+}
+
+/// What one operator says: its status, and its rules by digits.
+#[derive(Debug, Clone)]
+struct Bind {
+    active: bool,
+    port: u16,
+    rules: Vec<Value>,
+}
+
+fn rule() -> impl Strategy<Value = Value> {
+    let parts = ("[1-2]{1,4}", 0u16..2, 0u16..2, any::<bool>(), of(1usize..4), of(Just("shared")));
+    parts.prop_map(|(digits, priority, weight, active, narrows, split)| {
+        let mut rule =
+            json!({"prefix": format!("+{digits}"), "priority": priority, "weight": weight, "active": active});
+        if let Some(length) = narrows {
+            rule["narrows"] = format!("+{}", &digits[..length.min(digits.len())]).into();
+        }
+        if let Some(split) = split {
+            rule["split"] = split.into();
+        }
+        rule
+    })
+}
+
+fn bind() -> impl Strategy<Value = Bind> {
+    // Few rules, so that trees without a finding are among them.
+    (any::<bool>(), 2775u16..2777, vec(rule(), 0..4)).prop_map(|(active, port, rules)| Bind { active, port, rules })
+}
+
+fn tree(binds: &[Bind], nesting: (&str, &str)) -> Vec<Loaded> {
+    let api = "bindery/v1";
+    let mno = json!({"apiVersion": api, "kind": "Mno", "metadata": {"id": "mno-a"}, "spec": {
+        "name": "A", "country": "AF", "contacts": {"t1": [{"name": "NOC"}]}}});
+    let mut files = vec![loaded("operators/a/mno.yaml", documents(vec![mno]))];
+    for (id, bind) in OPERATORS.iter().zip(binds) {
+        let operator = json!({"apiVersion": api, "kind": "Operator", "metadata": {"id": id, "mno": "mno-a"}, "spec": {
+            "displayName": id, "status": if bind.active { "ACTIVE" } else { "INACTIVE" },
+            "smpp": {"host": format!("{id}.example"), "port": bind.port, "systemId": id},
+            "tps": {"outbound": 10}}});
+        let routes = json!({"apiVersion": api, "kind": "Routes", "metadata": {"operator": id},
+            "spec": {"rules": bind.rules}});
+        files.push(loaded(&format!("operators/a/{id}.yaml"), documents(vec![operator, routes])));
+    }
+    let policy = json!({"apiVersion": api, "kind": "Policy", "spec": {
+        "routing": {"sameOperatorNesting": nesting.0, "crossOperatorNesting": nesting.1}}});
+    files.push(loaded("policy.yaml", documents(vec![policy])));
+    files
+}
+
+fn options() -> Options {
+    Options { now: "2026-06-01T00:00:00Z".parse().unwrap(), environment: None }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_later_tree_is_seen_as_if_it_were_the_first(
+        first in vec(bind(), 3),
+        changed in vec((0usize..3, bind()), 1..4),
+        nesting in (prop::sample::select(vec!["allow", "declared", "deny"]), prop::sample::select(vec!["allow", "declared"])),
+    ) {
+        let mut compiler = Compiler::default();
+        let mut binds = first;
+        compiler.compile(tree(&binds, nesting), &options());
+        for (number, bind) in changed {
+            binds[number] = bind;
+            let after = compiler.compile(tree(&binds, nesting), &options());
+            let alone = Compiler::default().compile(tree(&binds, nesting), &options());
+            prop_assert_eq!(&after.findings, &alone.findings);
+            prop_assert_eq!(&after.catalog, &alone.catalog);
+        }
+    }
+}
+
+#[test]
+fn what_did_not_change_is_shared_with_the_tree_before() {
+    let bind = |rules: Value| Bind { active: true, port: 2775, rules: rules.as_array().unwrap().clone() };
+    let mut binds = vec![bind(json!([{"prefix": "+1"}])), bind(json!([{"prefix": "+2"}])), bind(json!([]))];
+    let mut compiler = Compiler::default();
+    let before = compiler.compile(tree(&binds, ("deny", "allow")), &options());
+    assert_eq!(before.error_count(), 0);
+    binds[1].rules.push(json!({"prefix": "+3"}));
+    let after = compiler.compile(tree(&binds, ("deny", "allow")), &options());
+    let shared = |id: &str| {
+        let of = |compiled: &Compiled| compiled.catalog.operators[id].clone();
+        Arc::ptr_eq(&of(&before), &of(&after))
+    };
+    assert_eq!(OPERATORS.map(shared), [true, false, true]);
+}
