@@ -1,24 +1,25 @@
 //! The whole way from files to a catalog and findings.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
 use bindery_schema::catalog::Catalog;
+use bindery_schema::hash::Digest;
 use bindery_schema::policy::PolicySpec;
 use git2::{Oid, Repository};
 use jiff::Timestamp;
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 
-use crate::cache::Cache;
+use crate::cache::{self, Cache};
 use crate::diagnostic::{Draft, Finding, Location, Place, Severity, Sink};
 use crate::lower::Lowering;
 use crate::parse::{FileFault, ParsedFile, parse_file};
 use crate::plan::policy::guarding;
 use crate::source::{self, Content, FileId, Loaded, Origin, SourceMap};
 use crate::timeline::{self, Event, Window};
-use crate::validate::{self, Clean, Objects};
+use crate::validate::{self, Clean, Known, Objects};
 
 /// What a compile depends on beside the files.
 #[derive(Debug, Clone)]
@@ -37,8 +38,9 @@ pub struct Compiler {
     guard: Option<PolicySpec>,
     /// The last catalog, of which the next one differs little.
     earlier: Option<Arc<Catalog>>,
-    /// The last rules in which nothing was found.
+    /// The last rules in which nothing was found, and all of which the cache does not know it.
     clean: Option<Clean>,
+    found_clean: BTreeSet<Digest>,
 }
 
 /// What came out of a compile.
@@ -84,7 +86,7 @@ impl Compiler {
 
     /// Adds to the cache, where there is one, what the last tree held and the cache did not.
     pub fn save_cache(&self) -> io::Result<()> {
-        self.cache.as_ref().map_or(Ok(()), |cache| cache.save(&self.parsed))
+        self.cache.as_ref().map_or(Ok(()), |cache| cache.save(&self.parsed, &self.found_clean))
     }
 
     fn is_known(&self, blob: Oid) -> bool {
@@ -193,8 +195,14 @@ impl Compiler {
         let objects = Objects::gather(numbered(), &sources, &mut sink);
         let policy = objects.policy();
         let guard = self.guard.as_ref().map_or_else(|| policy.clone(), |base| guarding(base, &policy));
-        let clean = validate::check(&objects, &guard, options.now, self.clean.as_ref(), &mut sink);
-        self.clean = clean.or(self.clean.take());
+        let is_clean = |digest| self.cache.as_ref().is_some_and(|cache| cache.contains(cache::key(digest)));
+        let known = Known { last: self.clean.as_ref(), is_clean: &is_clean };
+        if let Some(clean) = validate::check(&objects, &guard, options.now, &known, &mut sink) {
+            if self.cache.is_some() {
+                self.found_clean.insert(clean.digest());
+            }
+            self.clean = Some(clean);
+        }
         let findings = validate::without_acknowledged(sink.finish(&sources), &objects, &policy, options.now);
         let answer = ask(&objects, &policy, &sources);
         let environments = objects.environments().into_iter().flatten().map(str::to_owned).collect();

@@ -42,15 +42,12 @@ impl Lowering<'_, '_> {
             Some(earlier) => earlier.spec_hash,
             None => hash::mno(spec),
         };
-        let (contracts, contracts_hash) = match earlier.filter(|earlier| *earlier.contracts == contracts) {
-            Some(earlier) => (earlier.contracts.clone(), earlier.contracts_hash),
-            None => {
-                let hash = hash::contracts(&contracts);
-                (Arc::new(contracts), hash)
-            }
+        let contracts_hash = match earlier.filter(|earlier| *earlier.contracts == contracts) {
+            Some(earlier) => earlier.contracts_hash,
+            None => hash::contracts(&contracts),
         };
         let source = self.sources.path(object.root.file).into();
-        Some(Mno { spec: spec.clone(), spec_hash, contracts, contracts_hash, source })
+        Some(Mno { spec: spec.clone(), spec_hash, contracts: Arc::new(contracts), contracts_hash, source })
     }
 
     /// A carrier's contracts by beginning, and its reservations with a beginning each.

@@ -8,6 +8,11 @@ use bindery_schema::value::E164Prefix;
 pub(crate) struct Region(Vec<(u64, u64)>);
 
 impl Region {
+    /// No prefix.
+    pub(crate) fn nothing() -> Self {
+        Self(Vec::new())
+    }
+
     /// Every prefix.
     pub(crate) fn everything() -> Self {
         Self(vec![(0, u64::MAX)])

@@ -1,19 +1,21 @@
 //! Parsed files kept on disk by content, so that the next run parses only what changed.
 //!
-//! One file holds an entry for each git blob in which nothing was wrong. It is only added to, in one write under a lock,
+//! One file holds an entry for each git blob in which nothing was wrong, and an empty one for each set of rules in which
+//! nothing was found. It is only added to, in one write under a lock,
 //! and written anew, by renaming, when most of it is out of use. It may be deleted at any time. Its name carries the
 //! version of the compiler and of the encoding: another version begins its own. An entry that does not decode counts as
 //! absent. Whoever can write the folder decides what a check sees: it deserves the care of any build cache.
 
 mod encode;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use bindery_schema::hash::Digest;
 use git2::Oid;
 
 use crate::parse::ParsedFile;
@@ -67,17 +69,25 @@ impl Cache {
         (crc32fast::hash(bytes).to_le_bytes() == sum).then(|| encode::decode(bytes)).flatten()
     }
 
-    /// Adds what was parsed anew. `used` are the blobs of the present tree.
-    pub(crate) fn save(&self, used: &HashMap<Oid, Arc<ParsedFile>>) -> io::Result<()> {
-        let entry = |(blob, parsed): (&Oid, &Arc<ParsedFile>)| Some(framed(*blob, &encode::encode(parsed)?));
+    /// Adds what was parsed and found clean anew. `used` are the blobs of the present tree.
+    pub(crate) fn save(&self, used: &HashMap<Oid, Arc<ParsedFile>>, clean: &BTreeSet<Digest>) -> io::Result<()> {
         let in_use = used.keys().filter(|blob| self.contains(**blob)).count();
-        if self.entries.len() > 2 * in_use + SPARE {
-            let entries: Vec<u8> = used.iter().filter_map(entry).flatten().collect();
-            return self.write_anew(&entries);
+        let anew = self.entries.len() > 2 * in_use + SPARE;
+        let wanted = |key: Oid| anew || !self.contains(key);
+        let mut entries: Vec<u8> = Vec::new();
+        for (blob, parsed) in used.iter().filter(|(blob, _)| wanted(**blob)) {
+            if let Some(payload) = encode::encode(parsed) {
+                entries.extend(framed(*blob, &payload));
+            }
         }
-        let added: Vec<u8> =
-            used.iter().filter(|(blob, _)| !self.contains(**blob)).filter_map(entry).flatten().collect();
-        if added.is_empty() { Ok(()) } else { self.append(&added) }
+        entries.extend(
+            clean.iter().map(|digest| key(*digest)).filter(|key| wanted(*key)).flat_map(|key| framed(key, &[])),
+        );
+        match entries.is_empty() {
+            _ if anew => self.write_anew(&entries),
+            true => Ok(()),
+            false => self.append(&entries),
+        }
     }
 
     /// Adds entries, unless another run is at it: then this one's are for the next to write.
@@ -123,6 +133,13 @@ impl Cache {
         }
         Ok(())
     }
+}
+
+/// Where it is kept that nothing was found in some rules: a key like those of blobs, which are digests as well.
+pub(crate) fn key(clean: Digest) -> Oid {
+    let mut key = [0; 20];
+    key.copy_from_slice(&clean.bytes()[..20]);
+    Oid::from_bytes(&key).unwrap_or(Oid::ZERO_SHA1)
 }
 
 /// The blob of the entry that begins at a byte, and where its content is.

@@ -2,6 +2,7 @@ use std::fs;
 use std::path::Path;
 
 use super::*;
+use crate::diagnostic::Code;
 use crate::{Compiled, Compiler, Options};
 
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/diagnostics");
@@ -145,4 +146,35 @@ fn a_changed_file_of_a_working_tree_is_read() {
     fs::write(some.path(), text.replace("apiVersion", "apiversion")).unwrap();
     let tree = compiler.compile_directory(folder.path(), &options()).unwrap();
     assert!(said(&tree) != said(&fresh));
+}
+
+#[test]
+fn rules_once_found_clean_are_so_until_one_is_not() {
+    let (folder, cache) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    copy(&root.join("operators"), &folder.path().join("operators"));
+    let repository = committed(folder.path());
+    let (clean, _) = compile(&repository, cache.path());
+    let kept = Cache::open(cache.path()).unwrap();
+    let verdicts = kept.entries.values().filter(|payload| payload.is_empty()).count();
+    assert_eq!((clean.error_count(), verdicts), (0, 1));
+
+    // A second rule with a prefix and a priority that another operator has.
+    let rule = "spec:\n  rules:\n    - prefix: \"+93791234\"\n";
+    for operator in ["af-roshan-1", "af-afghan-telecom-1"] {
+        let routes = walkdir::WalkDir::new(folder.path().join("operators")).into_iter().map(Result::unwrap);
+        let name = format!("{operator}.routes.yaml");
+        let file = routes.into_iter().find(|entry| entry.file_name() == name.as_str()).unwrap();
+        let text = fs::read_to_string(file.path()).unwrap();
+        fs::write(file.path(), text.replace("spec:\n  rules:\n", rule)).unwrap();
+    }
+    let repository = committed_anew(folder.path());
+    let (conflict, _) = compile(&repository, cache.path());
+    let of_rules = [Code::PrefixNestedSameOperator, Code::PrefixConflictAcrossOperators];
+    let found = |compiled: &Compiled| {
+        let codes = compiled.findings.iter().map(|finding| finding.code);
+        codes.filter(|code| of_rules.contains(code)).collect::<Vec<_>>()
+    };
+    assert_eq!(found(&conflict), of_rules);
+    assert_eq!(found(&compile(&repository, cache.path()).0), of_rules);
 }

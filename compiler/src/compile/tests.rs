@@ -10,7 +10,7 @@ use super::*;
 const OPERATORS: [&str; 3] = ["op-a", "op-b", "op-c"];
 
 fn documents(objects: Vec<Value>) -> String {
-    objects.into_iter().map(|object| format!("---\n{object}\n")).collect()
+    objects.into_iter().map(|object| object.to_string()).collect::<Vec<_>>().join("\n---\n")
 }
 
 fn loaded(path: &str, text: String) -> Loaded {

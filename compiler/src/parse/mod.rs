@@ -127,7 +127,7 @@ pub(crate) enum UnreadAcknowledgements {
 }
 
 /// What of a rule could not be read: it counts for nothing that would be measured by it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Doubt {
     /// Priority, weight or split.
     pub(crate) share: bool,
@@ -281,7 +281,7 @@ fn parse_text(text: Arc<str>) -> ParsedFile {
 /// The documents of a file in which nothing is wrong. Most files are such, and no finding needs a place in them yet.
 fn parse_quickly(text: &str) -> Option<Vec<Document>> {
     let mut report = Report::default();
-    let documents = decode_all(&yaml::read_quickly(text)?, &mut report, false).0;
+    let documents = decode_all(&yaml::read_quickly(text)?, &mut report, false, secrets::may_hold(text)).0;
     (report.faults.is_empty() && !report.partial).then_some(documents)
 }
 
@@ -307,7 +307,8 @@ fn parse_carefully(text: Arc<str>) -> ParsedFile {
     }
     // Of a field that stands twice one is left out.
     let doubtful = !stream.duplicates.is_empty();
-    let (documents, opaque) = decode_all(&stream.documents, &mut report, doubtful);
+    let suspected = secrets::may_hold(&text);
+    let (documents, opaque) = decode_all(&stream.documents, &mut report, doubtful, suspected);
     let faults = report.faults;
     drop(stream);
     let opaque = if opaque.is_empty() { Opaque::Nothing } else { Opaque::Documents(opaque) };
@@ -315,11 +316,18 @@ fn parse_carefully(text: Arc<str>) -> ParsedFile {
 }
 
 /// Every document as far as it could be understood, and those of which it is not known what they define.
-fn decode_all(roots: &[yaml::Node<'_>], report: &mut Report, doubtful: bool) -> (Vec<Document>, Vec<OpaqueDocument>) {
+fn decode_all(
+    roots: &[yaml::Node<'_>],
+    report: &mut Report,
+    doubtful: bool,
+    suspected: bool,
+) -> (Vec<Document>, Vec<OpaqueDocument>) {
     let (mut documents, mut opaque) = (Vec::new(), Vec::new());
     for (index, root) in (0..).zip(roots) {
         report.begin();
-        secrets::check(root, report);
+        if suspected {
+            secrets::check(root, report);
+        }
         let body = document(root, report);
         if body.as_ref().map_or(report.partial, Body::is_anonymous) {
             let lines = (root.span.start.line, root.span.end.line);

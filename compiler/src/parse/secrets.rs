@@ -1,5 +1,9 @@
 //! Passwords and tokens in the clear. The value is never repeated: not in a message, not in a help text.
 
+use std::sync::LazyLock;
+
+use aho_corasick::AhoCorasick;
+
 use super::decode::Report;
 use super::yaml::{Node, Resolved, Value};
 use crate::diagnostic::Code;
@@ -9,20 +13,33 @@ pub(crate) const NAMES: [&str; 5] = ["password", "passwd", "secret", "token", "c
 /// How known tokens begin.
 const TOKENS: [&str; 2] = ["hvs.", "AKIA"];
 
+const PRIVATE_KEY: &str = "-----BEGIN ";
+
+/// Every text with a secret holds one of these, in some case. Where the search cannot be built every text is suspected.
+static MARKS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
+    let marks = NAMES.iter().chain(&TOKENS).chain([&PRIVATE_KEY]);
+    AhoCorasick::builder().ascii_case_insensitive(true).build(marks).ok()
+});
+
 /// Whether a field is a secret in the clear by its name.
 pub(super) fn is_plaintext(name: &str, value: &Node<'_>) -> bool {
-    // Nothing is no secret.
-    let holds_text = matches!(&value.value, Value::Scalar(scalar) if scalar.resolve() != Resolved::Null);
     let says = |word: &&str| name.as_bytes().windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes()));
-    holds_text && NAMES.iter().any(says)
+    // Nothing is no secret.
+    let holds_text = || matches!(&value.value, Value::Scalar(scalar) if scalar.resolve() != Resolved::Null);
+    NAMES.iter().any(says) && holds_text()
 }
 
 /// Whether a text is a secret by its look.
 pub(crate) fn is_suspicious(text: &str) -> bool {
-    let private_key = || {
-        text.starts_with("-----BEGIN ") && text.lines().next().is_some_and(|line| line.ends_with("PRIVATE KEY-----"))
-    };
+    let private_key =
+        || text.starts_with(PRIVATE_KEY) && text.lines().next().is_some_and(|line| line.ends_with("PRIVATE KEY-----"));
     TOKENS.iter().any(|token| text.starts_with(token)) || private_key()
+}
+
+/// Whether a walk through the documents of a text could find a secret: most texts hold nothing that looks like one.
+pub(super) fn may_hold(text: &str) -> bool {
+    // An escape can spell anything.
+    text.contains('\\') || MARKS.as_ref().is_none_or(|marks| marks.is_match(text))
 }
 
 /// Notes every secret in a document.

@@ -19,14 +19,14 @@ use crate::diagnostic::{Finding, Sink};
 pub(crate) use acknowledge::{acknowledged, expiry};
 pub(crate) use contracts::Carriers;
 pub(crate) use objects::{ContractsObject, MnoObject, Objects, OperatorObject, RoutesObject};
-pub(crate) use routing::Clean;
+pub(crate) use routing::{Clean, Known};
 
-/// Runs every check. `known` and the answer are rules in which nothing was found: those of an earlier tree and of this one.
+/// Runs every check. The answer are the rules, where nothing was found in them.
 pub(crate) fn check(
     objects: &Objects<'_>,
     policy: &PolicySpec,
     now: Timestamp,
-    known: Option<&Clean>,
+    known: &Known<'_>,
     sink: &mut Sink,
 ) -> Option<Clean> {
     references::check(objects, sink);

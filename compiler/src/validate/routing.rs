@@ -1,7 +1,7 @@
 //! Destination prefixes: sorted once, then one sweep finds every conflict and every nesting.
 //!
 //! What a rule is guilty of lies in the rules with its prefix and in those around it. Beside a tree in which nothing was
-//! found, only what lies around the differences is swept.
+//! found, only what lies around the differences is swept; of rules once found clean, nothing.
 
 use std::collections::BTreeMap;
 
@@ -15,6 +15,7 @@ use rayon::iter::{
     IndexedParallelIterator as _, IntoParallelRefIterator as _, ParallelExtend as _, ParallelIterator as _,
 };
 use rayon::slice::ParallelSliceMut as _;
+use smallvec::SmallVec;
 
 use super::{Objects, RoutesObject};
 use crate::diagnostic::{Anchor, Code, Draft, Sink};
@@ -35,8 +36,10 @@ struct Entry {
     prefix: E164Prefix,
     table: u32,
     rule: u32,
+    priority: u16,
     takes_part: bool,
     narrows: bool,
+    doubt: Doubt,
 }
 
 /// The rules of a tree in which nothing was found.
@@ -44,6 +47,7 @@ struct Entry {
 pub(crate) struct Clean {
     policy: RoutingPolicy,
     tables: BTreeMap<OperatorId, CleanTable>,
+    digest: Digest,
 }
 
 #[derive(Debug)]
@@ -53,11 +57,19 @@ struct CleanTable {
     active: bool,
 }
 
+/// What is known of rules from before.
+pub(crate) struct Known<'k> {
+    /// The last rules in which nothing was found.
+    pub(crate) last: Option<&'k Clean>,
+    /// Whether nothing was found in the rules with a digest.
+    pub(crate) is_clean: &'k dyn Fn(Digest) -> bool,
+}
+
 /// Checks the rules; where nothing is found, they spare the next tree most of the work.
 pub(super) fn check(
     objects: &Objects<'_>,
     policy: &RoutingPolicy,
-    known: Option<&Clean>,
+    known: &Known<'_>,
     sink: &mut Sink,
 ) -> Option<Clean> {
     let found = sink.len();
@@ -70,8 +82,10 @@ pub(super) fn check(
         })
         .collect();
     tables.sort_by(|a, b| a.routes.root.cmp(&b.routes.root));
-    let region = match known.filter(|known| known.policy == *policy) {
-        Some(known) => Region::around(known.differences(&tables)),
+    let digest = digest(&tables, policy);
+    let region = match known.last.filter(|last| last.policy == *policy) {
+        _ if digest.is_some_and(known.is_clean) => Region::nothing(),
+        Some(last) => Region::around(last.differences(&tables)),
         None => Region::everything(),
     };
     let sweep = Sweep { tables, policy };
@@ -82,26 +96,41 @@ pub(super) fn check(
         near.map(move |(prefix, rule)| {
             let item = &rules[rule as usize];
             let (takes_part, narrows) = (table.active && item.active, item.narrows.is_some());
-            Entry { prefix, table: number, rule, takes_part, narrows }
+            let doubt = table.routes.rules.doubt(rule as usize);
+            Entry { prefix, table: number, rule, priority: item.priority, takes_part, narrows, doubt }
         })
     }));
     entries.par_sort_unstable_by_key(Entry::order);
     sweep.run(&entries, sink);
-    (sink.len() == found).then(|| Clean::of(&sweep))?
+    digest.filter(|_| sink.len() == found).map(|digest| Clean::of(&sweep, digest))
+}
+
+/// Tells rules, and what they are checked by, from any others; none where some of them could not be read.
+fn digest(tables: &[Table<'_, '_>], policy: &RoutingPolicy) -> Option<Digest> {
+    let mut bytes = format!("{policy:?}").into_bytes();
+    for Table { operator, routes, active } in tables {
+        if routes.partial {
+            return None;
+        }
+        bytes.extend_from_slice(operator.as_str().as_bytes());
+        bytes.push(u8::from(*active));
+        bytes.extend_from_slice(&routes.rules.hash.bytes());
+    }
+    Some(Digest::of(bytes))
 }
 
 impl Clean {
-    /// The rules that were swept, where all of them could be read.
-    fn of(sweep: &Sweep<'_, '_>) -> Option<Self> {
-        let mut tables = BTreeMap::new();
-        for Table { operator, routes, active } in &sweep.tables {
-            if routes.partial {
-                return None;
-            }
+    fn of(sweep: &Sweep<'_, '_>, digest: Digest) -> Self {
+        let table = |Table { operator, routes, active }: &Table<'_, '_>| {
             let (rules, hash) = (routes.rules.items.clone(), routes.rules.hash);
-            tables.insert((*operator).clone(), CleanTable { rules, hash, active: *active });
-        }
-        Some(Self { policy: sweep.policy.clone(), tables })
+            ((*operator).clone(), CleanTable { rules, hash, active: *active })
+        };
+        Self { policy: sweep.policy.clone(), tables: sweep.tables.iter().map(table).collect(), digest }
+    }
+
+    /// Tells these rules, and what they were checked by, from any others.
+    pub(crate) fn digest(&self) -> Digest {
+        self.digest
     }
 
     /// The prefixes at which an operator of either tree says something else than in the other.
@@ -181,14 +210,14 @@ impl Sweep<'_, '_> {
         if group.len() < 2 {
             return;
         }
-        let mut active: Vec<Entry> = group.iter().copied().filter(|entry| entry.takes_part).collect();
+        let mut active: SmallVec<[Entry; 8]> = group.iter().copied().filter(|entry| entry.takes_part).collect();
         // A rule whose priority, weight or split could not be read is nobody's rival, and may be what a split lacks.
         let all = active.len();
-        active.retain(|entry| !self.doubt(*entry).share);
+        active.retain(|entry| !entry.doubt.share);
         let complete = active.len() == all;
         active.dedup_by_key(|entry| entry.table);
-        active.sort_by_key(|entry| self.rule(*entry).priority);
-        for rivals in active.chunk_by(|a, b| self.rule(*a).priority == self.rule(*b).priority) {
+        active.sort_by_key(|entry| entry.priority);
+        for rivals in active.chunk_by(|a, b| a.priority == b.priority) {
             let mut clean = true;
             let split = |entry: &Entry| &self.rule(*entry).split;
             // The first rule, and the first that does not share with it: one of the two is the rival of any later one.
@@ -199,7 +228,7 @@ impl Sweep<'_, '_> {
                 let Some(first) = rival.filter(|first| *first < later) else { continue };
                 clean = false;
                 let (one, two) = (self.operator(*first), self.operator(*later));
-                let priority = self.rule(*later).priority;
+                let priority = later.priority;
                 let message =
                     format!("operators `{one}` and `{two}` both serve `{}` at priority {priority}", later.prefix);
                 let draft = Draft::new(Code::PrefixConflictAcrossOperators, self.place(*later, "prefix"), message)
@@ -228,7 +257,7 @@ impl Sweep<'_, '_> {
 
     /// A rule inside a broader one, of its own operator or of another.
     fn nesting<'g>(&self, entry: Entry, above: &[&'g [Entry]], sink: &mut Sink) {
-        if above.is_empty() && !entry.narrows || self.doubt(entry).narrows {
+        if above.is_empty() && !entry.narrows || entry.doubt.narrows {
             return;
         }
         let nearest = |part: &dyn Fn(&'g [Entry]) -> (&'g [Entry], &'g [Entry])| {
@@ -336,10 +365,6 @@ impl Sweep<'_, '_> {
 
     fn operator(&self, entry: Entry) -> &OperatorId {
         self.table(entry).operator
-    }
-
-    fn doubt(&self, entry: Entry) -> Doubt {
-        self.table(entry).routes.rules.doubt(entry.rule as usize)
     }
 
     fn member(&self, entry: Entry) -> Anchor {

@@ -135,9 +135,9 @@ mod tests {
             let (x, y) = (E164Prefix::from_digits(&a).unwrap(), E164Prefix::from_digits(&b).unwrap());
             prop_assert_eq!(x.cmp(&y), a.cmp(&b));
             prop_assert_eq!(x.contains(y), b.starts_with(&a));
-            prop_assert_eq!(x.digits(), a);
+            prop_assert_eq!(x.digits(), a.clone());
             prop_assert_eq!(E164Prefix::from_word(x.word()), Some(x));
-            prop_assert_eq!(x.shortened().map(E164Prefix::digits).unwrap_or_default(), a[..a.len() - 1]);
+            prop_assert_eq!(x.shortened().map(E164Prefix::digits).unwrap_or_default(), a[..a.len() - 1].to_owned());
             prop_assert_eq!(x.word() <= y.word() && y.word() <= x.last_word(), b.starts_with(&a));
         }
 
