@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bindery_schema::secret::Secret;
+use bindery_schema::wire::drift::{DriftPolicy, Store};
 use figment::Figment;
 use figment::providers::{Env, Format, Toml};
 use serde::{Deserialize, Deserializer};
@@ -33,6 +34,9 @@ pub struct Config {
     /// How sealed passwords are opened.
     #[serde(default)]
     pub secrets: Secrets,
+    /// Full looks at the stores.
+    #[serde(default)]
+    pub drift: Drift,
     /// Admin listener: bearer tokens.
     pub admin: Admin,
     /// Internal listener: mutual TLS.
@@ -121,6 +125,51 @@ pub struct Redis {
 pub struct Secrets {
     /// File with age identities. Without one, a commit with sealed passwords cannot be applied.
     pub identity_file: Option<PathBuf>,
+}
+
+/// Full looks at the stores, and what becomes of what they find.
+///
+/// Postgres is healed by default: what is not healed there is undone without a word by the next commit that touches the
+/// row, so the choice is only when, and healing leaves the old value in the audit trail. Vault is told by default: a
+/// password set by hand may be the one the carrier accepts now, and putting git's in its place would break the bind.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Drift {
+    /// Seconds between two looks, give or take a tenth; 0 looks only when asked.
+    pub every_seconds: f64,
+    /// Configuration tables.
+    pub postgres: DriftPolicy,
+    /// Passwords that git holds sealed.
+    pub vault: DriftPolicy,
+    /// Projections. An empty cache is filled whatever this says.
+    pub redis: DriftPolicy,
+    /// Subjects and duplicate window of the stream.
+    pub nats: DriftPolicy,
+}
+
+impl Default for Drift {
+    fn default() -> Self {
+        use DriftPolicy::{Heal, Report};
+        Self { every_seconds: 900.0, postgres: Heal, vault: Report, redis: Heal, nats: Heal }
+    }
+}
+
+impl Drift {
+    /// Time between two looks; none where only people ask.
+    pub fn every(&self) -> Option<Duration> {
+        let every = Duration::try_from_secs_f64(self.every_seconds).unwrap_or_default();
+        (!every.is_zero()).then_some(every)
+    }
+
+    /// What becomes of drift in a store.
+    pub fn policy(&self, store: Store) -> DriftPolicy {
+        match store {
+            Store::Postgres => self.postgres,
+            Store::Vault => self.vault,
+            Store::Redis => self.redis,
+            Store::Nats => self.nats,
+        }
+    }
 }
 
 /// Admin listener.
@@ -236,6 +285,7 @@ mod tests {
             "subject_prefix",
             "key_prefix",
             "identity_file",
+            "every_seconds",
             "roles_claim",
             "client_crl",
             "allow_read",

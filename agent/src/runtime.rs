@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
+use crate::drift::requests::Requests;
 use crate::health::ingest;
 use crate::http;
 use crate::leader::lease;
@@ -46,6 +47,7 @@ impl Agent {
         let stores = Stores::connect(&config, &metrics).await?;
         let (publisher, status) = Publisher::new(metrics.clone());
         let (lead, leading) = watch::channel(None);
+        let drift = Arc::new(Requests::new(config.drift.every()));
         let shared = Shared {
             config: Arc::new(config),
             stores,
@@ -53,6 +55,7 @@ impl Agent {
             status,
             trigger: Arc::new(Notify::new()),
             relay: Arc::new(Notify::new()),
+            drift,
             leading,
         };
         let stop = CancellationToken::new();

@@ -6,6 +6,7 @@ use bindery_schema::wire::api::SyncStatus;
 use tokio::sync::{Notify, watch};
 
 use crate::config::Config;
+use crate::drift::requests::Requests;
 use crate::leader::fence::Fence;
 use crate::metrics::Metrics;
 use crate::store::Stores;
@@ -25,6 +26,8 @@ pub struct Shared {
     pub trigger: Arc<Notify>,
     /// Wakes the relay: an event was written to the outbox.
     pub relay: Arc<Notify>,
+    /// Full looks at the stores: asked for here, reported here.
+    pub drift: Arc<Requests>,
     /// The fencing number of this agent while it leads; `None` while it follows.
     pub leading: watch::Receiver<Option<Fence>>,
 }

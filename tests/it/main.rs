@@ -7,6 +7,7 @@ mod certificates;
 mod ci;
 mod dev;
 mod diagnostics;
+mod drift;
 mod fix;
 mod fmt;
 mod formats;

@@ -12,7 +12,7 @@ use reqwest::Client;
 
 use crate::listeners;
 use crate::outside::{Addresses, Outside};
-use crate::program::{Program, bindery, get, git};
+use crate::program::{self, Program, bindery, get, git};
 use crate::stack::{self, scratch, workspace};
 use crate::world::eventually;
 
@@ -72,6 +72,11 @@ impl Dev {
         let url = format!("{}/v1/admin/sync", self.env["BINDERY_ADMIN_URL"]);
         let answer = Client::new().get(url).bearer_auth(&self.env["BINDERY_ADMIN_TOKEN"]).send().await.unwrap();
         answer.json().await.unwrap()
+    }
+
+    /// Runs `bindery-agent` with the addresses of the file `env`: exit code and what it printed.
+    pub fn agent(&self, arguments: &[&str]) -> (i32, String) {
+        program::agent(arguments, &self.env)
     }
 
     /// Waits until a commit is applied in full.

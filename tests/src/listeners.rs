@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use bindery_agent::config::Config;
 use bindery_agent::dev::KeyPairFiles;
+use bindery_agent::drift::requests::Requests;
 use bindery_agent::http::{self, Listeners};
 use bindery_agent::leader::fence::Fence;
 use bindery_agent::metrics::Metrics;
@@ -94,6 +95,7 @@ impl Served {
             status: receiver,
             trigger: Arc::new(Notify::new()),
             relay: Arc::new(Notify::new()),
+            drift: Arc::new(Requests::new(None)),
             leading: leads,
         };
         let cancel = CancellationToken::new();

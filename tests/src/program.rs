@@ -127,8 +127,20 @@ pub async fn get(url: &str) -> (u16, String) {
 
 /// The configuration file of `bindery-agent run`.
 fn toml(config: &Config) -> String {
-    let Config { data_dir, repository, postgres, vault, nats, redis, secrets, admin, internal, ops, environment } =
-        config;
+    let Config {
+        data_dir,
+        repository,
+        postgres,
+        vault,
+        nats,
+        redis,
+        secrets,
+        drift,
+        admin,
+        internal,
+        ops,
+        environment,
+    } = config;
     let plain = json!({ "environment": environment, "data_dir": data_dir });
     let tables = json!({
         "repository": { "url": repository.url, "branch": repository.branch, "poll_seconds": repository.poll_seconds },
@@ -137,6 +149,10 @@ fn toml(config: &Config) -> String {
         "nats": { "url": nats.url.expose(), "stream": nats.stream, "subject_prefix": nats.subject_prefix },
         "redis": { "url": redis.url.expose(), "key_prefix": redis.key_prefix },
         "secrets": { "identity_file": secrets.identity_file },
+        "drift": {
+            "every_seconds": drift.every_seconds, "postgres": drift.postgres, "vault": drift.vault, "redis": drift.redis,
+            "nats": drift.nats,
+        },
         "admin": { "listen": admin.listen, "jwks": admin.jwks, "issuer": admin.issuer, "audience": admin.audience },
         "internal": {
             "listen": internal.listen, "cert": internal.cert, "key": internal.key, "client_ca": internal.client_ca,
@@ -163,6 +179,15 @@ fn path(name: &str) -> PathBuf {
 /// Runs `bindery` in a folder to its end.
 pub fn bindery(arguments: &[&str], dir: &Path, input: Option<&str>) -> Output {
     run(path("bindery").to_str().unwrap(), arguments, dir, input)
+}
+
+/// Runs `bindery-agent` to its end, with further variables in its environment: exit code and what it printed.
+pub fn agent<'a>(arguments: &[&str], environment: impl IntoIterator<Item = (&'a String, &'a String)>) -> (i32, String) {
+    let mut command = Command::new(path("bindery-agent"));
+    command.args(arguments).envs(environment).stdin(Stdio::null());
+    let output = command.output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap() + &String::from_utf8_lossy(&output.stderr);
+    (output.status.code().unwrap(), text)
 }
 
 /// Runs `git` in a folder, without the user's own settings, and fails where it fails; returns what it printed.

@@ -14,7 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::status::{self, short};
 use super::token::{DEV_AUDIENCE, DEV_ISSUER, mint_dev};
-use crate::config::{Admin, Config, Internal, Nats, Ops, Postgres, Redis, Repository, Secrets, Vault};
+use crate::config::{Admin, Config, Drift, Internal, Nats, Ops, Postgres, Redis, Repository, Secrets, Vault};
 use crate::dev::seed::{self, Seeded};
 use crate::dev::{Pki, Stack, StackOptions, Tools};
 use crate::http::permissions::Role;
@@ -167,6 +167,7 @@ pub fn config(stack: &Stack, bare: &Path, data_dir: &Path) -> Config {
         nats: Nats { url: Secret::new(stack.nats.url()), stream: "OPS".to_owned(), subject_prefix: String::new() },
         redis: Redis { url: Secret::new(stack.redis.url()), key_prefix: String::new() },
         secrets: Secrets { identity_file: Some(stack.pki.age_identity.clone()) },
+        drift: Drift::default(),
         admin: Admin {
             listen: loopback(),
             jwks: stack.pki.jwks.display().to_string(),

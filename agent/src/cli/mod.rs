@@ -1,9 +1,11 @@
 //! The command line program, a module a command.
 //!
-//! Exit codes: 0 done, 1 error, 3 `status` found a tip that is not applied. Wrong usage is an error too.
+//! Exit codes: 0 done, 1 error, 2 `drift` found drift, 3 `status` found a tip that is not applied. Wrong usage is an error too.
 
+mod admin;
 pub mod completions;
 pub mod dev;
+pub mod drift;
 pub mod events;
 pub mod run;
 pub mod signal;
@@ -39,6 +41,8 @@ enum Command {
     Run(run::Run),
     /// Show what an agent's sync is doing
     Status(status::Status),
+    /// Have all four stores compared with git, and show what differs
+    Drift(drift::Drift),
     /// Print the events of the stream, one JSON object a line
     Events(events::Events),
     /// Send a health signal, as smpp-connector does
@@ -72,6 +76,7 @@ pub async fn main() -> ExitCode {
         Command::Dev(args) => dev::run(args).await.map(|()| ExitCode::SUCCESS),
         Command::Run(run) => run.run().await.map(|()| ExitCode::SUCCESS),
         Command::Status(status) => status.run().await,
+        Command::Drift(drift) => drift.run().await,
         Command::Events(events) => events.run().await.map(|()| ExitCode::SUCCESS),
         Command::Signal(signal) => signal.run().await.map(|()| ExitCode::SUCCESS),
         Command::Token(token) => token.run().map(|()| ExitCode::SUCCESS).map_err(Into::into),

@@ -1,18 +1,13 @@
 //! `bindery-agent status`: what an agent's sync is doing, for people and for scripts.
 
+use bindery_schema::wire::api::{Blocked, SyncPhase, SyncStatus};
+use clap::Args;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::ExitCode;
-use std::time::Duration;
 
-use anyhow::{Context as _, bail};
-use bindery_schema::secret::Secret;
-use bindery_schema::wire::api::{Blocked, SyncPhase, SyncStatus};
-use clap::Args;
-use serde_json::Value;
+use super::admin::Agent;
 
-/// Longest wait for the agent's answer.
-const TIMEOUT: Duration = Duration::from_secs(10);
 /// Exit code where the branch's tip is not what is applied, because it was rejected, is held or failed.
 const BLOCKED: u8 = 3;
 
@@ -25,12 +20,8 @@ const BLOCKED: u8 = 3;
 
 Exit code: 0 in sync or on the way there, 3 the tip is rejected, held or retried, 1 error.")]
 pub struct Status {
-    /// Address of the admin listener
-    #[arg(long, env = "BINDERY_ADMIN_URL", value_name = "URL")]
-    url: String,
-    /// Bearer token that may read the sync
-    #[arg(long, env = "BINDERY_ADMIN_TOKEN", hide_env_values = true, value_name = "TOKEN", value_parser = super::secret)]
-    token: Secret,
+    #[command(flatten)]
+    agent: Agent,
     /// Print the agent's answer as JSON
     #[arg(long)]
     json: bool,
@@ -39,20 +30,7 @@ pub struct Status {
 impl Status {
     /// Prints the status once.
     pub async fn run(self) -> anyhow::Result<ExitCode> {
-        // Only the first call in a process counts, and another provider that is there already is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let url = format!("{}/v1/admin/sync", self.url.trim_end_matches('/'));
-        let client = reqwest::Client::builder().timeout(TIMEOUT).build()?;
-        let answer = client.get(&url).bearer_auth(self.token.expose()).send().await;
-        let answer = answer.with_context(|| format!("the agent at {} cannot be reached", self.url))?;
-        let code = answer.status();
-        let body = answer.bytes().await.context("the agent's answer broke off")?;
-        if !code.is_success() {
-            let problem: Value = serde_json::from_slice(&body).unwrap_or_default();
-            let detail = ["detail", "title"].iter().find_map(|key| problem[key].as_str());
-            bail!("the agent answers {code}{}", detail.map(|detail| format!(": {detail}")).unwrap_or_default());
-        }
-        let status: SyncStatus = serde_json::from_slice(&body).context("the agent's answer is no sync status")?;
+        let status: SyncStatus = self.agent.get("/v1/admin/sync").await?;
         let mut out = anstream::stdout().lock();
         if self.json {
             writeln!(out, "{:#}", serde_json::to_value(&status)?)?;

@@ -5,7 +5,7 @@
 
 use bindery_schema::change::{Action, MnoChange, OperatorChange};
 use bindery_schema::plan::Plan;
-use bindery_schema::value::Instant;
+use bindery_schema::value::{Instant, OperatorId};
 use bindery_schema::wire::api::AppliedCommit;
 use serde_json::json;
 use sqlx::PgConnection;
@@ -34,6 +34,10 @@ pub struct Step<'a> {
     pub before: &'a SyncState,
     /// When work on it began.
     pub started_at: Instant,
+    /// Drift that the step heals, for the audit trail; empty where a commit is applied.
+    pub healed: &'a [audit::Entry],
+    /// Passwords in Vault that belong to no operator and are deleted.
+    pub orphans: &'a [OperatorId],
 }
 
 /// Applies a step up to and including the transaction in Postgres.
@@ -49,7 +53,7 @@ pub async fn apply(shared: &Shared, step: &Step<'_>, fence: Fence) -> Result<App
     record(&mut transaction, &shared.config.environment, step, &applied).await?;
     let again: Vec<&str> = again.into_iter().collect();
     intents::clear(&mut transaction, intents::Action::Write, &again).await?;
-    intents::record(&mut transaction, step.commit, &secrets::deletions(step.plan)).await?;
+    intents::record(&mut transaction, step.commit, &secrets::deletions(step.plan, step.orphans)).await?;
     transaction.commit().await?;
     shared.relay.notify_one();
     Ok(applied)
@@ -99,7 +103,7 @@ async fn record(
     let plan_hash = plan.hash.to_string();
     let detail = json!({
         "counts": plan.counts(), "mnos": plan.mnos.len(), "planHash": plan_hash, "fastForward": history.fast_forward,
-        "released": !plan.holds.is_empty(),
+        "released": !plan.holds.is_empty(), "healed": step.healed.len(),
     });
     let run = Run {
         commit,
@@ -127,6 +131,7 @@ async fn record(
         .into_iter()
         .chain(plan.mnos.iter().map(mno_entry))
         .chain(plan.operators.iter().map(operator_entry))
+        .chain(step.healed.iter().cloned())
         .collect();
     audit::append(connection, cause, &entries).await?;
     let events = append::of_step(environment, plan, applied, before.commit.as_deref(), &history.author);

@@ -6,6 +6,7 @@ use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 use tokio_util::sync::CancellationToken;
 
 use super::reconcile::Reconciler;
+use crate::drift;
 use crate::leader::fence::Fence;
 use crate::metrics::Outcome;
 use crate::shared::Shared;
@@ -13,7 +14,7 @@ use crate::shared::Shared;
 /// Time between two looks at what the leader has applied, while this agent follows.
 const FOLLOW: Duration = Duration::from_secs(1);
 /// How long a step under way may go on once the agent is told to stop. One that is cut off resumes at the next start.
-const GRACE: Duration = Duration::from_secs(10);
+pub(crate) const GRACE: Duration = Duration::from_secs(10);
 
 /// Keeps the stores equal to the branch while this agent leads.
 pub async fn run(mut reconciler: Reconciler, shared: Shared, cancel: CancellationToken) {
@@ -33,11 +34,15 @@ pub async fn run(mut reconciler: Reconciler, shared: Shared, cancel: Cancellatio
             }
             continue;
         };
-        if step(&mut reconciler, &shared, fence, &cancel).await {
+        let done = step(&mut reconciler, &shared, fence, &cancel).await;
+        // After a failed step too: what someone did to a store may be why it failed.
+        drift::look(&mut reconciler, &shared, fence, &cancel).await;
+        if done {
             delays = backoff();
             tokio::select! {
                 () = cancel.cancelled() => {}
                 () = shared.trigger.notified() => {}
+                () = shared.drift.due() => {}
                 () = tokio::time::sleep(shared.config.repository.poll()) => {}
             }
         } else {
@@ -81,6 +86,7 @@ async fn wait(reconciler: &mut Reconciler, shared: &Shared, delay: Duration, can
         tokio::select! {
             () = cancel.cancelled() => return,
             () = shared.trigger.notified() => return,
+            () = shared.drift.due() => return,
             () = tokio::time::sleep_until(until) => return,
             () = tokio::time::sleep(shared.config.repository.poll()) => {
                 if reconciler.has_moved().await {

@@ -4,6 +4,7 @@
 //! services; nothing else is ever serialised outward.
 
 pub mod api;
+pub mod drift;
 pub mod event;
 pub mod health;
 pub mod projection;

@@ -1,5 +1,6 @@
 //! What people and the console use. Bearer tokens; each group of routes needs a permission.
 
+mod drift;
 mod operators;
 mod sync;
 
@@ -20,8 +21,11 @@ pub(super) fn router(shared: &Shared, keys: Arc<KeySet>) -> Router {
         let guard = Guard { tokens: tokens.clone(), permission };
         routes.route_layer(middleware::from_fn_with_state(guard, authorize))
     };
-    let sync = Router::new().route("/v1/admin/sync", get(sync::status));
-    let trigger = Router::new().route("/v1/admin/sync/trigger", post(sync::trigger));
+    let sync =
+        Router::new().route("/v1/admin/sync", get(sync::status)).route("/v1/admin/sync/drift", get(drift::status));
+    let trigger = Router::new()
+        .route("/v1/admin/sync/trigger", post(sync::trigger))
+        .route("/v1/admin/sync/drift", post(drift::ask));
     let operators = Router::new()
         .route("/v1/admin/operators", get(operators::list))
         .route("/v1/admin/operators/{id}", get(operators::read));
