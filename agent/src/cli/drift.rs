@@ -139,7 +139,8 @@ fn text(report: &DriftReport) -> String {
     lines
 }
 
-fn line(difference: &Difference) -> String {
+/// A difference on one line.
+pub(super) fn line(difference: &Difference) -> String {
     let Difference { store, object, field, direction, stored, wanted } = difference;
     let field = field.as_ref().map(|field| format!(" {field}")).unwrap_or_default();
     match direction {
