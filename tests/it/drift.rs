@@ -76,6 +76,12 @@ async fn execute(outside: &Outside, sql: &str) {
     sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&outside.postgres).await.unwrap();
 }
 
+/// An operator that git does not know.
+const STRANGER: &str =
+    "insert into ops.operators select 'stranger', mno_id, display_name, status, 'stranger.example', port,
+     system_id, bind_mode, tps_outbound, tps_inbound, spec, spec_hash, routes_hash, null, source_path, source_commit
+     from ops.operators where id = 'two'";
+
 /// What a hand may do to the tables, and what has to be found.
 const DAMAGES: &[(&str, &[&str])] = &[
     ("update ops.operators set host = 'evil.example' where id = 'one'", &["differs operator/one host"]),
@@ -239,11 +245,7 @@ async fn where_the_policy_says_report_nothing_is_touched() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_healing_that_deletes_too_much_is_held_until_it_is_allowed() {
     let (world, agent, _) = world(DriftPolicy::Heal).await;
-    let stranger =
-        "insert into ops.operators select 'stranger', mno_id, display_name, status, 'stranger.example', port,
-         system_id, bind_mode, tps_outbound, tps_inbound, spec, spec_hash, routes_hash, null, source_path, source_commit
-         from ops.operators where id = 'two'";
-    execute(&world.outside().await, stranger).await;
+    execute(&world.outside().await, STRANGER).await;
     execute(&world.outside().await, "insert into ops.routing_rules values ('stranger', '77', 1, 1, null, null, true)")
         .await;
     let expected = ["unknown operator/stranger -", "unknown rule/stranger/77 -"];
@@ -269,6 +271,38 @@ async fn a_healing_that_deletes_too_much_is_held_until_it_is_allowed() {
                 .await
                 .unwrap();
         assert_eq!(rows, [("ana".to_owned(), "api".to_owned(), Some(hash.clone()))], "{row}");
+    }
+    agent.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn vault_stays_as_it_is_where_only_postgres_is_healed() {
+    let mut world = World::new().await;
+    world.config.drift = Drift { vault: DriftPolicy::Report, ..policy(DriftPolicy::Heal) };
+    let first = world.commit("First", &small(&world));
+    let agent = world.agent().await;
+    until_settled(&agent, first).await;
+    let outside = world.outside().await;
+    damage_vault(&agent, false).await;
+    execute(&outside, STRANGER).await;
+    execute(&outside, "delete from ops.routing_rules where operator_id = 'one'").await;
+    execute(&outside, "delete from ops.operators where id = 'one'").await;
+    let held = look(&agent, &HEAL).await;
+    let allow = DriftRequest { allow: held.plan_hash.clone(), dry_run: false };
+    let healed = look(&agent, &allow).await;
+    assert_eq!(healed.stores[&Store::Postgres].outcome, DriftOutcome::Healed, "{held:?} {healed:?}");
+    let living = "select id from ops.operators where deleted_at is null order by id";
+    assert_eq!(outside.column(living).await, ["one", "two"]);
+    // A row that is made and one that is deleted take no password with them.
+    let expected = ["differs operator/one password", "differs operator/one systemId", "unknown operator/stranger -"];
+    let found = look(&agent, &HEAL).await;
+    assert_eq!(
+        (told(&found), found.stores[&Store::Vault].outcome),
+        (expected.map(str::to_owned).to_vec(), DriftOutcome::Reported)
+    );
+    let vault = &agent.shared().stores.vault;
+    for (operator, password) in [("one", "byh4nd01"), ("stranger", "byh4nd02")] {
+        assert_eq!(vault.read_credentials(&id(operator)).await.unwrap().unwrap().password.expose(), password);
     }
     agent.shutdown().await;
 }

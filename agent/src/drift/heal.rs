@@ -164,7 +164,8 @@ impl Differing {
         let differences: Vec<&Difference> = self.differences.iter().collect();
         let live = live::of(case.wanted, &postgres.tables, &differences);
         let mut plan = plan::plan(catalog, &live, &catalog.policy, applied.at.timestamp())?;
-        if shared.config.drift.policy(Store::Vault) == DriftPolicy::Report {
+        let keeps_vault = shared.config.drift.policy(Store::Vault) == DriftPolicy::Report;
+        if keeps_vault {
             keep_passwords(&mut plan);
         }
         let orphans = self.orphans(&plan);
@@ -200,7 +201,7 @@ impl Differing {
             before: &postgres.state,
             started_at: now.into(),
             release: release.as_ref(),
-            healing: Some(&Healing { by, entries: &entries(&differences), orphans: &orphans }),
+            healing: Some(&Healing { by, entries: &entries(&differences), orphans: &orphans, keeps_vault }),
         };
         let next = execute::apply(&shared, &step, fence).await?;
         project::degraded(&shared, &project::show(&shared.stores, &plan, &next, now).await);
@@ -211,7 +212,7 @@ impl Differing {
     }
 }
 
-/// Vault stays as it is, whatever becomes of the rows.
+/// No password is written, whatever becomes of the rows.
 fn keep_passwords(plan: &mut Plan) {
     for change in &mut plan.operators {
         if change.credentials == CredentialsChange::Write {

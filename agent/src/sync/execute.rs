@@ -52,11 +52,18 @@ pub struct Healing<'a> {
     pub entries: &'a [Entry],
     /// Passwords in Vault that belong to no operator and are deleted.
     pub orphans: &'a [OperatorId],
+    /// Whether Vault stays as it is, whatever becomes of the rows.
+    pub keeps_vault: bool,
 }
 
 impl Step<'_> {
-    fn orphans(&self) -> &[OperatorId] {
-        self.healing.map_or(&[], |healing| healing.orphans)
+    /// The deletions in Vault that the step owes.
+    fn deletions(&self) -> Vec<intents::Intent> {
+        match self.healing {
+            None => secrets::deletions(self.plan, &[]),
+            Some(healing) if healing.keeps_vault => Vec::new(),
+            Some(healing) => secrets::deletions(self.plan, healing.orphans),
+        }
     }
 }
 
@@ -73,7 +80,7 @@ pub async fn apply(shared: &Shared, step: &Step<'_>, fence: Fence) -> Result<App
     record(&mut transaction, &shared.config.environment, step, &applied).await?;
     let again: Vec<&str> = again.into_iter().collect();
     intents::clear(&mut transaction, intents::Action::Write, &again).await?;
-    intents::record(&mut transaction, step.commit, &secrets::deletions(step.plan, step.orphans())).await?;
+    intents::record(&mut transaction, step.commit, &step.deletions()).await?;
     control::forget_held(&mut transaction).await?;
     transaction.commit().await?;
     shared.relay.notify_one();

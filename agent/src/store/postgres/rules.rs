@@ -49,8 +49,8 @@ pub async fn of(connection: &mut PgConnection, ids: &[&str]) -> Result<BTreeMap<
     Ok(rules)
 }
 
-/// Carries out the rule changes of a step and, but for the first step, notes each for the change feed. They are copied into a temporary
-/// table and merged, which is as good for one rule and many times faster for a million.
+/// Carries out the rule changes of a step and, but for the first step, notes each for the change feed. They are copied
+/// into a temporary table and merged, which is as good for one rule and many times faster for a million.
 pub async fn merge(
     connection: &mut PgConnection,
     changes: &[(&OperatorId, &ListChange<Rule>)],
