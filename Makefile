@@ -5,7 +5,7 @@ SHELL := /bin/bash
 CARGO ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: install run test lint format clippy bench fuzz clean
+.PHONY: install run test lint format clippy bench bench-sync fuzz clean
 
 install:
 	@bash agent/dev/install.sh
@@ -33,6 +33,12 @@ bench: install
 	@bash tests/benches/check.sh --plan
 	@$(CARGO) build --quiet --release --workspace --bin latency
 	@RUST_LOG=off $(TARGET)/release/latency
+
+# Minutes: the first sync of a large configuration beside a bare COPY of its rules, and small commits after it.
+BENCH_SIZE ?= L
+bench-sync: install
+	@$(CARGO) build --quiet --release --workspace --bin sync
+	@RUST_LOG=off $(TARGET)/release/sync --size $(BENCH_SIZE)
 
 # Each target for FUZZ_SECONDS. The seeds are kept in git, what grows from them is not.
 FUZZ_SECONDS ?= 60

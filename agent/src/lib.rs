@@ -8,6 +8,7 @@ pub mod backoff;
 pub mod cli;
 pub mod config;
 pub mod dev;
+pub mod drift;
 pub mod health;
 pub mod http;
 pub mod leader;

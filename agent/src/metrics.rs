@@ -58,6 +58,22 @@ pub struct Trigger {
     pub source: &'static str,
 }
 
+/// One label, `store`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Store {
+    /// `postgres`, `vault`, `redis` or `nats`.
+    pub store: &'static str,
+}
+
+/// Labels of differences between a store and git.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Difference {
+    /// Which store.
+    pub store: &'static str,
+    /// `missing`, `unknown` or `differs`.
+    pub direction: &'static str,
+}
+
 /// Labels of an HTTP answer.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct Request {
@@ -107,6 +123,14 @@ pub struct Metrics {
     pub vault_duration: Histogram,
     /// 1 while Redis does not show the applied step, else 0.
     pub redis_degraded: Gauge,
+    /// Full looks at the stores by outcome: `complete`, `incomplete` where a store was not observed.
+    pub drift_runs: Family<Outcome, Counter>,
+    /// Differences from git that the last full look found, at most a thousand in all stores.
+    pub drift_differences: Family<Difference, Gauge>,
+    /// When a store was last observed in full, in seconds since the epoch.
+    pub drift_observed: Family<Store, Gauge>,
+    /// Differences that were healed.
+    pub drift_healed: Family<Store, Counter>,
     /// Answers of the credentials endpoint: `ok`, `not_found`, `not_set`, `forbidden`, `unavailable`.
     pub credentials_requests: Family<Outcome, Counter>,
     /// Changed certificates of the internal listener by outcome: `ok`, `error` where the last good ones stay.
@@ -145,6 +169,10 @@ impl Default for Metrics {
             vault_requests: Family::default(),
             vault_duration: seconds(),
             redis_degraded: Gauge::default(),
+            drift_runs: Family::default(),
+            drift_differences: Family::default(),
+            drift_observed: Family::default(),
+            drift_healed: Family::default(),
             credentials_requests: Family::default(),
             certificate_reloads: Family::default(),
             health_signals: Family::default(),
@@ -185,6 +213,14 @@ impl Metrics {
             self.vault_duration.clone(),
         );
         r.register("redis_degraded", "1 while Redis does not show the applied step", self.redis_degraded.clone());
+        r.register("drift_runs", "Full looks at the stores by outcome", self.drift_runs.clone());
+        r.register("drift_differences", "Differences from git in the last look", self.drift_differences.clone());
+        r.register(
+            "drift_observed_timestamp_seconds",
+            "When a store was last observed in full",
+            self.drift_observed.clone(),
+        );
+        r.register("drift_healed", "Differences from git that were healed", self.drift_healed.clone());
         r.register("credentials_requests", "Credentials answers by outcome", self.credentials_requests.clone());
         r.register("certificate_reloads", "Changed certificates by outcome", self.certificate_reloads.clone());
         r.register("health_signals", "Health signals by outcome", self.health_signals.clone());

@@ -1,11 +1,10 @@
 //! Wires an agent together and takes it apart in order.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use backon::Retryable as _;
 use bindery_schema::wire::api::SyncStatus;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -14,14 +13,12 @@ use crate::config::Config;
 use crate::health::ingest;
 use crate::http;
 use crate::leader::lease;
-use crate::metrics::Metrics;
 use crate::outbox::relay;
 use crate::retention;
 use crate::shared::Shared;
-use crate::store::{Stores, postgres};
+use crate::store::postgres;
 use crate::sync::reconcile::Reconciler;
-use crate::sync::status::Publisher;
-use crate::sync::{project, remote, schedule, trigger};
+use crate::sync::{project, schedule, trigger};
 
 /// Longest wait for the parts to end once they are told to; longer than any of them gives itself.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -41,23 +38,9 @@ impl Agent {
     /// Starts every part. Stores that are down are waited for in the background; only a configuration that cannot be
     /// used is an error.
     pub async fn start(config: Config) -> anyhow::Result<Self> {
-        // Only the first call in a process counts, and another provider that is there already is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let holder = lease::holder(&config.data_dir)?;
-        let metrics = Arc::new(Metrics::default());
-        remote::prepare(&config.repository)?;
-        let stores = Stores::connect(&config, &metrics).await?;
-        let (publisher, status) = Publisher::new(metrics.clone());
         let (lead, leading) = watch::channel(None);
-        let shared = Shared {
-            config: Arc::new(config),
-            stores,
-            metrics,
-            status,
-            trigger: Arc::new(Notify::new()),
-            relay: Arc::new(Notify::new()),
-            leading,
-        };
+        let (shared, publisher) = Box::pin(Shared::connect(config, leading)).await?;
         let stop = CancellationToken::new();
         // Before anything is written: an agent that cannot serve is better not started.
         let listeners = http::serve(shared.clone(), stop.clone()).await?;

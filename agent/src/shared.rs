@@ -6,9 +6,12 @@ use bindery_schema::wire::api::SyncStatus;
 use tokio::sync::{Notify, watch};
 
 use crate::config::Config;
+use crate::drift::requests::Requests;
 use crate::leader::fence::Fence;
 use crate::metrics::Metrics;
 use crate::store::Stores;
+use crate::sync::remote;
+use crate::sync::status::Publisher;
 
 /// Handles to the configuration, the stores and the state of the sync. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -25,6 +28,32 @@ pub struct Shared {
     pub trigger: Arc<Notify>,
     /// Wakes the relay: an event was written to the outbox.
     pub relay: Arc<Notify>,
+    /// Full looks at the stores: asked for here, reported here.
+    pub drift: Arc<Requests>,
     /// The fencing number of this agent while it leads; `None` while it follows.
     pub leading: watch::Receiver<Option<Fence>>,
+}
+
+impl Shared {
+    /// Handles for an agent that has just started, and the one writer of its status. Stores that are down are used once
+    /// they are up; only a configuration that cannot be used is an error.
+    pub async fn connect(config: Config, leading: watch::Receiver<Option<Fence>>) -> anyhow::Result<(Self, Publisher)> {
+        // Only the first call in a process counts, and another provider that is there already is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        remote::prepare(&config.repository)?;
+        let metrics = Arc::new(Metrics::default());
+        let stores = Stores::connect(&config, &metrics).await?;
+        let (publisher, status) = Publisher::new(metrics.clone());
+        let shared = Self {
+            drift: Arc::new(Requests::new(config.drift.every())),
+            config: Arc::new(config),
+            stores,
+            metrics,
+            status,
+            trigger: Arc::new(Notify::new()),
+            relay: Arc::new(Notify::new()),
+            leading,
+        };
+        Ok((shared, publisher))
+    }
 }

@@ -79,6 +79,10 @@ async fn the_sync_is_shown_and_triggered() {
     assert_eq!(ask(&world, Method::GET, "/v1/admin/sync", &tenant).await.1["code"], "FORBIDDEN");
     assert_eq!(ask(&world, Method::POST, "/v1/admin/sync/trigger", &noc).await.0, 403);
     assert_eq!(ask(&world, Method::GET, "/v1/admin/sync/trigger", &admin).await.0, 405);
+    assert_eq!(ask(&world, Method::POST, "/v1/admin/sync/drift", &noc).await.0, 403);
+    assert_eq!(ask(&world, Method::GET, "/v1/admin/sync/drift", &noc).await.1["asked"], 0);
+    let (status, asked) = ask(&world, Method::POST, "/v1/admin/sync/drift", &admin).await;
+    assert_eq!((status, &asked["asked"]), (202, &1.into()), "{asked}");
     assert_eq!(ask(&world, Method::POST, "/v1/admin/sync/trigger", &admin).await.0, 202);
     tokio::time::timeout(Duration::from_secs(1), world.shared.trigger.notified()).await.unwrap();
 }

@@ -9,6 +9,7 @@ mod ci;
 mod control;
 mod dev;
 mod diagnostics;
+mod drift;
 mod fix;
 mod fmt;
 mod formats;

@@ -270,8 +270,10 @@ fn entries() -> Vec<Entry> {
 async fn shows(redis: &Redis) {
     redis.project(&step(7), &entries()).await.unwrap();
     assert_eq!(redis.catalog().await.unwrap().unwrap().generation, 7);
-    let left = redis.operator_leftovers(|key| key == "ops:operator:op-0").await.unwrap();
+    let left = redis.leftovers(|key| key == "ops:operator:op-0").await.unwrap();
     assert_eq!(left.len(), 1_199);
+    // A full look: the entries and `ops:catalog`.
+    assert_eq!(redis.projections().await.unwrap().len(), 1_201);
     assert!(redis.project(&step(6), &[]).await.is_err());
     redis.ping().await.unwrap();
 }

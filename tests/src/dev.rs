@@ -12,7 +12,7 @@ use reqwest::Client;
 
 use crate::listeners;
 use crate::outside::{Addresses, Outside};
-use crate::program::{Program, bindery, get, git};
+use crate::program::{self, Program, bindery, get, git};
 use crate::stack::{self, scratch, workspace};
 use crate::world::eventually;
 
@@ -72,6 +72,13 @@ impl Dev {
         let url = format!("{}/v1/admin/sync", self.env["BINDERY_ADMIN_URL"]);
         let answer = Client::new().get(url).bearer_auth(&self.env["BINDERY_ADMIN_TOKEN"]).send().await.unwrap();
         answer.json().await.unwrap()
+    }
+
+    /// Runs a command of `bindery-agent` that asks this one: exit code and what it printed.
+    pub fn ask(&self, arguments: &[&str]) -> (i32, String) {
+        let output = program::ask(arguments, &self.env["BINDERY_ADMIN_URL"], &self.env["BINDERY_ADMIN_TOKEN"]);
+        let text = String::from_utf8(output.stdout).unwrap() + &String::from_utf8_lossy(&output.stderr);
+        (output.status.code().unwrap(), text)
     }
 
     /// Waits until a commit is applied in full.

@@ -3,13 +3,11 @@
 #![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a test ends where something it needs is missing")]
 
 use std::path::Path;
-use std::sync::Arc;
 
 use bindery_agent::config::Config;
 use bindery_agent::dev::KeyPairFiles;
 use bindery_agent::http::{self, Listeners};
 use bindery_agent::leader::fence::Fence;
-use bindery_agent::metrics::Metrics;
 use bindery_agent::shared::Shared;
 use bindery_agent::store::postgres;
 use bindery_schema::secret::Secret;
@@ -17,7 +15,7 @@ use bindery_schema::wire::api::{AppliedCommit, SyncPhase, SyncStatus};
 use jiff::Timestamp;
 use reqwest::{Certificate, Client, Identity, Response};
 use serde_json::{Value, json};
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::world::{READER, World};
@@ -76,7 +74,6 @@ impl Served {
 
     async fn build(world: World) -> Self {
         let reader = world.stack.pki.issue_client(world.dir.path(), READER).unwrap();
-        let stores = world.stores().await;
         postgres::migrate(&world.config.postgres).await.unwrap();
         let applied = AppliedCommit { commit: "c0ffee".to_owned(), generation: 7, at: Timestamp::now().into() };
         let (status, receiver) = watch::channel(SyncStatus {
@@ -90,15 +87,8 @@ impl Served {
             refused: Vec::new(),
         });
         let (leading, leads) = watch::channel(Some(Fence::new(1)));
-        let shared = Shared {
-            config: Arc::new(world.config.clone()),
-            stores,
-            metrics: Arc::new(Metrics::default()),
-            status: receiver,
-            trigger: Arc::new(Notify::new()),
-            relay: Arc::new(Notify::new()),
-            leading: leads,
-        };
+        let (shared, _) = Box::pin(Shared::connect(world.config.clone(), leads)).await.unwrap();
+        let shared = Shared { status: receiver, ..shared };
         let cancel = CancellationToken::new();
         let listeners = http::serve(shared.clone(), cancel.clone()).await.unwrap();
         let served = Self { world, shared, listeners, cancel, status, leading, reader };

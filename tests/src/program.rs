@@ -152,6 +152,7 @@ fn toml(config: &Config) -> String {
         nats,
         redis,
         secrets,
+        drift,
         admin,
         internal,
         ops,
@@ -185,6 +186,10 @@ fn toml(config: &Config) -> String {
         "nats": { "url": nats.url.expose(), "stream": nats.stream, "subject_prefix": nats.subject_prefix },
         "redis": { "url": redis.url.expose(), "key_prefix": redis.key_prefix },
         "secrets": { "identity_file": secrets.identity_file },
+        "drift": {
+            "every_seconds": drift.every_seconds, "postgres": drift.postgres, "vault": drift.vault, "redis": drift.redis,
+            "nats": drift.nats,
+        },
         "admin": { "listen": admin.listen, "jwks": admin.jwks, "issuer": admin.issuer, "audience": admin.audience },
         "internal": {
             "listen": internal.listen, "cert": internal.cert, "key": internal.key, "client_ca": internal.client_ca,

@@ -5,10 +5,13 @@ use std::io::Write as _;
 
 use bindery_schema::value::Instant;
 use bindery_schema::wire::control::AuditEntry;
+use bindery_schema::wire::drift::Difference;
 use clap::Args;
 use jiff::Timestamp;
+use serde::Deserialize as _;
 
 use super::admin::Admin;
+use super::drift;
 use super::status::short;
 
 /// Arguments of `audit`.
@@ -56,7 +59,7 @@ impl Audit {
     }
 }
 
-/// A row on one line, and a line for each field below it.
+/// A row on one line, and a line for each field or healed difference below it.
 fn text(entry: &AuditEntry) -> String {
     let AuditEntry { at, actor, action, object, commit, .. } = entry;
     let mut text = format!("{at}  {action}  {object}  by {actor}");
@@ -67,6 +70,11 @@ fn text(entry: &AuditEntry) -> String {
     for field in entry.detail["fields"].as_array().into_iter().flatten() {
         let path = field["path"].as_str().unwrap_or_default();
         let _ = writeln!(text, "    {path}: {} -> {}", field["before"], field["after"]);
+    }
+    for difference in entry.detail["differences"].as_array().into_iter().flatten() {
+        if let Ok(difference) = Difference::deserialize(difference) {
+            let _ = writeln!(text, "    {}", drift::line(&difference));
+        }
     }
     text
 }
@@ -102,6 +110,15 @@ mod tests {
             generation: Some(2),
             plan_hash: None,
         };
+        let mut healed = AuditEntry { action: "drift.heal".to_owned(), ..entry.clone() };
+        healed.detail = json!({ "differences": [
+            { "store": "postgres", "object": "operator/one", "field": "port", "direction": "differs", "stored": 1, "wanted": 2 },
+        ] });
+        assert!(
+            text(&healed).ends_with("\n    ~ postgres operator/one port: the store says 1, git says 2\n"),
+            "{}",
+            text(&healed)
+        );
         let head =
             "1970-01-01T00:00:00.000Z  operator.update  operator/one  by Ada <ada@example.org>  (commit 0123456789)";
         assert_eq!(text(&entry), format!("{head}\n    smpp.port: 2775 -> 2776\n"));

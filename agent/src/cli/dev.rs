@@ -15,7 +15,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::status::{self, short};
 use super::token::{DEV_AUDIENCE, DEV_ISSUER, mint_dev};
 use crate::config::{
-    Admin, Config, Internal, Nats, Ops, Postgres, Redis, Repository, Retention, Secrets, Tls, Triggers, Vault,
+    Admin, Config, Drift, Internal, Nats, Ops, Postgres, Redis, Repository, Retention, Secrets, Tls, Triggers, Vault,
 };
 use crate::dev::seed::{self, Seeded};
 use crate::dev::{Pki, Stack, StackOptions, Tools};
@@ -180,6 +180,7 @@ pub fn config(stack: &Stack, bare: &Path, data_dir: &Path) -> Config {
         redis: Redis::at(stack.redis.url()),
         secrets: Secrets { identity_file: Some(stack.pki.age_identity.clone()) },
         retention: Retention::default(),
+        drift: Drift::default(),
         admin: Admin {
             listen: loopback(),
             jwks: stack.pki.jwks.display().to_string(),

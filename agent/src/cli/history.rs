@@ -72,6 +72,9 @@ fn changes(detail: &Value) -> String {
     if let Some(mnos) = detail["mnos"].as_u64().filter(|mnos| *mnos > 0) {
         parts.push(format!("{mnos} carriers"));
     }
+    if let Some(healed) = detail["healed"].as_u64() {
+        parts.push(format!("{healed} healed"));
+    }
     if parts.is_empty() { "no change".to_owned() } else { parts.join(", ") }
 }
 
@@ -99,6 +102,8 @@ mod tests {
         };
         let applied = "1970-01-01T00:00:00.000Z  applied   0123456789     1.25 s  step 7  2 created, 5 rules, 1 carriers; 1 commits in between\n";
         assert_eq!(line(&run), applied);
+        run.detail["healed"] = json!(2);
+        assert!(line(&run).contains("1 carriers, 2 healed; "));
         (run.outcome, run.generation, run.skipped) = ("failed".to_owned(), None, json!([]));
         run.detail = json!({ "reason": "Vault does not answer" });
         assert!(line(&run).ends_with("1.25 s  Vault does not answer\n"));

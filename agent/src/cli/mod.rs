@@ -1,12 +1,13 @@
 //! The command line program, a module a command.
 //!
-//! Exit codes: 0 done, 1 error, 2 `sync --dry-run` found changes, 3 `status` or `sync` found a tip that is not applied.
-//! Wrong usage is an error too.
+//! Exit codes: 0 done, 1 error, 2 `drift` found drift or `sync --dry-run` changes, 3 `status` or `sync` found a tip that is
+//! not applied. Wrong usage is an error too.
 
 pub mod admin;
 pub mod audit;
 pub mod completions;
 pub mod dev;
+pub mod drift;
 pub mod events;
 pub mod history;
 pub mod pause;
@@ -64,6 +65,8 @@ enum Command {
     Rollback(rollback::Rollback),
     /// Show who changed what, newest first
     Audit(audit::Audit),
+    /// Have all four stores compared with git, and show what differs
+    Drift(drift::Drift),
     /// Print the events of the stream, one JSON object a line
     Events(events::Events),
     /// Send a health signal, as smpp-connector does
@@ -105,6 +108,7 @@ pub async fn main() -> ExitCode {
         Command::Release(release) => release.run().await.map(|()| ExitCode::SUCCESS),
         Command::Rollback(rollback) => rollback.run().await.map(|()| ExitCode::SUCCESS),
         Command::Audit(audit) => audit.run().await.map(|()| ExitCode::SUCCESS),
+        Command::Drift(drift) => drift.run().await,
         Command::Events(events) => events.run().await.map(|()| ExitCode::SUCCESS),
         Command::Signal(signal) => signal.run().await.map(|()| ExitCode::SUCCESS),
         Command::Token(token) => token.run().map(|()| ExitCode::SUCCESS).map_err(Into::into),

@@ -4,6 +4,7 @@
 //! stays text where a key wants one: a password of digits keeps its leading zeros. Secrets are a type that is not
 //! printed, and most may come from a file or another variable instead ([`SecretSource`]).
 
+mod drift;
 mod listeners;
 mod repository;
 mod retention;
@@ -21,6 +22,7 @@ use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider};
 use serde::Deserialize;
 
+pub use drift::Drift;
 pub use listeners::{Admin, Internal, Ops};
 pub use repository::{Repository, Triggers};
 pub use retention::Retention;
@@ -58,6 +60,9 @@ pub struct Config {
     /// How long history is kept.
     #[serde(default)]
     pub retention: Retention,
+    /// Full looks at the stores.
+    #[serde(default)]
+    pub drift: Drift,
     /// Admin listener: bearer tokens.
     pub admin: Admin,
     /// Internal listener: mutual TLS.

@@ -132,6 +132,7 @@ fn the_example_has_every_key() {
         "routing_changes_days",
         "sync_runs_days",
         "deleted_secrets_days",
+        "every_seconds",
         "roles_claim",
         "client_crl",
         "allow_read",

@@ -54,6 +54,8 @@ pub enum Code {
     VaultUnavailable,
     /// Postgres is down.
     StoreUnavailable,
+    /// Another agent leads, and only that one can do it.
+    NotLeading,
     /// The token issuer's keys were never read.
     KeysUnavailable,
     /// The answer took too long.
@@ -94,6 +96,7 @@ impl Code {
             Self::Internal => ("INTERNAL", S::INTERNAL_SERVER_ERROR, "The agent failed"),
             Self::VaultUnavailable => ("VAULT_UNAVAILABLE", S::SERVICE_UNAVAILABLE, "Vault is not available"),
             Self::StoreUnavailable => ("STORE_UNAVAILABLE", S::SERVICE_UNAVAILABLE, "The store is not available"),
+            Self::NotLeading => ("NOT_LEADING", S::SERVICE_UNAVAILABLE, "Another agent leads: ask that one"),
             Self::KeysUnavailable => ("KEYS_UNAVAILABLE", S::SERVICE_UNAVAILABLE, "Tokens cannot be checked now"),
             Self::Timeout => ("TIMEOUT", S::SERVICE_UNAVAILABLE, "The answer took too long"),
         }

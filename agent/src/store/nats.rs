@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::jetstream;
-use async_nats::jetstream::context::PublishErrorKind;
+use async_nats::jetstream::ErrorCode;
+use async_nats::jetstream::context::{GetStreamErrorKind, PublishErrorKind};
 use async_nats::jetstream::stream::{Config, StorageType};
 use async_nats::{ConnectOptions, ServerAddr};
 use backon::BackoffBuilder as _;
@@ -79,7 +80,7 @@ impl Nats {
     /// Creates the stream, or brings its subjects and its duplicate window up to date. Subjects are listed one by one:
     /// a wildcard would store health signals too.
     pub async fn ensure_stream(&self) -> Result<(), Error> {
-        let wanted: Vec<String> = event::TYPES.iter().map(|name| self.subject(name)).collect();
+        let wanted = self.subjects();
         let config = Config {
             name: self.stream.to_string(),
             subjects: wanted.clone(),
@@ -98,6 +99,30 @@ impl Nats {
         config.duplicate_window = DUPLICATE_WINDOW;
         self.jetstream.update_stream(config).await.map_err(|error| Error::Stream(error.into()))?;
         Ok(())
+    }
+
+    /// Subjects and duplicate window of the stream; `None` where there is no stream.
+    pub async fn observe_stream(&self) -> Result<Option<(Vec<String>, Duration)>, Error> {
+        match self.jetstream.get_stream(&*self.stream).await {
+            Ok(stream) => {
+                let Config { subjects, duplicate_window, .. } = &stream.cached_info().config;
+                Ok(Some((subjects.clone(), *duplicate_window)))
+            }
+            Err(error) => match error.kind() {
+                GetStreamErrorKind::JetStream(error) if error.error_code() == ErrorCode::STREAM_NOT_FOUND => Ok(None),
+                _ => Err(Error::Stream(error.into())),
+            },
+        }
+    }
+
+    /// The subjects the stream has to have.
+    pub fn subjects(&self) -> Vec<String> {
+        event::TYPES.iter().map(|name| self.subject(name)).collect()
+    }
+
+    /// Name of the stream.
+    pub fn stream(&self) -> &str {
+        &self.stream
     }
 
     /// Publishes an event and waits for the acknowledgement. The same id within the duplicate window is stored once.

@@ -5,7 +5,7 @@
 
 use bindery_schema::change::{Action, OperatorChange};
 use bindery_schema::plan::Plan;
-use bindery_schema::value::Instant;
+use bindery_schema::value::{Instant, OperatorId};
 use bindery_schema::wire::api::AppliedCommit;
 use serde_json::json;
 use sqlx::PgConnection;
@@ -17,6 +17,7 @@ use super::trail;
 use crate::leader::fence::Fence;
 use crate::outbox::append;
 use crate::shared::Shared;
+use crate::store::postgres::audit::{Cause, Entry};
 use crate::store::postgres::runs::Run;
 use crate::store::postgres::sync_state::SyncState;
 use crate::store::postgres::{self, carriers, control, intents, operators, outbox, rules, runs, sync_state};
@@ -38,6 +39,32 @@ pub struct Step<'a> {
     pub started_at: Instant,
     /// Who released it, where a guardrail held it.
     pub release: Option<&'a Release>,
+    /// What the step heals, where it applies the applied commit once more.
+    pub healing: Option<&'a Healing<'a>>,
+}
+
+/// Drift that a step heals.
+#[derive(Debug)]
+pub struct Healing<'a> {
+    /// Who asked for it: a caller of the API, or the agent by itself.
+    pub by: Cause<'a>,
+    /// What is put right, for the audit trail.
+    pub entries: &'a [Entry],
+    /// Passwords in Vault that belong to no operator and are deleted.
+    pub orphans: &'a [OperatorId],
+    /// Whether Vault stays as it is, whatever becomes of the rows.
+    pub keeps_vault: bool,
+}
+
+impl Step<'_> {
+    /// The deletions in Vault that the step owes.
+    fn deletions(&self) -> Vec<intents::Intent> {
+        match self.healing {
+            None => secrets::deletions(self.plan, &[]),
+            Some(healing) if healing.keeps_vault => Vec::new(),
+            Some(healing) => secrets::deletions(self.plan, healing.orphans),
+        }
+    }
 }
 
 /// Applies a step up to and including the transaction in Postgres.
@@ -53,7 +80,7 @@ pub async fn apply(shared: &Shared, step: &Step<'_>, fence: Fence) -> Result<App
     record(&mut transaction, &shared.config.environment, step, &applied).await?;
     let again: Vec<&str> = again.into_iter().collect();
     intents::clear(&mut transaction, intents::Action::Write, &again).await?;
-    intents::record(&mut transaction, step.commit, &secrets::deletions(step.plan)).await?;
+    intents::record(&mut transaction, step.commit, &step.deletions()).await?;
     control::forget_held(&mut transaction).await?;
     transaction.commit().await?;
     shared.relay.notify_one();
@@ -106,6 +133,7 @@ async fn record(
         "counts": plan.counts(), "mnos": plan.mnos.len(), "planHash": plan_hash, "fastForward": history.fast_forward,
         "releasedBy": step.release.map(|release| &release.by),
         "note": history.note(),
+        "healed": step.healing.map(|healing| healing.entries.len()),
     });
     let run = Run {
         commit,

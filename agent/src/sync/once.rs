@@ -3,25 +3,20 @@
 //! The clone and the name as a lease holder lie in a folder of their own, so that an agent with the same data folder
 //! neither loses its lease nor finds its clone changed.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use bindery_schema::wire::api::SyncStatus;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::reconcile::{Look, Reconciler};
-use super::remote;
-use super::status::Publisher;
 use super::step::Outcome;
 use crate::config::Config;
 use crate::leader::fence::Fence;
 use crate::leader::lease;
-use crate::metrics::Metrics;
 use crate::outbox::relay;
 use crate::shared::Shared;
-use crate::store::Stores;
 use crate::store::postgres::{self, outbox};
 
 /// How long the step's events may take to be published. What is left the next agent publishes.
@@ -90,23 +85,9 @@ async fn publish(shared: &Shared) {
 }
 
 async fn open(mut config: Config, leading: watch::Receiver<Option<Fence>>) -> anyhow::Result<(Shared, Reconciler)> {
-    // Only the first call in a process counts, and another provider that is there already is as good.
-    let _ = rustls::crypto::ring::default_provider().install_default();
     config.data_dir = config.data_dir.join("once");
     std::fs::create_dir_all(&config.data_dir)
         .with_context(|| format!("{} cannot be made", config.data_dir.display()))?;
-    let metrics = Arc::new(Metrics::default());
-    remote::prepare(&config.repository)?;
-    let stores = Stores::connect(&config, &metrics).await?;
-    let (publisher, status) = Publisher::new(metrics.clone());
-    let shared = Shared {
-        config: Arc::new(config),
-        stores,
-        metrics,
-        status,
-        trigger: Arc::new(Notify::new()),
-        relay: Arc::new(Notify::new()),
-        leading,
-    };
+    let (shared, publisher) = Shared::connect(config, leading).await?;
     Ok((shared.clone(), Reconciler::new(shared, publisher)))
 }

@@ -17,6 +17,7 @@ use bindery_schema::wire::projection::{CatalogProjection, OperatorProjection, Tp
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
+use super::overtake;
 use crate::shared::Shared;
 use crate::store::redis::Entry;
 use crate::store::{Stores, postgres, redis};
@@ -63,22 +64,35 @@ pub async fn refill(stores: &Stores, now: Timestamp) -> Result<(), Error> {
     let state = postgres::sync_state::read(&mut snapshot).await?;
     let operators = postgres::operators::all(&mut snapshot).await?;
     let mnos = postgres::carriers::ids(&mut snapshot).await?;
-    let mut contracts = postgres::carriers::contracts_of(&mut snapshot, None).await?;
+    let contracts = postgres::carriers::contracts_of(&mut snapshot, None).await?;
     snapshot.commit().await?;
     let Some(applied) = state.applied() else { return Ok(()) };
-    let mut entries = Vec::new();
-    for (id, mno, spec) in &operators {
-        entries.push(Entry::operator(&operator(id, mno, spec, applied.generation))?);
-    }
-    for id in &mnos {
-        let contracts = contracts.remove(id).unwrap_or_default();
-        tps_entries(&mut entries, id, &contracts, now)?;
-    }
+    let none = TpsContractSpec::default();
+    let operators = operators.iter().map(|(id, mno, spec)| (id, mno, spec));
+    let contracts = mnos.iter().map(|id| (id, contracts.get(id).unwrap_or(&none)));
+    let mut entries = entries(operators, contracts, applied.generation, now)?;
     let keep: HashSet<String> = entries.iter().map(|entry| entry.key.clone()).collect();
-    entries.extend(stores.redis.operator_leftovers(|key| keep.contains(key)).await?);
+    entries.extend(stores.redis.leftovers(|key| keep.contains(key)).await?);
     stores.redis.project(&catalog(&applied), &entries).await?;
     tracing::info!(generation = applied.generation, keys = entries.len(), "filled Redis anew");
     Ok(())
+}
+
+/// Every key but `ops:catalog` of a step with these operators and contracts.
+pub fn entries<'a>(
+    operators: impl Iterator<Item = (&'a OperatorId, &'a MnoId, &'a OperatorSpec)>,
+    contracts: impl Iterator<Item = (&'a MnoId, &'a TpsContractSpec)>,
+    generation: i64,
+    now: Timestamp,
+) -> Result<Vec<Entry>, redis::Error> {
+    let mut entries = Vec::new();
+    for (id, mno, spec) in operators {
+        entries.push(Entry::operator(&operator(id, mno, spec, generation))?);
+    }
+    for (id, contracts) in contracts {
+        tps_entries(&mut entries, id, contracts, now)?;
+    }
+    Ok(entries)
 }
 
 /// Looks after the cache while this agent leads.
@@ -91,10 +105,14 @@ pub async fn keep(shared: Shared, cancel: CancellationToken) {
             () = tokio::time::sleep(LOOK) => {}
         }
         let applied = shared.status.borrow().applied.clone();
-        let Some(applied) = applied.filter(|_| shared.leading.borrow().is_some()) else { continue };
+        let fence = *shared.leading.borrow();
+        let (Some(applied), Some(fence)) = (applied, fence) else { continue };
         let now = Timestamp::now();
         let result = match shared.stores.redis.catalog().await {
             Ok(Some(shown)) if shows(&shown, &applied) && filled == Some(Day::of(now)) => Ok(()),
+            Ok(Some(shown)) if shown.generation >= applied.generation && !shows(&shown, &applied) => {
+                overtake::overtake(&shared, fence, now).await
+            }
             Ok(_) => refill(&shared.stores, now).await.map(|()| filled = Some(Day::of(now))),
             Err(error) => Err(error.into()),
         };
@@ -115,11 +133,11 @@ pub fn degraded(shared: &Shared, result: &Result<(), Error>) {
 }
 
 /// Whether the cache shows a step. Two agents that disagree on the commit of a step do not share a history.
-fn shows(shown: &CatalogProjection, applied: &AppliedCommit) -> bool {
+pub(super) fn shows(shown: &CatalogProjection, applied: &AppliedCommit) -> bool {
     shown.generation == applied.generation && shown.commit == applied.commit
 }
 
-fn catalog(applied: &AppliedCommit) -> CatalogProjection {
+pub(crate) fn catalog(applied: &AppliedCommit) -> CatalogProjection {
     CatalogProjection { commit: applied.commit.clone(), generation: applied.generation, applied_at: applied.at }
 }
 

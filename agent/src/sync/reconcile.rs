@@ -148,7 +148,8 @@ impl Reconciler {
             self.arrived(&candidate, &catalog, candidate.before.generation);
             return Ok(Outcome::Unchanged);
         }
-        let release = release::of(&plan, &candidate.history, &self.control).filter(|_| !plan.holds.is_empty());
+        let release =
+            release::of(&plan, &candidate.history, self.control.released.as_ref()).filter(|_| !plan.holds.is_empty());
         if !plan.holds.is_empty() && release.is_none() {
             let due = next_due(&catalog, now);
             return self.block(&candidate, &Reason::Held(&plan), due, fence).await;
@@ -206,6 +207,32 @@ impl Reconciler {
         Some(*outcome)
     }
 
+    /// What is known of the applied commit, and what it says. `None` where the clone no longer has it or it no longer
+    /// compiles, as after a new version of the compiler.
+    pub(crate) async fn applied_catalog(
+        &mut self,
+        applied: &AppliedCommit,
+    ) -> Result<Option<(fetch::History, Arc<Catalog>)>, Error> {
+        let Ok(commit) = Oid::from_str(&applied.commit) else { return Ok(None) };
+        let Ok(history) = self.clone.history(None, commit).await else { return Ok(None) };
+        // As on the day it was applied: what time has made wrong since is told elsewhere.
+        let compiled = self.compile(commit, applied.at.timestamp()).await?;
+        Ok(compiled.catalog().cloned().map(|catalog| (history, Arc::new(catalog))))
+    }
+
+    /// The stores were brought to the applied commit again, by another step.
+    pub(crate) fn healed(&mut self, applied: &AppliedCommit) {
+        if let Some(seen) = &mut self.seen {
+            seen.generation = applied.generation;
+        }
+        self.status.applied(Some(applied.clone()));
+    }
+
+    /// What every part of the agent has at hand.
+    pub(crate) fn shared(&self) -> Shared {
+        self.shared.clone()
+    }
+
     async fn compile(&mut self, commit: Oid, now: Timestamp) -> Result<Compiled, Error> {
         let mut compiler = std::mem::take(&mut self.compiler);
         let path = self.clone.path().to_owned();
@@ -241,7 +268,12 @@ impl Reconciler {
         Ok(policy)
     }
 
-    async fn open(&self, plan: Plan, catalog: Arc<Catalog>) -> Result<(Plan, Result<Writes, Unusable>), Error> {
+    /// Opens the passwords a plan writes.
+    pub(crate) async fn open(
+        &self,
+        plan: Plan,
+        catalog: Arc<Catalog>,
+    ) -> Result<(Plan, Result<Writes, Unusable>), Error> {
         let file = self.shared.config.secrets.identity_file.clone();
         let open = move || {
             // Read anew each time: identities are rotated by replacing the file.
@@ -270,6 +302,7 @@ impl Reconciler {
             before: &candidate.before,
             started_at: candidate.now.into(),
             release,
+            healing: None,
         };
         let applied = execute::apply(&self.shared, &step, fence).await?;
         project::degraded(&self.shared, &project::show(&self.shared.stores, plan, &applied, candidate.now).await);

@@ -3,7 +3,7 @@
 use bindery_schema::plan::Plan;
 
 use super::fetch::History;
-use crate::store::postgres::control::Control;
+use crate::store::postgres::control::Released;
 
 /// A release of exactly one plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,11 +15,11 @@ pub struct Release {
 }
 
 /// The release of a plan, if there is one. The hash has to be this plan's own.
-pub fn of(plan: &Plan, history: &History, control: &Control) -> Option<Release> {
+pub fn of(plan: &Plan, history: &History, released: Option<&Released>) -> Option<Release> {
     let hash = plan.hash.to_string();
     if let Some(trailer) = history.allows(&hash) {
         return Some(Release { by: trailer.author.clone(), commit: Some(trailer.commit.clone()) });
     }
-    let released = control.released.as_ref().filter(|released| released.plan_hash == hash)?;
+    let released = released.filter(|released| released.plan_hash == hash)?;
     Some(Release { by: released.by.clone(), commit: None })
 }

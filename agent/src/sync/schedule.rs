@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use super::reconcile::Reconciler;
 use super::step::Error;
 use crate::backoff::Delays;
+use crate::drift;
 use crate::http::error::chain;
 use crate::leader::fence::Fence;
 use crate::metrics::Outcome;
@@ -29,6 +30,15 @@ enum End {
     Failed,
     /// It has to be tried again, and so has the repository.
     Unreachable,
+}
+
+/// What a wait ends for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Woken {
+    /// Another attempt.
+    ToStep,
+    /// A full look at the stores that is due.
+    ToLook,
 }
 
 /// Keeps the stores equal to the branch while this agent leads.
@@ -61,15 +71,22 @@ pub async fn run(mut reconciler: Reconciler, shared: Shared, cancel: Cancellatio
             continue;
         };
         let end = step(&mut reconciler, &shared, fence, &cancel).await;
+        // After a failed step too: what someone did to a store may be why it failed.
+        drift::look(&mut reconciler, &shared, fence, &cancel).await;
         if end == End::Done {
             delays.reset();
             tokio::select! {
                 () = cancel.cancelled() => {}
                 () = shared.trigger.notified() => {}
+                () = shared.drift.due() => {}
                 () = tokio::time::sleep(shared.config.repository.poll()) => {}
             }
         } else {
-            wait(&mut reconciler, &shared, end, delays.longer(), &cancel).await;
+            let until = Instant::now() + delays.longer();
+            // A look needs no repository, and what it heals may be what the step failed at.
+            while wait(&mut reconciler, &shared, end, until, &cancel).await == Woken::ToLook {
+                drift::look(&mut reconciler, &shared, fence, &cancel).await;
+            }
         }
     }
 }
@@ -109,16 +126,22 @@ async fn step(reconciler: &mut Reconciler, shared: &Shared, fence: Fence, cancel
 
 /// Waits before another attempt, unless the branch moves: the newer commit may be what mends it. A repository that is
 /// away is not asked meanwhile, and a trigger cannot have it asked sooner: a flood of them is no reason to hammer it.
-async fn wait(reconciler: &mut Reconciler, shared: &Shared, end: End, delay: Duration, cancel: &CancellationToken) {
-    let until = tokio::time::Instant::now() + delay;
+async fn wait(
+    reconciler: &mut Reconciler,
+    shared: &Shared,
+    end: End,
+    until: Instant,
+    cancel: &CancellationToken,
+) -> Woken {
     loop {
         tokio::select! {
-            () = cancel.cancelled() => return,
-            () = shared.trigger.notified(), if end == End::Failed => return,
-            () = tokio::time::sleep_until(until) => return,
+            () = cancel.cancelled() => return Woken::ToStep,
+            () = shared.trigger.notified(), if end == End::Failed => return Woken::ToStep,
+            () = shared.drift.due() => return Woken::ToLook,
+            () = tokio::time::sleep_until(until.into()) => return Woken::ToStep,
             () = tokio::time::sleep(shared.config.repository.poll()), if end == End::Failed => {
                 if reconciler.has_moved().await {
-                    return;
+                    return Woken::ToStep;
                 }
             }
         }

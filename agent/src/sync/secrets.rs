@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bindery_compiler::seal::{self, Identities};
-use bindery_schema::catalog::Catalog;
-use bindery_schema::change::{Action, CredentialsChange, OperatorChange};
+use bindery_schema::catalog::{Catalog, Operator};
+use bindery_schema::change::{Action, CredentialsChange};
 use bindery_schema::plan::Plan;
 use bindery_schema::secret::Secret;
 use bindery_schema::value::OperatorId;
@@ -22,7 +22,7 @@ use crate::store::postgres::{self, intents, retention};
 use crate::store::vault::{self, Vault};
 
 /// Requests to Vault at a time: enough to hide the round trip, few enough to leave a small server room.
-const PARALLEL: usize = 16;
+pub(crate) const PARALLEL: usize = 16;
 
 /// Why passwords could not be brought where they belong.
 #[derive(Debug, thiserror::Error)]
@@ -76,7 +76,7 @@ pub fn open(plan: &Plan, catalog: &Catalog, identities: Option<&Identities>) -> 
         let Some(desired) = &change.desired else { continue };
         let content = match (change.credentials, &change.action) {
             (CredentialsChange::Write, _) => match desired.spec.sealed() {
-                Some(sealed) => Content::Sealed(unseal(change, sealed, catalog, identities)?),
+                Some(_) => Content::Sealed(unseal(&change.id, desired, catalog, identities)?),
                 None => continue,
             },
             (_, Action::Restore) => Content::Deleted,
@@ -92,22 +92,22 @@ pub fn open(plan: &Plan, catalog: &Catalog, identities: Option<&Identities>) -> 
     Ok(Writes(writes))
 }
 
-fn unseal(
-    change: &OperatorChange,
-    sealed: &str,
+/// Opens the sealed password of an operator the stores know as `id`.
+pub fn unseal(
+    id: &OperatorId,
+    operator: &Operator,
     catalog: &Catalog,
     identities: Option<&Identities>,
 ) -> Result<Secret, Unusable> {
-    let id = &change.id;
     let Some(identities) = identities else {
         return Err(Unusable(format!(
             "the password of `{id}` is sealed, and this agent has no identity to open it: set secrets.identity_file"
         )));
     };
     // Until a rename is due the stores have the former id, while the value may be sealed for either.
-    let renamed = change.desired.as_ref().and_then(|desired| desired.renamed_from.as_ref());
-    let former = renamed.map(|renamed| &renamed.id);
+    let former = operator.renamed_from.as_ref().map(|renamed| &renamed.id);
     let in_tree = if former == Some(id) { id_in_tree(catalog, id) } else { None };
+    let sealed = operator.spec.sealed().unwrap_or_default();
     seal::open(sealed, in_tree.unwrap_or(id), former, identities).map_err(|error| Unusable(error.to_string()))
 }
 
@@ -182,14 +182,16 @@ pub fn written(writes: &Writes) -> BTreeSet<&str> {
     writes.0.iter().map(|write| write.operator.as_str()).collect()
 }
 
-/// Intents of the deletions a plan brings. They are noted in the step's transaction and carried out after it.
-pub fn deletions(plan: &Plan) -> Vec<intents::Intent> {
+/// Intents of the deletions a step brings. They are noted in its transaction and carried out after it.
+pub fn deletions(plan: &Plan, orphans: &[OperatorId]) -> Vec<intents::Intent> {
     let gone = plan.operators.iter().filter_map(|change| match &change.action {
         Action::Delete => Some(&change.id),
         Action::Rename { old_id } => Some(old_id),
         _ => (change.credentials == CredentialsChange::Delete).then_some(&change.id),
     });
-    gone.map(|id| intents::Intent { operator: id.clone(), action: intents::Action::Delete, version: None }).collect()
+    gone.chain(orphans)
+        .map(|id| intents::Intent { operator: id.clone(), action: intents::Action::Delete, version: None })
+        .collect()
 }
 
 /// Carries out every deletion that is owed. The fence is held meanwhile: a newer leader may be bringing the operator

@@ -1,4 +1,5 @@
-//! The audit rows of a step: the commit, each carrier and each operator, before and after. Never a secret.
+//! The audit rows of a step: the commit, each carrier and each operator, before and after, and what it heals. Never a
+//! secret.
 
 use std::collections::BTreeMap;
 
@@ -20,29 +21,33 @@ const RULES_TOLD: usize = 200;
 
 /// Adds the rows of a step, in its transaction and after its changes.
 pub async fn append(connection: &mut PgConnection, step: &Step<'_>, applied: &AppliedCommit) -> Result<(), Error> {
-    let Step { plan, commit, history, release, .. } = step;
+    let Step { plan, commit, history, release, healing, .. } = step;
     let plan_hash = plan.hash.to_string();
-    let cause = Cause {
+    let author = Cause {
         actor: &history.author,
         via: Via::Commit,
         committer: Some(&history.committer),
-        commit: Some(commit),
-        generation: Some(applied.generation),
-        plan_hash: Some(&plan_hash),
+        commit: None,
+        generation: None,
+        plan_hash: None,
     };
-    // A release over the API has a row of its own already.
-    if let Some((release, Some(trailer))) = release.map(|release| (release, release.commit.as_ref())) {
+    let by = healing.map_or(author, |healing| healing.by);
+    let cause = Cause { commit: Some(commit), generation: Some(applied.generation), plan_hash: Some(&plan_hash), ..by };
+    // The release of a plan that was on record has a row of its own already, where it came over the API.
+    if let Some(release) = release.filter(|release| release.commit.is_some() || healing.is_some()) {
         let entry = Entry {
             action: "sync.release".to_owned(),
             object: format!("plan/{plan_hash}"),
-            detail: json!({ "holds": plan.holds, "trailerOf": trailer }),
+            detail: json!({ "holds": plan.holds, "trailerOf": release.commit }),
         };
-        let cause = Cause { actor: &release.by, committer: None, commit: Some(trailer), ..cause };
+        let trailer =
+            |trailer| Cause { actor: &release.by, via: Via::Commit, committer: None, commit: Some(trailer), ..cause };
+        let cause = release.commit.as_deref().map_or(cause, trailer);
         audit::append(connection, cause, &[entry]).await?;
     }
     let gone = Gone::read(connection, step).await?;
     let applied = Entry {
-        action: "sync.apply".to_owned(),
+        action: if healing.is_some() { "sync.heal" } else { "sync.apply" }.to_owned(),
         object: format!("commit/{commit}"),
         detail: json!({
             "counts": plan.counts(), "previous": step.before.commit, "skipped": history.skipped, "holds": plan.holds,
@@ -57,7 +62,8 @@ pub async fn append(connection: &mut PgConnection, step: &Step<'_>, applied: &Ap
     });
     let mnos = plan.mnos.iter().map(|change| mno(change, &gone));
     let operators = plan.operators.iter().map(|change| operator(change, &gone));
-    let entries: Vec<_> = [applied].into_iter().chain(forced).chain(mnos).chain(operators).collect();
+    let healed = healing.iter().flat_map(|healing| healing.entries).cloned();
+    let entries: Vec<_> = [applied].into_iter().chain(forced).chain(mnos).chain(operators).chain(healed).collect();
     audit::append(connection, cause, &entries).await
 }
 

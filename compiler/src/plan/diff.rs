@@ -29,9 +29,7 @@ pub(super) fn operator_fields(
 
 /// The fields of a carrier that differ, by path. Without a before every field is new.
 pub(super) fn mno_fields(before: Option<&MnoSpec>, after: &MnoSpec) -> Vec<FieldChange> {
-    let mut changes = Vec::new();
-    compare("", &before.map_or(Value::Null, json), &json(after), &mut changes);
-    changes
+    fields(&before.map_or(Value::Null, json), &json(after))
 }
 
 /// The rules that differ. A rule is known by its prefix.
@@ -81,6 +79,13 @@ fn in_order<T, K: Ord>(members: &[T], key: impl Fn(&T) -> K) -> Vec<&T> {
     members
 }
 
+/// The leaves that differ between two objects, by dotted path.
+pub fn fields(before: &Value, after: &Value) -> Vec<FieldChange> {
+    let mut changes = Vec::new();
+    compare("", before, after, &mut changes);
+    changes
+}
+
 /// Notes the leaves that differ, by path. An array is a leaf: its members have no name a person could look up.
 fn compare(path: &str, before: &Value, after: &Value, changes: &mut Vec<FieldChange>) {
     if before == after {
@@ -116,9 +121,7 @@ mod tests {
     use super::*;
 
     fn paths(before: &Value, after: &Value) -> Vec<String> {
-        let mut changes = Vec::new();
-        compare("", before, after, &mut changes);
-        changes.into_iter().map(|change| change.path).collect()
+        fields(before, after).into_iter().map(|change| change.path).collect()
     }
 
     #[test]

@@ -31,8 +31,9 @@ use bindery_schema::report::PlanReport;
 use bindery_schema::value::{Day, MnoId, OperatorId};
 use jiff::Timestamp;
 
+pub use diff::fields;
 pub use impact::impact;
-pub use safety::held;
+pub use safety::{deletions, held};
 
 /// The objects whose content a plan needs, by the id the stores know them by.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -74,6 +75,12 @@ pub fn plan(catalog: &Catalog, live: &Live, policy: &PolicySpec, now: Timestamp)
         mnos,
         operators,
     })
+}
+
+/// The operators of a catalog by the id the stores shall know them by: until a rename is due, the former one.
+pub fn in_stores(catalog: &Catalog, live: &Live, now: Timestamp) -> BTreeMap<OperatorId, Arc<catalog::Operator>> {
+    let settled = |id, operator| Identity::of(id, operator, catalog, live, now).after.clone();
+    catalog.operators.iter().map(|(id, operator)| (settled(id, operator), operator.clone())).collect()
 }
 
 /// Compares two catalogs, of which the first counts as live and its policy guards, and tells what the plan means.

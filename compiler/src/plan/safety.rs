@@ -41,16 +41,9 @@ pub(super) fn holds(
     let guardrails = &policy.guardrails;
     let deletes = operators.iter().filter(|change| change.action == Action::Delete).count();
     let moves = operators.iter().filter(|change| change.moves_endpoint()).count();
-    let mut holds = Vec::new();
-    exceeds("maxDeletes", "deletes", deletes, existing, guardrails.max_deletes, &mut holds);
-    exceeds(
-        "maxEndpointChanges",
-        "moves the endpoint of",
-        moves,
-        existing,
-        guardrails.max_endpoint_changes,
-        &mut holds,
-    );
+    let mut holds = deletions("operators", deletes, existing, policy);
+    let what = Counted { verb: "moves the endpoint of", objects: "operators", number: moves, existing };
+    exceeds("maxEndpointChanges", &what, guardrails.max_endpoint_changes, &mut holds);
 
     let deleted_mnos = mnos.iter().filter(|change| change.action == Action::Delete).map(|change| change.id.as_str());
     let deleted_operators =
@@ -61,6 +54,37 @@ pub(super) fn holds(
         holds.push(Hold { guardrail: "guardrails.protect".to_owned(), message });
     }
     holds
+}
+
+/// The guardrails so many deletions run into, where `existing` operators are there now. `objects` is what is deleted.
+pub fn deletions(objects: &str, number: usize, existing: usize, policy: &PolicySpec) -> Vec<Hold> {
+    let mut holds = Vec::new();
+    let what = Counted { verb: "deletes", objects, number, existing };
+    exceeds("maxDeletes", &what, policy.guardrails.max_deletes, &mut holds);
+    holds
+}
+
+/// What a plan does to how many of the existing operators.
+struct Counted<'a> {
+    verb: &'a str,
+    objects: &'a str,
+    number: usize,
+    existing: usize,
+}
+
+/// Notes each of a threshold's two limits that is exceeded.
+fn exceeds(name: &str, what: &Counted<'_>, limit: Threshold, holds: &mut Vec<Hold>) {
+    let Counted { verb, objects, number, existing } = *what;
+    let named = if number == 1 { objects.strip_suffix('s').unwrap_or(objects) } else { objects };
+    if number > limit.count as usize {
+        let message = format!("the plan {verb} {number} {named}; the policy allows {}", limit.count);
+        holds.push(Hold { guardrail: format!("guardrails.{name}.count"), message });
+    }
+    if number * 100 > usize::from(limit.percent) * existing {
+        let message =
+            format!("the plan {verb} {number} of {existing} {objects}; the policy allows {} %", limit.percent);
+        holds.push(Hold { guardrail: format!("guardrails.{name}.percent"), message });
+    }
 }
 
 /// Most guardrails the message of a finding names: a plan may delete a thousand protected operators.
@@ -82,18 +106,4 @@ pub fn held(plan: &Plan) -> Option<Finding> {
         fix: None,
         object: None,
     })
-}
-
-/// Notes each of a threshold's two limits that is exceeded.
-fn exceeds(name: &str, what: &str, number: usize, existing: usize, limit: Threshold, holds: &mut Vec<Hold>) {
-    let operators = if number == 1 { "operator" } else { "operators" };
-    if number > limit.count as usize {
-        let message = format!("the plan {what} {number} {operators}; the policy allows {}", limit.count);
-        holds.push(Hold { guardrail: format!("guardrails.{name}.count"), message });
-    }
-    if number * 100 > usize::from(limit.percent) * existing {
-        let message =
-            format!("the plan {what} {number} of {existing} operators; the policy allows {} %", limit.percent);
-        holds.push(Hold { guardrail: format!("guardrails.{name}.percent"), message });
-    }
 }

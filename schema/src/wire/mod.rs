@@ -5,6 +5,7 @@
 
 pub mod api;
 pub mod control;
+pub mod drift;
 pub mod event;
 pub mod health;
 pub mod projection;

@@ -2,6 +2,7 @@
 
 mod audit;
 mod control;
+mod drift;
 mod operators;
 mod rollback;
 mod sync;
@@ -25,9 +26,12 @@ pub(super) fn router(shared: &Shared, keys: Arc<KeySet>) -> Router {
     };
     let sync = Router::new()
         .route("/v1/admin/sync", get(sync::status))
+        .route("/v1/admin/sync/drift", get(drift::status))
         .route("/v1/admin/sync/held", get(sync::held))
         .route("/v1/admin/sync/runs", get(sync::runs));
-    let trigger = Router::new().route("/v1/admin/sync/trigger", post(sync::trigger));
+    let trigger = Router::new()
+        .route("/v1/admin/sync/trigger", post(sync::trigger))
+        .route("/v1/admin/sync/drift", post(drift::ask));
     let pause = Router::new().route("/v1/admin/sync/pause", post(control::pause).delete(control::resume));
     let release = Router::new().route("/v1/admin/sync/held/{hash}/release", post(control::release));
     let rollback = Router::new()

@@ -8,10 +8,10 @@ use bindery_schema::change::{Action, MnoChange};
 use bindery_schema::contract::{Contract, Direction, Reservation, TpsContractSpec};
 use bindery_schema::live::{LiveMno, MnoDetail};
 use bindery_schema::value::MnoId;
-use serde_json::Value;
+use serde_json::{Value, json};
 use sqlx::PgConnection;
 
-use super::{Error, json_of, parse};
+use super::{Error, parse};
 
 const MNOS: &str = "ops.mnos";
 const CONTRACTS: &str = "ops.tps_contracts";
@@ -127,23 +127,57 @@ pub async fn write(connection: &mut PgConnection, changes: &[MnoChange], commit:
     insert_reservations(connection, &kept).await
 }
 
+/// The row git wants for a carrier: every column but those that tell when it changed and by which commit.
+pub fn row(id: &MnoId, mno: &Mno) -> Value {
+    json!({
+        "id": id,
+        "name": mno.spec.name,
+        "country": mno.spec.country,
+        "spec": *mno.spec,
+        "spec_hash": mno.spec_hash,
+        "contracts_hash": mno.contracts_hash,
+        "source_path": mno.source,
+    })
+}
+
+/// The row git wants for a contract. Whether it is over depends on the day it was written and is left out.
+pub fn contract_row(mno: &MnoId, contract: &Contract) -> Value {
+    json!({
+        "mno_id": mno,
+        "bind_direction": contract.direction,
+        "contract_ref": contract.reference,
+        "contracted_tps": contract.contracted_tps,
+        "effective_from": contract.effective_from,
+        "effective_to": contract.effective_to,
+        "document": contract.document,
+        "fine_schedule": contract.fine_schedule,
+    })
+}
+
+/// The row git wants for a reservation.
+pub fn reservation_row(mno: &MnoId, reservation: &Reservation) -> Value {
+    json!({
+        "mno_id": mno,
+        "tenant_id": reservation.tenant,
+        "bind_direction": reservation.direction,
+        "reserved_tps": reservation.reserved_tps,
+        // The catalog has resolved every first day; the epoch stands for one it could not.
+        "effective_from": reservation.effective_from.map_or_else(|| "1970-01-01".to_owned(), |day| day.to_string()),
+        "effective_to": reservation.effective_to,
+    })
+}
+
 async fn upsert(connection: &mut PgConnection, kept: &[(&MnoId, &Mno)], commit: &str) -> Result<(), Error> {
-    let column = |value: fn(&Mno) -> String| -> Vec<String> { kept.iter().map(|(_, mno)| value(mno)).collect() };
     sqlx::query(
         "insert into ops.mnos (id, name, country, spec, spec_hash, contracts_hash, source_path, source_commit)
-         select *, $8 from unnest($1::text[], $2::text[], $3::text[], $4::jsonb[], $5::text[], $6::text[], $7::text[])
+         select id, name, country, spec, spec_hash, contracts_hash, source_path, $2
+         from jsonb_populate_recordset(null::ops.mnos, $1)
          on conflict (id) do update set name = excluded.name, country = excluded.country, spec = excluded.spec,
              spec_hash = excluded.spec_hash, contracts_hash = excluded.contracts_hash,
              source_path = excluded.source_path, source_commit = excluded.source_commit,
              updated_at = now(), deleted_at = null",
     )
-    .bind(kept.iter().map(|(id, _)| id.as_str()).collect::<Vec<_>>())
-    .bind(column(|mno| mno.spec.name.to_string()))
-    .bind(column(|mno| mno.spec.country.to_string()))
-    .bind(kept.iter().map(|(_, mno)| json_of(&*mno.spec)).collect::<Vec<_>>())
-    .bind(column(|mno| mno.spec_hash.to_string()))
-    .bind(column(|mno| mno.contracts_hash.to_string()))
-    .bind(column(|mno| mno.source.to_string()))
+    .bind(kept.iter().map(|(id, mno)| row(id, mno)).collect::<Value>())
     .bind(commit)
     .execute(connection)
     .await?;
@@ -151,48 +185,30 @@ async fn upsert(connection: &mut PgConnection, kept: &[(&MnoId, &Mno)], commit: 
 }
 
 async fn insert_contracts(connection: &mut PgConnection, kept: &[(&MnoId, &Mno)]) -> Result<(), Error> {
-    let rows: Vec<(&MnoId, &Contract)> =
-        kept.iter().flat_map(|(id, mno)| mno.contracts.contracts.iter().map(move |contract| (*id, contract))).collect();
+    let rows = kept.iter().flat_map(|(id, mno)| mno.contracts.contracts.iter().map(|c| contract_row(id, c)));
     sqlx::query(
         "insert into ops.tps_contracts
              (mno_id, bind_direction, contract_ref, contracted_tps, effective_from, effective_to, document, fine_schedule,
               ended)
-         select m, d, r, t, f::date, e::date, u, s, coalesce(e::date <= (now() at time zone 'utc')::date, false)
-         from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::jsonb[])
-             as c (m, d, r, t, f, e, u, s)",
+         select mno_id, bind_direction, contract_ref, contracted_tps, effective_from, effective_to, document,
+             fine_schedule, coalesce(effective_to <= (now() at time zone 'utc')::date, false)
+         from jsonb_populate_recordset(null::ops.tps_contracts, $1)",
     )
-    .bind(rows.iter().map(|(id, _)| id.as_str()).collect::<Vec<_>>())
-    .bind(rows.iter().map(|(_, c)| c.direction.as_str()).collect::<Vec<_>>())
-    .bind(rows.iter().map(|(_, c)| c.reference.as_str()).collect::<Vec<_>>())
-    .bind(rows.iter().map(|(_, c)| i64::from(c.contracted_tps)).collect::<Vec<_>>())
-    .bind(rows.iter().map(|(_, c)| c.effective_from.to_string()).collect::<Vec<_>>())
-    .bind(rows.iter().map(|(_, c)| c.effective_to.map(|day| day.to_string())).collect::<Vec<_>>())
-    .bind(rows.iter().map(|(_, c)| c.document.as_str()).collect::<Vec<_>>())
-    .bind(rows.iter().map(|(_, c)| json_of(&c.fine_schedule)).collect::<Vec<_>>())
+    .bind(rows.collect::<Value>())
     .execute(connection)
     .await?;
     Ok(())
 }
 
 async fn insert_reservations(connection: &mut PgConnection, kept: &[(&MnoId, &Mno)]) -> Result<(), Error> {
-    let of = |(id, mno): &(&'_ MnoId, &'_ Mno)| -> Vec<(String, Reservation)> {
-        mno.contracts.reservations.iter().map(|reservation| (id.to_string(), reservation.clone())).collect()
-    };
-    let rows: Vec<(String, Reservation)> = kept.iter().flat_map(of).collect();
-    // The catalog has resolved every first day; the epoch stands for one it could not.
-    let from = |r: &Reservation| r.effective_from.map_or_else(|| "1970-01-01".to_owned(), |day| day.to_string());
+    let rows = kept.iter().flat_map(|(id, mno)| mno.contracts.reservations.iter().map(|r| reservation_row(id, r)));
     sqlx::query(
         "insert into routing.tenant_preferences
              (mno_id, tenant_id, bind_direction, reserved_tps, effective_from, effective_to)
-         select m, t, d, r, f::date, e::date
-         from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[]) as p (m, t, d, r, f, e)",
+         select mno_id, tenant_id, bind_direction, reserved_tps, effective_from, effective_to
+         from jsonb_populate_recordset(null::routing.tenant_preferences, $1)",
     )
-    .bind(rows.iter().map(|(id, _)| id.as_str()).collect::<Vec<_>>())
-    .bind(rows.iter().map(|(_, r)| r.tenant.as_str()).collect::<Vec<_>>())
-    .bind(rows.iter().map(|(_, r)| r.direction.as_str()).collect::<Vec<_>>())
-    .bind(rows.iter().map(|(_, r)| i64::from(r.reserved_tps)).collect::<Vec<_>>())
-    .bind(rows.iter().map(|(_, r)| from(r)).collect::<Vec<_>>())
-    .bind(rows.iter().map(|(_, r)| r.effective_to.map(|day| day.to_string())).collect::<Vec<_>>())
+    .bind(rows.collect::<Value>())
     .execute(connection)
     .await?;
     Ok(())

@@ -6,6 +6,7 @@
 pub mod audit;
 pub mod carriers;
 pub mod control;
+pub mod full;
 pub mod health;
 pub mod intents;
 pub mod leases;
@@ -110,14 +111,6 @@ fn parse<T: FromStr>(table: &'static str, text: &str) -> Result<T, Error> {
 /// Reads a column of microseconds since the epoch.
 fn instant(micros: i64) -> Instant {
     Timestamp::from_microsecond(micros).unwrap_or_default().into()
-}
-
-/// The name a value has in YAML, which is also its name in a text column.
-fn name_of(value: impl Serialize) -> String {
-    match serde_json::to_value(value) {
-        Ok(serde_json::Value::String(name)) => name,
-        _ => String::new(),
-    }
 }
 
 /// A value as `jsonb`.

@@ -6,12 +6,14 @@ use bindery_schema::catalog::Operator;
 use bindery_schema::live::{LiveOperator, OperatorDetail};
 use bindery_schema::operator::OperatorSpec;
 use bindery_schema::value::{MnoId, OperatorId};
-use serde_json::Value;
+use serde_json::{Value, json};
 use sqlx::PgConnection;
 
-use super::{Error, json_of, name_of, parse, rules};
+use super::{Error, parse, rules};
 
 const TABLE: &str = "ops.operators";
+/// Rows sent at a time: a few megabytes.
+const ROWS: usize = 1_000;
 
 /// Every operator's hashes, tombstones included.
 pub async fn observe(connection: &mut PgConnection) -> Result<BTreeMap<OperatorId, LiveOperator>, Error> {
@@ -91,46 +93,56 @@ pub async fn delete(connection: &mut PgConnection, ids: &[&str], commit: &str) -
     Ok(())
 }
 
+/// The row git wants for an operator: every column but those that tell when it changed and by which commit. Writing
+/// and looking for drift both begin here, so that they cannot disagree.
+pub fn row(id: &OperatorId, operator: &Operator) -> Value {
+    let Operator { mno, spec, spec_hash, routes_hash, credentials_hash, source, .. } = operator;
+    json!({
+        "id": id,
+        "mno_id": mno,
+        "display_name": spec.display_name,
+        "status": spec.status,
+        "host": spec.smpp.host,
+        "port": spec.smpp.port,
+        "system_id": spec.smpp.system_id,
+        "bind_mode": spec.smpp.bind_mode,
+        "tps_outbound": spec.tps.outbound,
+        "tps_inbound": spec.tps.inbound,
+        "spec": spec.without_sealed(),
+        "spec_hash": spec_hash,
+        "routes_hash": routes_hash,
+        "credentials_hash": credentials_hash,
+        "source_path": source,
+    })
+}
+
 /// Writes operators as a plan wants them; tombstones among them come back to life.
 pub async fn upsert(
     connection: &mut PgConnection,
     rows: &[(&OperatorId, &Operator)],
     commit: &str,
 ) -> Result<(), Error> {
-    fn column<T>(rows: &[(&OperatorId, &Operator)], value: impl Fn(&Operator) -> T) -> Vec<T> {
-        rows.iter().map(|(_, operator)| value(operator)).collect()
+    for part in rows.chunks(ROWS) {
+        let part: Vec<Value> = part.iter().map(|(id, operator)| row(id, operator)).collect();
+        sqlx::query(
+            "insert into ops.operators (id, mno_id, display_name, status, host, port, system_id, bind_mode,
+                 tps_outbound, tps_inbound, spec, spec_hash, routes_hash, credentials_hash, source_path, source_commit)
+             select id, mno_id, display_name, status, host, port, system_id, bind_mode, tps_outbound, tps_inbound, spec,
+                 spec_hash, routes_hash, credentials_hash, source_path, $2
+             from jsonb_populate_recordset(null::ops.operators, $1)
+             on conflict (id) do update set mno_id = excluded.mno_id, display_name = excluded.display_name,
+                 status = excluded.status, host = excluded.host, port = excluded.port,
+                 system_id = excluded.system_id, bind_mode = excluded.bind_mode,
+                 tps_outbound = excluded.tps_outbound, tps_inbound = excluded.tps_inbound, spec = excluded.spec,
+                 spec_hash = excluded.spec_hash, routes_hash = excluded.routes_hash,
+                 credentials_hash = excluded.credentials_hash, source_path = excluded.source_path,
+                 source_commit = excluded.source_commit, updated_at = now(), deleted_at = null",
+        )
+        .bind(Value::Array(part))
+        .bind(commit)
+        .execute(&mut *connection)
+        .await?;
     }
-    sqlx::query(
-        "insert into ops.operators (id, mno_id, display_name, status, host, port, system_id, bind_mode, tps_outbound,
-             tps_inbound, spec, spec_hash, routes_hash, credentials_hash, source_path, source_commit)
-         select *, $16 from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::integer[],
-             $7::text[], $8::text[], $9::bigint[], $10::bigint[], $11::jsonb[], $12::text[], $13::text[], $14::text[],
-             $15::text[])
-         on conflict (id) do update set mno_id = excluded.mno_id, display_name = excluded.display_name,
-             status = excluded.status, host = excluded.host, port = excluded.port, system_id = excluded.system_id,
-             bind_mode = excluded.bind_mode, tps_outbound = excluded.tps_outbound, tps_inbound = excluded.tps_inbound,
-             spec = excluded.spec, spec_hash = excluded.spec_hash, routes_hash = excluded.routes_hash,
-             credentials_hash = excluded.credentials_hash, source_path = excluded.source_path,
-             source_commit = excluded.source_commit, updated_at = now(), deleted_at = null",
-    )
-    .bind(rows.iter().map(|(id, _)| id.as_str()).collect::<Vec<_>>())
-    .bind(column(rows, |o| o.mno.to_string()))
-    .bind(column(rows, |o| o.spec.display_name.to_string()))
-    .bind(column(rows, |o| name_of(o.spec.status)))
-    .bind(column(rows, |o| o.spec.smpp.host.to_string()))
-    .bind(column(rows, |o| i32::from(o.spec.smpp.port)))
-    .bind(column(rows, |o| o.spec.smpp.system_id.to_string()))
-    .bind(column(rows, |o| name_of(o.spec.smpp.bind_mode)))
-    .bind(column(rows, |o| i64::from(o.spec.tps.outbound)))
-    .bind(column(rows, |o| i64::from(o.spec.tps.inbound)))
-    .bind(column(rows, |o| json_of(o.spec.without_sealed())))
-    .bind(column(rows, |o| o.spec_hash.to_string()))
-    .bind(column(rows, |o| o.routes_hash.to_string()))
-    .bind(column(rows, |o| o.credentials_hash.map(|hash| hash.to_string())))
-    .bind(column(rows, |o| o.source.to_string()))
-    .bind(commit)
-    .execute(connection)
-    .await?;
     Ok(())
 }
 

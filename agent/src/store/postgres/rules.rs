@@ -11,6 +11,9 @@ use sqlx::PgConnection;
 use super::{Error, parse};
 
 const TABLE: &str = "ops.routing_rules";
+/// The first step. Nobody knows a step before it, so its changes are asked for by nobody; noting them takes as long as
+/// the rules themselves.
+const FIRST: i64 = 1;
 /// Bytes sent to the server at a time while copying.
 const CHUNK: usize = 256 * 1024;
 
@@ -46,8 +49,8 @@ pub async fn of(connection: &mut PgConnection, ids: &[&str]) -> Result<BTreeMap<
     Ok(rules)
 }
 
-/// Carries out the rule changes of a step and notes each for the change feed. The changes are copied into a temporary
-/// table and merged, which is as good for one rule and many times faster for a million.
+/// Carries out the rule changes of a step and, but for the first step, notes each for the change feed. They are copied
+/// into a temporary table and merged, which is as good for one rule and many times faster for a million.
 pub async fn merge(
     connection: &mut PgConnection,
     changes: &[(&OperatorId, &ListChange<Rule>)],
@@ -69,7 +72,9 @@ pub async fn merge(
         let updated = change.updated.iter().map(|updated| (&updated.after, "updated"));
         let removed = change.removed.iter().map(|rule| (rule, "removed"));
         for (rule, kind) in added.chain(updated).chain(removed) {
-            line(&mut buffer, operator, rule, kind);
+            let _ = write!(buffer, "{operator}\t");
+            fields(&mut buffer, rule);
+            let _ = writeln!(buffer, "\t{kind}");
             if buffer.len() >= CHUNK {
                 copy.send(std::mem::take(&mut buffer).into_bytes()).await?;
             }
@@ -77,10 +82,16 @@ pub async fn merge(
     }
     copy.send(buffer.into_bytes()).await?;
     copy.finish().await?;
-    for statement in [
-        "analyze routing_delta",
-        "delete from ops.routing_rules r using routing_delta d
-         where d.change = 'removed' and r.operator_id = d.operator_id and r.prefix = d.prefix",
+    sqlx::query("analyze routing_delta").execute(&mut *connection).await?;
+    if changes.iter().any(|(_, change)| !change.removed.is_empty()) {
+        sqlx::query(
+            "delete from ops.routing_rules r using routing_delta d
+             where d.change = 'removed' and r.operator_id = d.operator_id and r.prefix = d.prefix",
+        )
+        .execute(&mut *connection)
+        .await?;
+    }
+    sqlx::query(
         "insert into ops.routing_rules
              (operator_id, prefix, priority, weight, cost, currency, active, narrows, split)
          select operator_id, prefix, priority, weight, cost, currency, active, narrows, split
@@ -88,8 +99,11 @@ pub async fn merge(
          on conflict (operator_id, prefix) do update set priority = excluded.priority, weight = excluded.weight,
              cost = excluded.cost, currency = excluded.currency, active = excluded.active,
              narrows = excluded.narrows, split = excluded.split",
-    ] {
-        sqlx::query(statement).execute(&mut *connection).await?;
+    )
+    .execute(&mut *connection)
+    .await?;
+    if generation <= FIRST {
+        return Ok(());
     }
     sqlx::query(
         "insert into ops.routing_changes (generation, operator_id, prefix, change)
@@ -149,8 +163,11 @@ async fn note_all(
     Ok(())
 }
 
-/// One line of COPY's text format. Only a name can hold a character that needs escaping there.
-fn line(out: &mut String, operator: &OperatorId, rule: &Rule, change: &str) {
+/// The columns of a rule after its operator, as [`fields`] and [`super::full`] order them.
+pub const COLUMNS: [&str; 8] = ["prefix", "priority", "weight", "cost", "currency", "active", "narrows", "split"];
+
+/// A rule's columns in COPY's text format. Only a name can hold a character that needs escaping there.
+pub fn fields(out: &mut String, rule: &Rule) {
     const NULL: &str = "\\N";
     let narrows = rule.narrows.map_or_else(|| NULL.to_owned(), E164Prefix::digits);
     let split = rule.split.as_ref().map_or_else(|| NULL.to_owned(), |name| name.as_str().replace('\\', "\\\\"));
@@ -160,11 +177,8 @@ fn line(out: &mut String, operator: &OperatorId, rule: &Rule, change: &str) {
     );
     let Rule { prefix, priority, weight, active, .. } = rule;
     // Writing into a string does not fail.
-    let _ = writeln!(
-        out,
-        "{operator}\t{}\t{priority}\t{weight}\t{amount}\t{currency}\t{active}\t{narrows}\t{split}\t{change}",
-        prefix.digits()
-    );
+    let _ =
+        write!(out, "{}\t{priority}\t{weight}\t{amount}\t{currency}\t{active}\t{narrows}\t{split}", prefix.digits());
 }
 
 fn digits(text: &str) -> Result<E164Prefix, Error> {

@@ -62,3 +62,13 @@ pub async fn advance(
     let (generation, at) = row.ok_or(Error::Fenced)?;
     Ok(AppliedCommit { commit: commit.to_owned(), generation, at: instant(at) })
 }
+
+/// Moves the number of the applied step past one that was given out before, as after Postgres was restored from a
+/// backup. The same fence as every step.
+pub async fn lift(connection: &mut PgConnection, past: i64) -> Result<SyncState, Error> {
+    sqlx::query("update ops.sync_state set generation = $1 + 1 where generation <= $1")
+        .bind(past)
+        .execute(&mut *connection)
+        .await?;
+    read(connection).await
+}

@@ -5,6 +5,7 @@
 
 mod connection;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
 
 use bindery_schema::contract::Direction;
@@ -16,6 +17,8 @@ use tokio::sync::Mutex;
 use crate::config;
 pub use connection::Connection;
 
+/// Which step the cache shows.
+const CATALOG: &str = "ops:catalog";
 /// Keys written by one call of the script; keeps each call under a few milliseconds of the server's only thread.
 const BATCH: usize = 500;
 
@@ -74,6 +77,11 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// `ops:catalog`.
+    pub fn catalog(projection: &CatalogProjection) -> Result<Self, Error> {
+        Ok(Self { key: CATALOG.to_owned(), value: Some(serde_json::to_string(projection)?) })
+    }
+
     /// `ops:operator:{operatorId}`.
     pub fn operator(projection: &OperatorProjection) -> Result<Self, Error> {
         Ok(Self { key: operator_key(&projection.id), value: Some(serde_json::to_string(projection)?) })
@@ -145,30 +153,66 @@ impl Redis {
     /// The step the cache shows; `None` where it is empty or holds something else.
     pub async fn catalog(&self) -> Result<Option<CatalogProjection>, Error> {
         let text: Option<String> =
-            self.connection().get(self.key("ops:catalog")).await.map_err(|error| Error::Failed("GET", error))?;
+            self.connection().get(self.key(CATALOG)).await.map_err(|error| Error::Failed("GET", error))?;
         Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
     }
 
-    /// Keys of operators the cache holds that `keep` does not want.
-    pub async fn operator_leftovers(&self, keep: impl Fn(&str) -> bool) -> Result<Vec<Entry>, Error> {
+    /// Keys the cache holds that `keep` does not want.
+    pub async fn leftovers(&self, keep: impl Fn(&str) -> bool) -> Result<Vec<Entry>, Error> {
+        let keys = self.keys().await?.into_iter().filter(|key| !keep(key));
+        Ok(keys.map(|key| Entry { key, value: None }).collect())
+    }
+
+    /// Every projection as it stands, by key. A key that holds no text is there with an empty one.
+    pub async fn projections(&self) -> Result<BTreeMap<String, String>, Error> {
         let mut connection = self.connection();
-        let mut leftovers = Vec::new();
+        let mut keys = self.keys().await?;
+        keys.insert(CATALOG.to_owned());
+        let keys: Vec<String> = keys.into_iter().collect();
+        let mut found = BTreeMap::new();
+        for batch in keys.chunks(BATCH) {
+            let full: Vec<String> = batch.iter().map(|key| self.key(key)).collect();
+            let values: Vec<Option<String>> = redis::cmd("MGET")
+                .arg(full)
+                .query_async(&mut connection)
+                .await
+                .map_err(|error| Error::Failed("MGET", error))?;
+            found.extend(batch.iter().cloned().zip(values.into_iter().map(Option::unwrap_or_default)));
+        }
+        if found.get(CATALOG).is_some_and(String::is_empty) {
+            found.remove(CATALOG);
+        }
+        Ok(found)
+    }
+
+    /// Keys of projections. A scan may name a key twice.
+    async fn keys(&self) -> Result<BTreeSet<String>, Error> {
+        let mut connection = self.connection();
+        let mut found = BTreeSet::new();
         for pattern in ["ops:operator:", "ops:tps:"] {
             let mut cursor = 0_u64;
             loop {
                 let mut call = SCAN.prepare_invoke();
-                call.key(self.key("ops:catalog")).arg(cursor).arg(format!("{}{pattern}*", escaped(&self.prefix)));
+                call.key(self.key(CATALOG)).arg(cursor).arg(format!("{}{pattern}*", escaped(&self.prefix)));
                 let (next, keys): (u64, Vec<String>) =
                     call.invoke_async(&mut connection).await.map_err(|error| Error::Failed("SCAN", error))?;
-                let found = keys.iter().filter_map(|key| key.strip_prefix(&*self.prefix)).filter(|key| !keep(key));
-                leftovers.extend(found.map(|key| Entry { key: key.to_owned(), value: None }));
+                found.extend(keys.iter().filter_map(|key| key.strip_prefix(&*self.prefix)).map(str::to_owned));
                 cursor = next;
                 if cursor == 0 {
                     break;
                 }
             }
         }
-        Ok(leftovers)
+        Ok(found)
+    }
+
+    /// Forgets which step the cache shows, where it still says what it said: so that it is filled anew.
+    pub async fn forget_catalog(&self, shown: &CatalogProjection) -> Result<(), Error> {
+        if self.catalog().await?.as_ref() == Some(shown) {
+            let deleted = self.connection().del::<_, i64>(self.key(CATALOG)).await;
+            deleted.map_err(|error| Error::Failed("DEL", error))?;
+        }
+        Ok(())
     }
 
     /// Writes a step's entries, and `ops:catalog` after all of them: whoever reads that step in it finds its entries.
@@ -177,14 +221,13 @@ impl Redis {
         for batch in entries.chunks(BATCH) {
             self.write(catalog.generation, batch).await?;
         }
-        let last = Entry { key: "ops:catalog".to_owned(), value: Some(serde_json::to_string(catalog)?) };
-        self.write(catalog.generation, &[last]).await
+        self.write(catalog.generation, &[Entry::catalog(catalog)?]).await
     }
 
     /// Writes entries of a step that `ops:catalog` already names.
     pub async fn write(&self, generation: i64, entries: &[Entry]) -> Result<(), Error> {
         let mut call = WRITE.prepare_invoke();
-        call.key(self.key("ops:catalog")).arg(generation);
+        call.key(self.key(CATALOG)).arg(generation);
         for entry in entries {
             call.key(self.key(&entry.key)).arg(entry.value.as_deref().unwrap_or(""));
         }

@@ -116,14 +116,27 @@ impl Vault {
 
     /// Which engine the mount is; asked once.
     pub async fn engine(&self) -> Result<Engine, Error> {
-        let ask = || async {
-            let path = format!("sys/internal/ui/mounts/{}", self.0.mount);
-            let answer = self.0.session.call("mount", Method::GET, &path, None).await?;
-            let answer = answer.ok_or(Error::Refused { operation: "mount", status: 404 })?;
-            let version = answer.pointer("/data/options/version").and_then(Value::as_str);
-            Ok(if version == Some("2") { Engine::V2 } else { Engine::V1 })
+        self.0.engine.get_or_try_init(|| self.mounted()).await.copied()
+    }
+
+    async fn mounted(&self) -> Result<Engine, Error> {
+        let path = format!("sys/internal/ui/mounts/{}", self.0.mount);
+        let answer = self.0.session.call("mount", Method::GET, &path, None).await?;
+        let answer = answer.ok_or(Error::Refused { operation: "mount", status: 404 })?;
+        let version = answer.pointer("/data/options/version").and_then(Value::as_str);
+        Ok(if version == Some("2") { Engine::V2 } else { Engine::V1 })
+    }
+
+    /// Names of the operators that have a secret, deleted ones too where the engine keeps versions.
+    pub async fn operators(&self) -> Result<Vec<String>, Error> {
+        // A mount that is gone has no keys either, and that is not to be taken for an empty one.
+        let path = match self.mounted().await? {
+            Engine::V1 => format!("{}/ops/operators?list=true", self.0.mount),
+            Engine::V2 => format!("{}/metadata/ops/operators?list=true", self.0.mount),
         };
-        self.0.engine.get_or_try_init(ask).await.copied()
+        let Some(answer) = self.0.session.call("list", Method::GET, &path, None).await? else { return Ok(Vec::new()) };
+        let keys = answer.pointer("/data/keys").and_then(Value::as_array).ok_or(Error::Malformed("list"))?;
+        Ok(keys.iter().filter_map(|key| key.as_str()?.strip_suffix('/')).map(str::to_owned).collect())
     }
 
     /// Whether the server can serve.

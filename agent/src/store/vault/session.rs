@@ -32,6 +32,16 @@ enum Origin {
     AppRole(AppRole),
 }
 
+/// What is asked of the API.
+struct Request<'a> {
+    /// As errors and metrics call it.
+    operation: &'static str,
+    method: Method,
+    /// Below `/v1/`.
+    path: &'a str,
+    body: Option<Value>,
+}
+
 /// A client with a token.
 #[derive(Debug)]
 pub(super) struct Session {
@@ -90,11 +100,12 @@ impl Session {
         path: &str,
         body: Option<Value>,
     ) -> Result<Option<Value>, Error> {
+        let request = Request { operation, method, path, body };
         let token = self.token().await?;
-        match self.exchange(operation, method.clone(), path, body.as_ref(), Some(&token)).await {
+        match self.exchange(&request, Some(&token)).await {
             Err(Error::Refused { status: 403, .. }) if self.is_dead(&token).await? => {
                 let token = self.replace(&token).await?;
-                self.exchange(operation, method, path, body.as_ref(), Some(&token)).await
+                self.exchange(&request, Some(&token)).await
             }
             result => result,
         }
@@ -153,7 +164,8 @@ impl Session {
     }
 
     async fn is_dead(&self, token: &HeaderValue) -> Result<bool, Error> {
-        match self.exchange("token", Method::GET, "auth/token/lookup-self", None, Some(token)).await {
+        let request = Request { operation: "token", method: Method::GET, path: "auth/token/lookup-self", body: None };
+        match self.exchange(&request, Some(token)).await {
             Ok(_) => Ok(false),
             Err(Error::Refused { status: 403, .. }) => Ok(true),
             Err(error) => Err(error),
@@ -184,7 +196,8 @@ impl Session {
             body["secret_id"] = secret_id.expose().into();
         }
         let path = format!("auth/{}/login", role.mount.trim_matches('/'));
-        let answer = self.exchange("login", Method::POST, &path, Some(&body), None).await?;
+        let request = Request { operation: "login", method: Method::POST, path: &path, body: Some(body) };
+        let answer = self.exchange(&request, None).await?;
         let mut answer = answer.ok_or(Error::Refused { operation: "login", status: 404 })?;
         match answer.pointer_mut("/auth/client_token").map(Value::take) {
             Some(Value::String(token)) => Ok(Secret::new(token)),
@@ -192,33 +205,20 @@ impl Session {
         }
     }
 
-    async fn exchange(
-        &self,
-        operation: &'static str,
-        method: Method,
-        path: &str,
-        body: Option<&Value>,
-        token: Option<&HeaderValue>,
-    ) -> Result<Option<Value>, Error> {
+    async fn exchange(&self, request: &Request<'_>, token: Option<&HeaderValue>) -> Result<Option<Value>, Error> {
         let leave = self.breaker.enter().map_err(|_| Error::Resting)?;
         let started = Instant::now();
-        let result = self.send(operation, method, path, body, token).await;
+        let result = self.send(request, token).await;
         leave.came_of(!matches!(result, Err(Error::Unreachable(_))));
         let outcome = if result.is_ok() { "ok" } else { "error" };
-        self.metrics.vault_requests.get_or_create(&Operation { operation, outcome }).inc();
+        self.metrics.vault_requests.get_or_create(&Operation { operation: request.operation, outcome }).inc();
         self.metrics.vault_duration.observe(started.elapsed().as_secs_f64());
         result
     }
 
-    async fn send(
-        &self,
-        operation: &'static str,
-        method: Method,
-        path: &str,
-        body: Option<&Value>,
-        token: Option<&HeaderValue>,
-    ) -> Result<Option<Value>, Error> {
-        let mut request = self.http.request(method, format!("{}/{path}", self.base));
+    async fn send(&self, request: &Request<'_>, token: Option<&HeaderValue>) -> Result<Option<Value>, Error> {
+        let Request { operation, method, path, body } = request;
+        let mut request = self.http.request(method.clone(), format!("{}/{path}", self.base));
         if let Some(token) = token {
             request = request.header(TOKEN, token);
         }
