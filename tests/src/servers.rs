@@ -36,7 +36,9 @@ impl Server {
 
     /// Redis with these settings besides the port, which stands for `PORT` in them.
     pub async fn redis(dir: &Path, settings: &str) -> Self {
-        let port = free_port().unwrap();
+        // A node of a cluster talks to the others on the port 10,000 above its own.
+        let is_free = |port: &u16| std::net::TcpListener::bind(("127.0.0.1", port + 10_000)).is_ok();
+        let port = std::iter::repeat_with(|| free_port().unwrap()).find(is_free).unwrap();
         fs::create_dir_all(dir).unwrap();
         let common = format!("bind 127.0.0.1\nport PORT\nsave \"\"\nappendonly no\ndir {}\n", dir.display());
         let file = dir.join("redis.conf");
