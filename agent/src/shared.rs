@@ -12,6 +12,7 @@ use crate::metrics::Metrics;
 use crate::store::Stores;
 use crate::sync::remote;
 use crate::sync::status::Publisher;
+use crate::write::Writer;
 
 /// Handles to the configuration, the stores and the state of the sync. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -28,6 +29,8 @@ pub struct Shared {
     pub trigger: Arc<Notify>,
     /// Wakes the relay: an event was written to the outbox.
     pub relay: Arc<Notify>,
+    /// Makes changes of the configuration.
+    pub writer: Writer,
     /// Full looks at the stores: asked for here, reported here.
     pub drift: Arc<Requests>,
     /// The fencing number of this agent while it leads; `None` while it follows.
@@ -46,6 +49,7 @@ impl Shared {
         let (publisher, status) = Publisher::new(metrics.clone());
         let shared = Self {
             drift: Arc::new(Requests::new(config.drift.every())),
+            writer: Writer::default(),
             config: Arc::new(config),
             stores,
             metrics,

@@ -1,6 +1,6 @@
 //! The whole way from files to a catalog and findings.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -29,6 +29,9 @@ pub struct Options {
     /// The environment whose overlays are laid over the base. Checks look at every environment regardless.
     pub environment: Option<String>,
 }
+
+/// What a change makes of files, by path: a new text, or none where a file goes.
+pub type Changes = BTreeMap<Arc<str>, Option<Arc<str>>>;
 
 /// Compiles revisions and directories. Files that were parsed for the tree before, or for the cache, are not read again.
 #[derive(Debug, Default)]
@@ -61,6 +64,11 @@ impl Compiled {
         (self.error_count() == 0).then_some(&self.catalog)
     }
 
+    /// The catalog to keep; none where any finding is an error.
+    pub fn shared_catalog(&self) -> Option<Arc<Catalog>> {
+        (self.error_count() == 0).then(|| self.catalog.clone())
+    }
+
     /// The policy as it stands in the tree; defaults where there is none or it could not be read.
     pub fn policy(&self) -> &PolicySpec {
         &self.catalog.policy
@@ -77,6 +85,11 @@ impl Compiler {
     /// starts from. Catalogs still hold the policy of their own tree.
     pub fn guarded_by(&mut self, base: PolicySpec) {
         self.guard = Some(base);
+    }
+
+    /// From now on checks every tree by its own policy.
+    pub fn unguarded(&mut self) {
+        self.guard = None;
     }
 
     /// From now on takes from a cache what it holds.
@@ -114,6 +127,26 @@ impl Compiler {
         options: &Options,
     ) -> Result<Compiled, source::Error> {
         let tree = self.load_revision(repository, commit)?;
+        Ok(self.compile_and(tree, options, |_, _, _| ()).0)
+    }
+
+    /// Compiles the tree of a commit as changes would leave it. Nothing is written.
+    pub fn compile_changed(
+        &mut self,
+        repository: &Repository,
+        commit: Oid,
+        changes: &Changes,
+        options: &Options,
+    ) -> Result<Compiled, source::Error> {
+        let mut tree = self.load_revision(repository, commit)?;
+        tree.loaded.retain(|file| !changes.contains_key(&file.path));
+        let written = changes.iter().filter_map(|(path, text)| Some((path, text.as_ref()?)));
+        tree.loaded.extend(written.map(|(path, text)| Loaded {
+            path: path.clone(),
+            blob: None,
+            content: Content::Text(text.clone()),
+        }));
+        tree.loaded.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(self.compile_and(tree, options, |_, _, _| ()).0)
     }
 
@@ -167,7 +200,8 @@ impl Compiler {
         // An entry of the cache that does not decode is none.
         let content = if matches!(content, Content::Known) { origin.content(&path) } else { content };
         let text = match &content {
-            Content::Text(text) if matches!(origin, Origin::Memory) => Some(text.clone()),
+            // Nowhere else is what such a text could be read from again.
+            Content::Text(text) if origin.lacks(blob) => Some(text.clone()),
             _ => None,
         };
         Parsed { path, blob, content: Arc::new(parse_file(content)), text }

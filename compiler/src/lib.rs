@@ -4,8 +4,8 @@
 //! documents, [`validate`] checks them against each other, [`lower`] resolves them into a
 //! [`Catalog`](bindery_schema::catalog::Catalog), [`plan`] compares a catalog with what the stores hold, [`render`]
 //! writes runbooks, [`trace`] finds the way of a number, [`timeline`] what the passing of time makes wrong. Beside that
-//! way, [`fix`] repairs findings, [`format`] writes the canonical form, [`edit`] sets single values and [`scaffold`] holds
-//! a new repository's files. What is wrong with the input is a [`diagnostic::Finding`], never an error of the machine.
+//! way, [`fix`] repairs findings, [`format`] writes the canonical form, [`edit`] changes objects where they stand and
+//! [`scaffold`] holds a new repository's files. What is wrong with the input is a [`diagnostic::Finding`], never an error of the machine.
 //!
 //! Nothing here knows a network, a database or a clock: "today" and "now" are arguments. Files are read in [`source`]
 //! and in the command line program alone; entropy is drawn in [`seal`] alone. [`import`] turns a spreadsheet into such
@@ -25,9 +25,10 @@ mod region;
 pub mod render;
 pub mod scaffold;
 pub mod seal;
+pub mod slug;
 pub mod source;
 pub mod timeline;
 pub mod trace;
 pub mod validate;
 
-pub use compile::{Compiled, Compiler, Options};
+pub use compile::{Changes, Compiled, Compiler, Options};

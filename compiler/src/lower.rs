@@ -46,8 +46,15 @@ impl Lowering<'_, '_> {
             Some(earlier) => earlier.contracts_hash,
             None => hash::contracts(&contracts),
         };
-        let source = self.sources.path(object.root.file).into();
-        Some(Mno { spec: spec.clone(), spec_hash, contracts: Arc::new(contracts), contracts_hash, source })
+        let contracts_source = self.objects.contracts.get(id).map(|object| self.sources.path(object.root.file).into());
+        Some(Mno {
+            spec: spec.clone(),
+            spec_hash,
+            contracts: Arc::new(contracts),
+            contracts_hash,
+            source: self.sources.path(object.root.file).into(),
+            contracts_source,
+        })
     }
 
     /// A carrier's contracts by beginning, and its reservations with a beginning each.
@@ -78,12 +85,14 @@ impl Lowering<'_, '_> {
             None => (RuleList::default(), hash::routes(&[])),
         };
         let source = self.sources.path(object.root.file);
+        let routes_source = self.objects.routes.get(id).map(|routes| self.sources.path(routes.root.file));
         let is_same = |earlier: &&Arc<Operator>| {
             earlier.spec == spec
                 && earlier.mno == metadata.mno
                 && earlier.renamed_from == metadata.renamed_from
                 && earlier.routes_hash == routes_hash
                 && *earlier.source == *source
+                && earlier.routes_source.as_deref() == routes_source
         };
         if let Some(earlier) = self.earlier.and_then(|earlier| earlier.operators.get(id)).filter(is_same) {
             return Some(earlier.clone());
@@ -97,6 +106,7 @@ impl Lowering<'_, '_> {
             rules,
             spec,
             source: source.into(),
+            routes_source: routes_source.map(Into::into),
         }))
     }
 }

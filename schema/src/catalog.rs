@@ -35,6 +35,8 @@ pub struct Mno {
     pub contracts_hash: Digest,
     /// The file that defines the carrier.
     pub source: Arc<str>,
+    /// The file that defines its contracts; none where it has none.
+    pub contracts_source: Option<Arc<str>>,
 }
 
 /// An operator with its rules.
@@ -56,6 +58,8 @@ pub struct Operator {
     pub credentials_hash: Option<Digest>,
     /// The file that defines the operator.
     pub source: Arc<str>,
+    /// The file that defines its rules; none where it has none.
+    pub routes_source: Option<Arc<str>>,
 }
 
 impl Catalog {

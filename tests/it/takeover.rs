@@ -105,6 +105,7 @@ async fn a_password_ahead_of_its_transaction_is_taken_back() {
         operator: id(operator),
         action: intents::Action::Write,
         version: Some(version),
+        held: false,
     };
     let gone = "0000000000000000000000000000000000000001";
     intents::record(&mut connection, gone, &[intent("one", 1), intent("two", 0)]).await.unwrap();

@@ -1,5 +1,6 @@
 //! Harness, generated corpora and end-to-end tests of bindery.
 
+pub mod api;
 pub mod canary;
 pub mod corpus;
 pub mod dev;

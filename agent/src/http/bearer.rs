@@ -17,6 +17,8 @@ use super::permissions::{Permission, Role};
 
 /// How far the clocks of issuer and agent may be apart, in seconds.
 const LEEWAY: u64 = 60;
+/// The claim that names the tenant a caller stands for.
+const TENANT_CLAIM: &str = "tenant";
 /// Longest token, in bytes: what fits into one header of common servers.
 const LONGEST: usize = 8 << 10;
 
@@ -27,6 +29,15 @@ pub(super) struct Caller {
     pub(super) subject: String,
     /// The roles it lists.
     pub(super) roles: Vec<Role>,
+    /// The tenant it stands for, where it stands for one.
+    pub(super) tenant: Option<String>,
+}
+
+impl Caller {
+    /// Whether it has no role but that of a customer.
+    pub(super) fn is_only_tenant(&self) -> bool {
+        self.roles.iter().all(|role| *role == Role::Tenant)
+    }
 }
 
 /// What a token has to be like.
@@ -105,7 +116,8 @@ impl Tokens {
             Some(Value::String(names)) => names.split_whitespace().filter_map(role).collect(),
             _ => Vec::new(),
         };
-        Ok(Caller { subject, roles })
+        let tenant = claims.get(TENANT_CLAIM).and_then(Value::as_str).map(str::to_owned);
+        Ok(Caller { subject, roles, tenant })
     }
 }
 

@@ -82,7 +82,7 @@ fn claims_decide() {
         }
     }
     let caller = ask(&tokens, &format!("bearer {}", issuer.sign(&claims(&json!({ "roles": null }))))).unwrap();
-    assert_eq!(caller, Caller { subject: "ana".to_owned(), roles: vec![] });
+    assert_eq!(caller, Caller { subject: "ana".to_owned(), roles: vec![], tenant: None });
 }
 
 #[test]

@@ -3,11 +3,14 @@
 //! A handler returns a [`Problem`]; the frame of the listener renders it. What went wrong inside is logged and never
 //! part of an answer.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::store::{postgres, vault};
 
@@ -26,6 +29,38 @@ pub enum Code {
     NotFound,
     /// The operator does not exist or was deleted.
     OperatorNotFound,
+    /// Another object that the path or body names does not exist.
+    ObjectNotFound,
+    /// There is an operator with that id, or one that binds to the same endpoint.
+    DuplicateOperator,
+    /// There is an object with that id.
+    AlreadyExists,
+    /// The id was an operator's that was deleted.
+    OperatorIdRetired,
+    /// A rule collides with another.
+    PrefixConflict,
+    /// A contract overlaps another of its direction.
+    ContractOverlap,
+    /// A reservation is more than what is left.
+    ReservationExceedsContract,
+    /// The binds of a carrier may send more than its contract allows.
+    TpsExceedsContract,
+    /// Operators still belong to the carrier.
+    CarrierInUse,
+    /// The object is not what the caller saw.
+    PreconditionFailed,
+    /// An `Idempotency-Key` came with another request before.
+    IdempotencyKeyReused,
+    /// The first call with that `Idempotency-Key` is still under way.
+    RequestInProgress,
+    /// The branch does not compile as it is.
+    BranchBroken,
+    /// A guardrail would hold the change.
+    PlanHeld,
+    /// The sync is paused.
+    SyncPaused,
+    /// A file is laid out in a way that cannot be edited.
+    LayoutNotEditable,
     /// The operator has no password yet.
     CredentialsNotSet,
     /// The path exists, the method does not.
@@ -78,6 +113,32 @@ impl Code {
             Self::Forbidden => ("FORBIDDEN", S::FORBIDDEN, "Not allowed"),
             Self::NotFound => ("NOT_FOUND", S::NOT_FOUND, "No such resource"),
             Self::OperatorNotFound => ("OPERATOR_NOT_FOUND", S::NOT_FOUND, "No such operator"),
+            Self::ObjectNotFound => ("OBJECT_NOT_FOUND", S::NOT_FOUND, "No such object"),
+            Self::DuplicateOperator => ("DUPLICATE_OPERATOR", S::CONFLICT, "There is such an operator already"),
+            Self::AlreadyExists => ("ALREADY_EXISTS", S::CONFLICT, "There is such an object already"),
+            Self::OperatorIdRetired => ("OPERATOR_ID_RETIRED", S::CONFLICT, "A deleted operator had that id"),
+            Self::PrefixConflict => ("PREFIX_CONFLICT", S::CONFLICT, "The rule collides with another"),
+            Self::ContractOverlap => ("CONTRACT_OVERLAP", S::CONFLICT, "The contract overlaps another"),
+            Self::ReservationExceedsContract => {
+                ("RESERVATION_EXCEEDS_CONTRACT", S::CONFLICT, "More is reserved than the contract allows")
+            }
+            Self::TpsExceedsContract => {
+                ("TPS_EXCEEDS_CONTRACT", S::CONFLICT, "The binds may send more than the contract allows")
+            }
+            Self::CarrierInUse => ("CARRIER_IN_USE", S::CONFLICT, "Operators still belong to the carrier"),
+            Self::PreconditionFailed => {
+                ("PRECONDITION_FAILED", S::PRECONDITION_FAILED, "The object has changed since it was read")
+            }
+            Self::IdempotencyKeyReused => {
+                ("IDEMPOTENCY_KEY_REUSED", S::UNPROCESSABLE_ENTITY, "The key came with another request before")
+            }
+            Self::RequestInProgress => ("REQUEST_IN_PROGRESS", S::CONFLICT, "The first call is still under way"),
+            Self::BranchBroken => ("BRANCH_BROKEN", S::CONFLICT, "The branch does not compile as it is"),
+            Self::PlanHeld => ("PLAN_HELD", S::CONFLICT, "A guardrail would hold the change"),
+            Self::SyncPaused => ("SYNC_PAUSED", S::SERVICE_UNAVAILABLE, "The sync is paused"),
+            Self::LayoutNotEditable => {
+                ("LAYOUT_NOT_EDITABLE", S::CONFLICT, "The file cannot be edited as it is written")
+            }
             Self::CredentialsNotSet => ("CREDENTIALS_NOT_SET", S::NOT_FOUND, "The operator has no password yet"),
             Self::MethodNotAllowed => ("METHOD_NOT_ALLOWED", S::METHOD_NOT_ALLOWED, "Method not allowed"),
             Self::PayloadTooLarge => ("PAYLOAD_TOO_LARGE", S::PAYLOAD_TOO_LARGE, "The body is too large"),
@@ -123,6 +184,7 @@ pub struct Problem {
     code: Code,
     detail: Option<String>,
     header: Option<(HeaderName, HeaderValue)>,
+    findings: Arc<[Value]>,
 }
 
 impl Problem {
@@ -131,13 +193,20 @@ impl Problem {
         let down = code.describe().1 == StatusCode::SERVICE_UNAVAILABLE;
         // Outages are waited for by clients; a second keeps many of them from hammering.
         let header = down.then(|| (RETRY_AFTER, HeaderValue::from_static("1")));
-        Self { code, detail: None, header }
+        Self { code, detail: None, header, findings: Arc::default() }
     }
 
     /// The same error with a line about this case. Nothing internal and no secret belongs in it.
     #[must_use]
     pub fn detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = Some(detail.into());
+        self
+    }
+
+    /// The same error with what the compiler found.
+    #[must_use]
+    pub fn findings(mut self, findings: Vec<Value>) -> Self {
+        self.findings = findings.into();
         self
     }
 
@@ -225,6 +294,8 @@ struct Document<'a> {
     detail: Option<&'a str>,
     code: &'a str,
     instance: &'a str,
+    #[serde(skip_serializing_if = "<[Value]>::is_empty")]
+    findings: &'a [Value],
 }
 
 /// Gives an error answer its body, wherever it was made; other answers pass unchanged.
@@ -248,6 +319,7 @@ pub(super) fn render(mut response: Response, path: &str) -> Response {
         detail: problem.detail.as_deref(),
         code,
         instance: path,
+        findings: &problem.findings,
     };
     let body = serde_json::to_vec(&document).unwrap_or_default();
     let headers = response.headers_mut();

@@ -6,7 +6,7 @@
 //!
 //! Webhooks ([`hooks`]) prove themselves by a signature and only have the branch fetched.
 //!
-//! Deliberately absent: writes of configuration. It is written through git alone; what is said here is said to the sync.
+//! Deliberately absent: another way to write configuration than git. What is changed here is committed first ([`crate::write`]).
 
 mod admin;
 mod bearer;

@@ -54,6 +54,14 @@ pub(super) fn numbered<T>(mut items: Vec<T>, limit: u16, number: impl Fn(&T) -> 
     Page { next_cursor: last.map(|item| cursor(&number(item).to_string())), items }
 }
 
+/// A page of a list that is ordered by name, of which at least one item more than `limit` was asked for, if there is one.
+pub(super) fn named<T>(mut items: Vec<T>, limit: u16, name: impl Fn(&T) -> &str) -> Page<T> {
+    let more = items.len() > usize::from(limit);
+    items.truncate(usize::from(limit));
+    let last = items.last().filter(|_| more);
+    Page { next_cursor: last.map(|item| cursor(name(item))), items }
+}
+
 /// The cursor that goes on after an item.
 pub(super) fn cursor(key: &str) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(key)

@@ -73,6 +73,16 @@ pub enum Permission {
     ReadOperators,
     /// See who changed what.
     ReadAudit,
+    /// Change operators and their rules.
+    WriteOperators,
+    /// Change carriers.
+    WriteCarriers,
+    /// See contracts and reservations.
+    ReadContracts,
+    /// Change contracts and reservations.
+    WriteContracts,
+    /// See the reservations of a tenant; of itself only, where the caller is one.
+    ReadReservations,
 }
 
 impl Permission {
@@ -86,6 +96,10 @@ impl Permission {
             // Whoever watches at night may stop the sync; what it does to carriers others decide.
             Self::PauseSync => &[Role::CarrierAdmin, Role::Sre, Role::Noc],
             Self::TriggerSync | Self::ReleasePlan | Self::RollBack => &[Role::CarrierAdmin, Role::Sre],
+            Self::ReadContracts => &[Role::CarrierAdmin, Role::Sre, Role::Noc, Role::Finance, Role::ReadOnly],
+            Self::ReadReservations => &Role::ALL,
+            Self::WriteOperators | Self::WriteCarriers => &[Role::CarrierAdmin],
+            Self::WriteContracts => &[Role::CarrierAdmin, Role::Finance],
         }
     }
 
@@ -98,7 +112,10 @@ impl Permission {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use Permission::{PauseSync, ReadAudit, ReadOperators, ReadSync, ReleasePlan, RollBack, TriggerSync};
+    use Permission::{
+        PauseSync, ReadAudit, ReadContracts, ReadOperators, ReadReservations, ReadSync, ReleasePlan, RollBack,
+        TriggerSync, WriteCarriers, WriteContracts, WriteOperators,
+    };
 
     #[test]
     fn the_table() {
@@ -115,6 +132,18 @@ mod tests {
             for permission in all {
                 let expected = granted.contains(&permission);
                 assert_eq!(permission.is_granted_to(&[role]), expected, "{role} {permission:?}");
+            }
+        }
+        let writes = [
+            (WriteOperators, &[Role::CarrierAdmin][..]),
+            (WriteCarriers, &[Role::CarrierAdmin]),
+            (WriteContracts, &[Role::CarrierAdmin, Role::Finance]),
+            (ReadContracts, &[Role::CarrierAdmin, Role::Sre, Role::Noc, Role::Finance, Role::ReadOnly]),
+            (ReadReservations, &Role::ALL),
+        ];
+        for (permission, granted) in writes {
+            for role in Role::ALL {
+                assert_eq!(permission.is_granted_to(&[role]), granted.contains(&role), "{role} {permission:?}");
             }
         }
         assert!(!ReadSync.is_granted_to(&[]));

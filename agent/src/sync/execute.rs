@@ -70,7 +70,7 @@ impl Step<'_> {
 /// Applies a step up to and including the transaction in Postgres.
 pub async fn apply(shared: &Shared, step: &Step<'_>, fence: Fence) -> Result<AppliedCommit, secrets::Error> {
     let stores = &shared.stores;
-    let again = secrets::written(step.writes);
+    let again = secrets::written(step.writes, step.plan);
     secrets::undo(stores, &again, fence).await?;
     secrets::write(stores, step.writes, step.commit, fence).await?;
 

@@ -132,7 +132,7 @@ pub fn path_in(data_dir: &Path) -> PathBuf {
 }
 
 /// Fetches a branch into a reference of the clone and returns its tip.
-pub(super) fn fetch(path: &Path, config: &config::Repository, reference: &str) -> Result<Oid, Error> {
+pub(crate) fn fetch(path: &Path, config: &config::Repository, reference: &str) -> Result<Oid, Error> {
     let repository = Repository::open_bare(path).or_else(|_| Repository::init_bare(path)).map_err(Error::Clone)?;
     let mut remote = repository.remote_anonymous(&config.url).map_err(Error::Fetch)?;
     let name = format!("refs/heads/{}", config.branch);

@@ -10,6 +10,7 @@
 //! compile or runs into a guardrail leaves the last good one in place; an outage is never taken for an empty store.
 
 pub mod block;
+pub mod branch;
 pub mod execute;
 pub mod fetch;
 mod follow;

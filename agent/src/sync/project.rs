@@ -173,7 +173,7 @@ fn tps_entries(out: &mut Vec<Entry>, id: &MnoId, spec: &TpsContractSpec, now: Ti
 }
 
 /// The contract in force on a day, and what of it is reserved.
-fn tps(spec: &TpsContractSpec, direction: Direction, today: Day) -> TpsProjection {
+pub fn tps(spec: &TpsContractSpec, direction: Direction, today: Day) -> TpsProjection {
     let contracts = spec.contracts.iter().filter(|contract| contract.direction == direction);
     let reservations = spec.reservations.iter().filter(|reservation| reservation.direction == direction);
     let in_force = contracts.clone().find(|contract| contract.period().contains(today));

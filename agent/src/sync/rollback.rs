@@ -7,18 +7,17 @@ use std::path::PathBuf;
 
 use bindery_compiler::diagnostic::render::json;
 use bindery_compiler::{Compiler, Options, source};
-use git2::{Commit, ErrorCode, Oid, PushOptions, Repository, Signature};
+use git2::{Commit, Oid, Repository};
 use serde_json::Value;
 
-use super::{fetch, remote};
+use super::branch::{self, ATTEMPTS, push, signature};
+use super::fetch;
 use crate::config;
 
 /// Where the branch lies in the clone meanwhile: the sync has a reference of its own.
 const BASE: &str = "refs/bindery/rollback";
 /// The revert, until it is pushed.
 const REVERT: &str = "refs/bindery/revert";
-/// Attempts on a branch that others push to at the same time.
-const ATTEMPTS: usize = 10;
 /// Most commits that are looked through for those on top of the one to take back.
 const REACH: usize = 10_000;
 
@@ -46,9 +45,9 @@ pub enum Error {
     /// The tree without the commit does not compile.
     #[error("the branch does not compile without that commit: {} errors", .0.len())]
     DoesNotCompile(Vec<Value>),
-    /// The server refused the push.
-    #[error("the server refused the push: {0}")]
-    Refused(String),
+    /// See [`branch::Error`].
+    #[error(transparent)]
+    Branch(#[from] branch::Error),
     /// Others pushed at the same time, again and again.
     #[error("the branch moves too fast")]
     Moving,
@@ -98,7 +97,7 @@ pub fn revert(rollback: &Rollback) -> Result<Reverted, Error> {
         };
         check(&repository, commit, &rollback.options)?;
         repository.reference(REVERT, commit, true, "rollback")?;
-        if push(&repository, &rollback.repository, tip.id())? {
+        if push(&repository, &rollback.repository, REVERT, tip.id())? {
             let trees = trees(&repository, &repository.find_commit(commit)?, &bad)?;
             return Ok(Reverted { revision: bad.id().to_string(), commit: Some(commit.to_string()), trees });
         }
@@ -158,50 +157,12 @@ fn prepare(
     Ok(Some(repository.commit(None, &author, &committer, &message, &tree, &[tip])?))
 }
 
-/// A person git can name: callers of the API are known by the subject of their token.
-fn signature(who: &str) -> Result<Signature<'static>, git2::Error> {
-    let plain = |text: &str| text.replace(|c: char| c.is_control() || "<>\"".contains(c), "");
-    let name = plain(who);
-    let mail = if name.contains('@') { name.clone() } else { format!("{}@bindery.invalid", name.replace(' ', "-")) };
-    Signature::now(&name, &mail)
-}
-
 fn check(repository: &Repository, commit: Oid, options: &Options) -> Result<(), Error> {
     let compiled = Compiler::default().compile_revision(repository, commit, options)?;
     if compiled.catalog().is_some() {
         return Ok(());
     }
     Err(Error::DoesNotCompile(json::findings(&compiled.findings, &compiled.sources)))
-}
-
-/// Pushes the revert over the tip it was made on; `false` when the branch is another by now.
-fn push(repository: &Repository, config: &config::Repository, tip: Oid) -> Result<bool, Error> {
-    let (mut refusal, distrust) = (None, remote::Refusal::default());
-    let mut callbacks = remote::callbacks(config, &distrust);
-    callbacks.push_negotiation(move |updates| {
-        // Not a fast-forward by chance: the very tip that was reverted on.
-        if updates.iter().all(|update| update.src() == tip) {
-            Ok(())
-        } else {
-            Err(git2::Error::new(ErrorCode::NotFastForward, git2::ErrorClass::Reference, "the branch has moved"))
-        }
-    });
-    callbacks.push_update_reference(|_, status| {
-        refusal = status.map(str::to_owned);
-        Ok(())
-    });
-    let mut options = PushOptions::new();
-    options.remote_callbacks(callbacks);
-    let mut remote = repository.remote_anonymous(&config.url)?;
-    let pushed = remote.push(&[format!("{REVERT}:refs/heads/{}", config.branch)], Some(&mut options));
-    drop(options);
-    match (pushed, refusal) {
-        (Ok(()), None) => Ok(true),
-        (Ok(()), Some(refusal)) if refusal.contains("fast-forward") || refusal.contains("fetch first") => Ok(false),
-        (Ok(()), Some(refusal)) => Err(Error::Refused(refusal)),
-        (Err(error), _) if error.code() == ErrorCode::NotFastForward => Ok(false),
-        (Err(error), _) => Err(distrust.explain(error).into()),
-    }
 }
 
 /// The trees of the bad commit and of those on top of it, without that of `good` and what was before the bad one.
@@ -225,49 +186,4 @@ fn trees(repository: &Repository, good: &Commit<'_>, bad: &Commit<'_>) -> Result
         }
     }
     Ok(trees)
-}
-
-#[cfg(test)]
-mod tests {
-    use git2::RepositoryInitOptions;
-
-    use super::*;
-
-    fn commit(repository: &Repository, reference: Option<&str>, message: &str, parents: &[Oid]) -> Oid {
-        let tree = repository.find_tree(repository.treebuilder(None).unwrap().write().unwrap()).unwrap();
-        let author = signature("ada@example.org").unwrap();
-        let parents: Vec<_> = parents.iter().map(|parent| repository.find_commit(*parent).unwrap()).collect();
-        let parents: Vec<_> = parents.iter().collect();
-        repository.commit(reference, &author, &author, message, &tree, &parents).unwrap()
-    }
-
-    #[test]
-    fn a_branch_that_has_moved_is_not_pushed_over() {
-        let dir = tempfile::tempdir().unwrap();
-        let (forge, clone) = (dir.path().join("forge.git"), dir.path().join("clone.git"));
-        let forge = Repository::init_opts(forge, RepositoryInitOptions::new().bare(true)).unwrap();
-        let remote = config::Repository::at(forge.path().to_str().unwrap());
-        let main = "refs/heads/main";
-        let first = commit(&forge, Some(main), "First", &[]);
-        assert_eq!(fetch::fetch(&clone, &remote, BASE).unwrap(), first);
-        let clone = Repository::open_bare(clone).unwrap();
-        let revert = commit(&clone, None, "Revert", &[first]);
-        clone.reference(REVERT, revert, true, "test").unwrap();
-
-        let second = commit(&forge, Some(main), "Someone was faster", &[first]);
-        assert!(!push(&clone, &remote, first).unwrap());
-        assert_eq!(forge.refname_to_id(main).unwrap(), second);
-        // Even where it would be a fast-forward: it was made on another tip.
-        forge.reference(main, first, true, "test").unwrap();
-        assert!(!push(&clone, &remote, second).unwrap());
-        assert!(push(&clone, &remote, first).unwrap());
-        assert_eq!(forge.refname_to_id(main).unwrap(), revert);
-    }
-
-    #[test]
-    fn callers_have_a_name_git_takes() {
-        let sam = signature("sam <evil>\n").unwrap();
-        assert_eq!((sam.name().unwrap(), sam.email().unwrap()), ("sam evil", "sam-evil@bindery.invalid"));
-        assert_eq!(signature("ada@example.org").unwrap().email().unwrap(), "ada@example.org");
-    }
 }

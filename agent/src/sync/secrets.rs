@@ -24,6 +24,9 @@ use crate::store::vault::{self, Vault};
 /// Requests to Vault at a time: enough to hide the round trip, few enough to leave a small server room.
 pub(crate) const PARALLEL: usize = 16;
 
+/// Where git notes that a password was changed outside of it.
+const ROTATED_AT: &str = "credentials.rotatedAt";
+
 /// Why passwords could not be brought where they belong.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -136,6 +139,7 @@ pub async fn write(stores: &Stores, writes: &Writes, commit: &str, fence: Fence)
             operator: id.clone(),
             action: intents::Action::Write,
             version: *version,
+            held: false,
         })
         .collect();
     let mut transaction = stores.postgres.begin().await?;
@@ -177,9 +181,12 @@ async fn write_one(vault: &Vault, write: &Write, version: Option<u64>) -> Result
     vault.write_credentials(operator, system_id, password, version).await.map(drop)
 }
 
-/// The operators whose intents a step's transaction clears, because it makes their writes good.
-pub fn written(writes: &Writes) -> BTreeSet<&str> {
-    writes.0.iter().map(|write| write.operator.as_str()).collect()
+/// The operators whose intents a step's transaction clears, because it makes their writes good: its own, and those of
+/// the API where git only says that a password was changed.
+pub fn written<'a>(writes: &'a Writes, plan: &'a Plan) -> BTreeSet<&'a str> {
+    let noted = plan.operators.iter().filter(|change| change.fields.iter().any(|field| field.path == ROTATED_AT));
+    let own = writes.0.iter().map(|write| write.operator.as_str());
+    own.chain(noted.map(|change| change.id.as_str())).collect()
 }
 
 /// Intents of the deletions a step brings. They are noted in its transaction and carried out after it.
@@ -190,7 +197,7 @@ pub fn deletions(plan: &Plan, orphans: &[OperatorId]) -> Vec<intents::Intent> {
         _ => (change.credentials == CredentialsChange::Delete).then_some(&change.id),
     });
     gone.chain(orphans)
-        .map(|id| intents::Intent { operator: id.clone(), action: intents::Action::Delete, version: None })
+        .map(|id| intents::Intent { operator: id.clone(), action: intents::Action::Delete, version: None, held: false })
         .collect()
 }
 
@@ -223,7 +230,7 @@ pub async fn delete(stores: &Stores, fence: Fence) -> Result<(), Error> {
 pub async fn undo(stores: &Stores, again: &BTreeSet<&str>, fence: Fence) -> Result<(), Error> {
     let stale = |open: Vec<intents::Intent>| -> Vec<intents::Intent> {
         let stale = |intent: &intents::Intent| {
-            intent.action == intents::Action::Write && !again.contains(intent.operator.as_str())
+            intent.action == intents::Action::Write && !intent.held && !again.contains(intent.operator.as_str())
         };
         open.into_iter().filter(stale).collect()
     };
@@ -242,7 +249,8 @@ pub async fn undo(stores: &Stores, again: &BTreeSet<&str>, fence: Fence) -> Resu
     Ok(transaction.commit().await?)
 }
 
-async fn undo_one(vault: &Vault, intent: &intents::Intent) -> Result<(), vault::Error> {
+/// Puts back what was there before an intent.
+pub(crate) async fn undo_one(vault: &Vault, intent: &intents::Intent) -> Result<(), vault::Error> {
     let (Some(before), Some(now)) = (intent.version, vault.version(&intent.operator).await?) else { return Ok(()) };
     if now == before {
         return Ok(());

@@ -7,7 +7,9 @@ use std::path::Path;
 
 use anyhow::{Context as _, bail};
 use bindery_compiler::diagnostic::Code;
-use bindery_compiler::{edit, seal, source};
+use bindery_compiler::edit::{self, Object};
+use bindery_compiler::seal;
+use bindery_compiler::source::{self, Content, Loaded};
 use bindery_schema::secret::Secret;
 use bindery_schema::value::OperatorId;
 use clap::Args;
@@ -41,7 +43,9 @@ pub(super) fn run(repo: &Path, arguments: &Arguments, out: &mut impl Write) -> a
     if recipients.is_empty() {
         return Err(seal::Error::NoRecipients.into());
     }
-    let Some(file) = files.iter().find(|file| edit::defines(file, id)) else {
+    let defines =
+        |file: &&Loaded| matches!(&file.content, Content::Text(text) if edit::defines(text, &Object::Operator(id)));
+    let Some(file) = files.iter().find(defines) else {
         bail!("no file defines the operator `{id}`");
     };
     let password = read_password(id, arguments.password_stdin)?;

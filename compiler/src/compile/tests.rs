@@ -106,3 +106,31 @@ fn what_did_not_change_is_shared_with_the_tree_before() {
     };
     assert_eq!(OPERATORS.map(shared), [true, false, true]);
 }
+
+#[test]
+fn rules_and_contracts_are_known_by_the_file_they_stand_in() {
+    let api = "bindery/v1";
+    let mut files = tree(&[Bind { active: true, port: 2775, rules: Vec::new() }], ("deny", "allow"));
+    let routes = json!({"apiVersion": api, "kind": "Routes", "metadata": {"operator": "op-b"}, "spec": {"rules": []}});
+    let operator = json!({"apiVersion": api, "kind": "Operator", "metadata": {"id": "op-b", "mno": "mno-a"}, "spec": {
+        "displayName": "B", "smpp": {"host": "b.example", "port": 1, "systemId": "b"}, "tps": {"outbound": 1}}});
+    let contracts = json!({"apiVersion": api, "kind": "TpsContract", "metadata": {"mno": "mno-a"},
+        "spec": {"contracts": []}});
+    files.push(loaded("operators/b.yaml", documents(vec![operator])));
+    let mut compiler = Compiler::default();
+    let mut sources = |extra: Vec<Loaded>| {
+        let catalog = compiler.compile(files.iter().cloned().chain(extra).collect(), &options()).catalog;
+        let sources = ["op-a", "op-b"].map(|id| catalog.operators[id].routes_source.clone());
+        (sources, catalog.mnos["mno-a"].contracts_source.clone())
+    };
+    let with_operator = || Some(Arc::from("operators/a/op-a.yaml"));
+    assert_eq!(sources(Vec::new()), ([with_operator(), None], None));
+    for path in ["operators/b.routes.yaml", "operators/c.routes.yaml"] {
+        let extra = vec![
+            loaded(path, documents(vec![routes.clone()])),
+            loaded("contracts/a.yaml", documents(vec![contracts.clone()])),
+        ];
+        let found = sources(extra);
+        assert_eq!(found, ([with_operator(), Some(path.into())], Some("contracts/a.yaml".into())));
+    }
+}

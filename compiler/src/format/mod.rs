@@ -17,6 +17,8 @@ use std::collections::BTreeMap;
 use crate::parse::yaml::{self, Node, Value};
 use emit::Emitter;
 use lines::Lines;
+pub(crate) use order::Shape;
+pub(crate) use quote::needs_quotes;
 
 /// Why a file is left as it is.
 #[derive(Debug, thiserror::Error, Clone, PartialEq, Eq)]

@@ -13,7 +13,7 @@ const ENVELOPE: [&str; 4] = ["apiVersion", "kind", "metadata", "spec"];
 
 /// What a schema says of a place in a document.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Shape {
+pub(crate) struct Shape {
     root: &'static Value,
     node: Option<&'static Value>,
     /// The root of a document, whose first keys are known whatever its kind.
@@ -22,13 +22,13 @@ pub(super) struct Shape {
 
 impl Shape {
     /// The root of a document of a kind.
-    pub(super) fn of_kind(kind: Option<&str>) -> Self {
+    pub(crate) fn of_kind(kind: Option<&str>) -> Self {
         let schema = SCHEMAS.iter().find(|(name, _)| Some(*name) == kind).map(|(_, schema)| schema);
         Self { root: schema.unwrap_or(&Value::Null), node: schema, top: true }
     }
 
     /// Where a key comes among its siblings, and what is below it. Unknown keys come last.
-    pub(super) fn key(self, name: &str) -> (usize, Self) {
+    pub(crate) fn key(self, name: &str) -> (usize, Self) {
         let properties = self.node.and_then(|node| node.get("properties")?.as_object());
         let place = properties.and_then(|all| all.iter().position(|(known, _)| known == name));
         let below = properties.and_then(|all| all.get(name));
@@ -40,7 +40,7 @@ impl Shape {
     }
 
     /// What is in a list.
-    pub(super) fn member(self) -> Self {
+    pub(crate) fn member(self) -> Self {
         self.below(self.node.and_then(|node| node.get("items")))
     }
 

@@ -23,7 +23,7 @@ pub(super) fn canonical(scalar: &Scalar<'_>, raw: &str, in_flow: bool) -> Option
 }
 
 /// Whether a text, without quotes, is something else to some reader: a prefix, a date, a time, a version, `no`.
-fn needs_quotes(text: &str, in_flow: bool) -> bool {
+pub(crate) fn needs_quotes(text: &str, in_flow: bool) -> bool {
     let first = text.chars().next().unwrap_or(' ');
     let is_word = WORDS.iter().any(|word| word.eq_ignore_ascii_case(text));
     let like_a_number = first.is_ascii_digit() || first == '.';

@@ -8,10 +8,11 @@ use bindery_schema::catalog::{Catalog, Operator};
 use bindery_schema::operator::Status;
 use bindery_schema::value::{E164Prefix, Host, MnoId, Name, OperatorId, SystemId};
 
+use super::document;
 use super::report::Reason;
 use super::row::{Candidate, Claims};
-use super::{document, slug};
 use crate::diagnostic::Code;
+use crate::slug;
 
 /// Who has something already.
 #[derive(Debug, Clone)]

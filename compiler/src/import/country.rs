@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use bindery_schema::value::{Country, ValueError};
 
-use super::slug::plain;
+use crate::slug::plain;
 
 /// A country a line: its code, then its names.
 const NAMES: &str = include_str!("countries.tsv");

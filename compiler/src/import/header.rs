@@ -8,8 +8,8 @@ use bindery_schema::value::Currency;
 use super::Error;
 use super::names::Field::{BindMode, Cost, Country, Host, MnoName, OperatorId, Port, Prefixes, SystemId};
 use super::names::{Field, NAMES};
-use super::slug::{letters, plain};
 use crate::parse::yaml::{self, Value};
+use crate::slug::{letters, plain};
 
 /// What must be there for a row to become an operator. Without a password column passwords are set later.
 const REQUIRED: [Field; 8] = [OperatorId, MnoName, Country, Host, Port, SystemId, BindMode, Prefixes];

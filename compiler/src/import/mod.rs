@@ -25,7 +25,6 @@ mod report;
 mod row;
 mod seal;
 mod sheet;
-mod slug;
 
 use std::collections::BTreeMap;
 

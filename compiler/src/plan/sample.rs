@@ -22,6 +22,7 @@ pub(super) fn mno(contracts: Value) -> Mno {
         spec: spec.into(),
         contracts: std::sync::Arc::new(contracts),
         source: "operators/mno.yaml".into(),
+        contracts_source: None,
     }
 }
 
@@ -42,6 +43,7 @@ pub(super) fn operator(mno: &str, host: &str, rules: Value) -> Operator {
         spec,
         rules: rules.into(),
         source: "operators/x.yaml".into(),
+        routes_source: None,
     }
 }
 

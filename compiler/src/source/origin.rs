@@ -26,6 +26,16 @@ pub(crate) enum Origin {
 }
 
 impl Origin {
+    /// Whether a text, loaded with or without its blob, cannot be read from here again.
+    pub(crate) fn lacks(&self, blob: Option<Oid>) -> bool {
+        match self {
+            Self::Memory => true,
+            // What a change would make of a file is in no commit yet.
+            Self::Revision { .. } => blob.is_none(),
+            Self::Directory(_) => false,
+        }
+    }
+
     /// What is in a file now.
     pub(crate) fn content(&self, path: &str) -> Content {
         let read = match self {

@@ -41,6 +41,7 @@ fn catalog(operators: Vec<(Status, Vec<Rule>)>) -> Catalog {
             rules: rules.into(),
             credentials_hash: None,
             source: "".into(),
+            routes_source: None,
         };
         catalog.operators.insert(format!("op-{number}").parse().unwrap(), Arc::new(operator));
     }

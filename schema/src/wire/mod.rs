@@ -3,6 +3,7 @@
 //! Field names are camelCase, instants are RFC 3339 in UTC with milliseconds. These types are a contract with other
 //! services; nothing else is ever serialised outward.
 
+pub mod admin;
 pub mod api;
 pub mod control;
 pub mod drift;

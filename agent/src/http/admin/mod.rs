@@ -1,15 +1,23 @@
 //! What people and the console use. Bearer tokens; each group of routes needs a permission.
 
 mod audit;
+mod body;
+mod call;
+mod changesets;
+mod contracts;
 mod control;
 mod drift;
+mod idempotency;
+mod mnos;
 mod operators;
+mod reservations;
 mod rollback;
+mod rules;
 mod sync;
 
 use std::sync::Arc;
 
-use axum::routing::{delete, get, post};
+use axum::routing::{delete, get, patch, post};
 use axum::{Router, middleware};
 
 use super::bearer::{Guard, Tokens, authorize};
@@ -39,7 +47,34 @@ pub(super) fn router(shared: &Shared, keys: Arc<KeySet>) -> Router {
         .route("/v1/admin/sync/refused/{revision}", delete(rollback::allow));
     let operators = Router::new()
         .route("/v1/admin/operators", get(operators::list))
-        .route("/v1/admin/operators/{id}", get(operators::read));
+        .route("/v1/admin/operators/{id}", get(operators::read))
+        .route("/v1/admin/operators/{id}/routing-rules", get(rules::list))
+        .route("/v1/admin/operators/{id}/routing-rules/{rule}", get(rules::read))
+        .route("/v1/admin/mnos", get(mnos::list))
+        .route("/v1/admin/mnos/{id}", get(mnos::read));
+    let operator_writes = Router::new()
+        .route("/v1/admin/operators", post(operators::create))
+        .route("/v1/admin/operators/{id}", patch(operators::update).delete(operators::delete))
+        .route("/v1/admin/operators/{id}/routing-rules", post(rules::create))
+        .route("/v1/admin/operators/{id}/routing-rules/{rule}", patch(rules::update).delete(rules::delete));
+    let carrier_writes = Router::new()
+        .route("/v1/admin/mnos", post(mnos::create))
+        .route("/v1/admin/mnos/{id}", patch(mnos::update).delete(mnos::delete))
+        .route("/v1/admin/changesets", post(changesets::create));
+    let contracts = Router::new()
+        .route("/v1/admin/tps-contracts", get(contracts::list))
+        .route("/v1/admin/tps-contracts/{id}", get(contracts::read));
+    let contract_writes = Router::new()
+        .route("/v1/admin/tps-contracts", post(contracts::create))
+        .route("/v1/admin/tps-contracts/{id}", patch(contracts::update).delete(contracts::delete))
+        .route("/v1/admin/tenants/{id}/reservations", post(reservations::create))
+        .route(
+            "/v1/admin/tenants/{id}/reservations/{reservation}",
+            patch(reservations::update).delete(reservations::delete),
+        );
+    let reservations = Router::new()
+        .route("/v1/admin/tenants/{id}/reservations", get(reservations::list))
+        .route("/v1/admin/tenants/{id}/reservations/{reservation}", get(reservations::read));
     let audit = Router::new().route("/v1/admin/audit", get(audit::list));
     guarded(Permission::ReadSync, sync)
         .merge(guarded(Permission::TriggerSync, trigger))
@@ -48,5 +83,10 @@ pub(super) fn router(shared: &Shared, keys: Arc<KeySet>) -> Router {
         .merge(guarded(Permission::RollBack, rollback))
         .merge(guarded(Permission::ReadOperators, operators))
         .merge(guarded(Permission::ReadAudit, audit))
+        .merge(guarded(Permission::WriteOperators, operator_writes))
+        .merge(guarded(Permission::WriteCarriers, carrier_writes))
+        .merge(guarded(Permission::ReadContracts, contracts))
+        .merge(guarded(Permission::WriteContracts, contract_writes))
+        .merge(guarded(Permission::ReadReservations, reservations))
         .with_state(shared.clone())
 }

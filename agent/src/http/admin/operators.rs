@@ -1,20 +1,22 @@
-//! `GET /v1/admin/operators[/{id}]`: operators as in YAML. Never a password.
+//! `/v1/admin/operators[/{id}]`: operators as in YAML. A password comes in and never goes out.
 
 use axum::Json;
 use axum::extract::{Path, Query, State};
-use axum::http::HeaderValue;
-use axum::http::header::ETAG;
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use bindery_schema::value::OperatorId;
+use bindery_schema::wire::admin::{NewOperator, Operation, OperatorPatch};
 use bindery_schema::wire::api::{AdminOperator, Page};
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
 
+use super::body::Body;
+use super::call::{Answer, Call, make};
 use crate::http::error::Problem;
-use crate::http::page::{PageQuery, cursor};
+use crate::http::page::{PageQuery, named};
 use crate::shared::Shared;
 use crate::store::postgres::read::{self, OperatorRow, Selection};
 use crate::store::postgres::sync_state;
+use crate::write::tag;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -42,34 +44,62 @@ pub(super) async fn list(
     let step = sync_state::read(&mut snapshot).await?;
     let rows = read::operators(&mut snapshot, &selection).await?;
     snapshot.commit().await?;
-    let next = (rows.len() > usize::from(limit)).then(|| rows.get(usize::from(limit) - 1)).flatten();
-    let next_cursor = next.map(|row| cursor(row.id.as_str()));
-    let items = rows.into_iter().take(usize::from(limit)).map(|row| view(row, step.generation)).collect();
-    Ok(Json(Page { items, next_cursor }))
+    let items = rows.into_iter().map(|row| view(row, step.generation)).collect();
+    Ok(Json(named(items, limit, |operator: &AdminOperator| operator.id.as_str())))
 }
 
 /// One operator; a deleted one is not found.
 pub(super) async fn read(State(shared): State<Shared>, Path(id): Path<String>) -> Result<Response, Problem> {
-    let operator: OperatorId = id.parse().map_err(|_| Problem::no_operator(&id))?;
-    let mut snapshot = read::snapshot(&shared.stores.postgres).await?;
-    let step = sync_state::read(&mut snapshot).await?;
-    let row = read::operator(&mut snapshot, &operator).await?.filter(|row| row.deleted_at.is_none());
-    snapshot.commit().await?;
-    let row = row.ok_or_else(|| Problem::no_operator(&id))?;
-    let tag = HeaderValue::from_str(&entity_tag(&row));
-    let mut response = Json(view(row, step.generation)).into_response();
-    response.headers_mut().extend(tag.map(|tag| (ETAG, tag)));
-    Ok(response)
+    Ok(one(&shared, &known(&id)?, StatusCode::OK).await?.into_response())
 }
 
-/// Hash of what a writer would change, not of the step: others' changes do not invalidate it.
-fn entity_tag(row: &OperatorRow) -> String {
-    let mut hash = Sha256::new();
-    for part in [row.id.as_str(), row.mno.as_str(), &row.spec_hash] {
-        hash.update(part);
-        hash.update([0]);
-    }
-    format!("\"{}\"", &hex::encode(hash.finalize())[..32])
+/// Adds an operator.
+pub(super) async fn create(
+    State(shared): State<Shared>,
+    call: Call,
+    Body(new): Body<NewOperator>,
+) -> Result<Response, Problem> {
+    make(shared, call, Operation::CreateOperator(new), async |shared, committed| {
+        let id = known(committed.objects.first().map_or("", String::as_str))?;
+        Ok(one(&shared, &id, StatusCode::CREATED).await?.at(format!("/v1/admin/operators/{id}")))
+    })
+    .await
+}
+
+/// Changes an operator, its password, or both.
+pub(super) async fn update(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    call: Call,
+    Body(patch): Body<OperatorPatch>,
+) -> Result<Response, Problem> {
+    let id = known(&id)?;
+    let operation = Operation::UpdateOperator { id: id.clone(), patch };
+    make(shared, call, operation, async move |shared, _| one(&shared, &id, StatusCode::OK).await).await
+}
+
+/// Takes an operator out. Its row stays as history.
+pub(super) async fn delete(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    call: Call,
+) -> Result<Response, Problem> {
+    make(shared, call, Operation::DeleteOperator { id: known(&id)? }, async |_, _| Ok(Answer::no_content())).await
+}
+
+/// The id, if it is one.
+pub(super) fn known(id: &str) -> Result<OperatorId, Problem> {
+    id.parse().map_err(|_| Problem::no_operator(id))
+}
+
+async fn one(shared: &Shared, id: &OperatorId, status: StatusCode) -> Result<Answer, Problem> {
+    let mut snapshot = read::snapshot(&shared.stores.postgres).await?;
+    let step = sync_state::read(&mut snapshot).await?;
+    let row = read::operator(&mut snapshot, id).await?.filter(|row| row.deleted_at.is_none());
+    snapshot.commit().await?;
+    let row = row.ok_or_else(|| Problem::no_operator(id.as_str()))?;
+    let tag = tag::operator(&row.id, &row.mno, &row.spec_hash);
+    Ok(Answer::of(status, &view(row, step.generation)).tagged(tag))
 }
 
 fn view(row: OperatorRow, generation: i64) -> AdminOperator {

@@ -15,8 +15,8 @@ use crate::http::error::{Code, Problem, chain};
 use crate::shared::Shared;
 use crate::store::postgres::audit::{self, Cause, Entry};
 use crate::store::postgres::{control, read};
-use crate::sync::fetch;
 use crate::sync::rollback::{Error, Reverted, Rollback, revert};
+use crate::sync::{branch, fetch};
 
 /// Reverts a commit on the branch, pushes, and refuses the trees that hold it.
 pub(super) async fn roll_back(
@@ -94,8 +94,8 @@ impl From<Error> for Problem {
             Error::Unknown(_) => Code::RevisionNotFound,
             Error::Conflict(_) => Code::RevertConflict,
             Error::First(_) | Error::DoesNotCompile(_) => Code::ValidationFailed,
-            Error::Refused(_) => Code::PushRefused,
-            Error::Fetch(_) | Error::Git(_) | Error::Source(_) | Error::Moving => {
+            Error::Branch(branch::Error::Refused(_)) => Code::PushRefused,
+            Error::Fetch(_) | Error::Branch(_) | Error::Git(_) | Error::Source(_) | Error::Moving => {
                 tracing::warn!(error = chain(&error), "a rollback failed");
                 Code::RepositoryUnavailable
             }

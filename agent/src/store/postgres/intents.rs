@@ -1,11 +1,15 @@
 //! `ops.secret_intents`: what is about to happen, or still has to happen, in Vault.
 
+use std::time::Duration;
+
 use bindery_schema::value::OperatorId;
 use sqlx::PgConnection;
 
 use super::{Error, parse};
 
 const TABLE: &str = "ops.secret_intents";
+/// How long a password that was written ahead waits for its commit to be applied.
+const HOLD: Duration = Duration::from_secs(3_600);
 
 /// What an intent is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +29,8 @@ pub struct Intent {
     pub action: Action,
     /// Newest version in Vault before; absent with an engine that keeps no versions.
     pub version: Option<u64>,
+    /// Whether a commit that is on its way will make it good.
+    pub held: bool,
 }
 
 /// Notes intents. One that a failed attempt left keeps its version: that is what an undoing has to go back to.
@@ -47,15 +53,41 @@ pub async fn record(connection: &mut PgConnection, commit: &str, intents: &[Inte
     Ok(())
 }
 
+/// Notes that a password is written ahead of its commit. Until the hold runs out the sync leaves it alone.
+pub async fn hold(connection: &mut PgConnection, intent: &Intent) -> Result<(), Error> {
+    sqlx::query(
+        "insert into ops.secret_intents (operator_id, action, version, commit, held_until)
+         values ($1, 'write', $2, '', now() + make_interval(secs => $3))
+         on conflict (operator_id) do update set action = 'write', held_until = excluded.held_until",
+    )
+    .bind(intent.operator.as_str())
+    .bind(intent.version.map(u64::cast_signed))
+    .bind(HOLD.as_secs_f64())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Takes a held intent away; `false` where a step has made it good already.
+pub async fn take(connection: &mut PgConnection, operator: &OperatorId) -> Result<bool, Error> {
+    let taken = sqlx::query("delete from ops.secret_intents where operator_id = $1 and held_until is not null")
+        .bind(operator.as_str())
+        .execute(connection)
+        .await?;
+    Ok(taken.rows_affected() > 0)
+}
+
 /// Every intent there is.
 pub async fn open(connection: &mut PgConnection) -> Result<Vec<Intent>, Error> {
-    let rows: Vec<(String, String, Option<i64>)> =
-        sqlx::query_as("select operator_id, action, version from ops.secret_intents order by operator_id")
-            .fetch_all(connection)
-            .await?;
-    let read = |(operator, action, version): (String, String, Option<i64>)| {
+    let rows: Vec<(String, String, Option<i64>, bool)> = sqlx::query_as(
+        "select operator_id, action, version, coalesce(held_until > now(), false)
+         from ops.secret_intents order by operator_id",
+    )
+    .fetch_all(connection)
+    .await?;
+    let read = |(operator, action, version, held): (String, String, Option<i64>, bool)| {
         let action = if action == "write" { Action::Write } else { Action::Delete };
-        Ok(Intent { operator: parse(TABLE, &operator)?, action, version: version.map(i64::cast_unsigned) })
+        Ok(Intent { operator: parse(TABLE, &operator)?, action, version: version.map(i64::cast_unsigned), held })
     };
     rows.into_iter().map(read).collect()
 }

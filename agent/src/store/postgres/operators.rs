@@ -1,6 +1,6 @@
 //! `ops.operators`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bindery_schema::catalog::Operator;
 use bindery_schema::live::{LiveOperator, OperatorDetail};
@@ -77,6 +77,13 @@ pub async fn rename(connection: &mut PgConnection, old: &OperatorId, new: &Opera
         .execute(connection)
         .await?;
     Ok(())
+}
+
+/// Ids of tombstones.
+pub async fn retired(connection: &mut PgConnection) -> Result<BTreeSet<String>, Error> {
+    let ids: Vec<String> =
+        sqlx::query_scalar("select id from ops.operators where deleted_at is not null").fetch_all(connection).await?;
+    Ok(ids.into_iter().collect())
 }
 
 /// Makes operators tombstones. Their password is about to be deleted, so its hash no longer says anything.

@@ -9,11 +9,11 @@ use bindery_schema::secret::Secret;
 use bindery_schema::value::{Amount, Cost, Country, E164Prefix, Host, MccMnc, shown};
 
 use super::super::names::Field;
-use super::super::slug::plain;
 use super::super::{cell, contact, country, prefixes};
 use super::Row;
 use crate::diagnostic::Code;
 use crate::seal::LONGEST_PASSWORD;
+use crate::slug::plain;
 
 /// Passwords shorter than this are common words and numbers that stand elsewhere by chance.
 const TELLING_PASSWORD: usize = 5;

@@ -1,0 +1,154 @@
+//! `/v1/admin/tps-contracts[/{id}]`: what carriers' contracts allow, what is reserved of it and which binds share it.
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use bindery_schema::contract::{Contract, TpsContractSpec};
+use bindery_schema::operator::Status;
+use bindery_schema::value::{Day, MnoId};
+use bindery_schema::wire::admin::{AdminContract, BindShare, ContractKey, Operation, Pool};
+use bindery_schema::wire::api::Page;
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::body::Body;
+use super::call::{Answer, Call, make};
+use crate::http::error::{Code, Problem};
+use crate::http::page::{PageQuery, named};
+use crate::shared::Shared;
+use crate::store::postgres::{carriers, operators, read, sync_state};
+use crate::sync::project;
+use crate::write::{contract_id, tag};
+
+/// A new contract: its carrier, and the rest as in YAML.
+#[derive(Debug, Deserialize)]
+pub(super) struct New {
+    mno: MnoId,
+    #[serde(flatten)]
+    contract: Value,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Filter {
+    mno: Option<String>,
+}
+
+/// A page of contracts by id; `?mno=`.
+pub(super) async fn list(
+    State(shared): State<Shared>,
+    Query(page): Query<PageQuery>,
+    Query(filter): Query<Filter>,
+) -> Result<Json<Page<AdminContract>>, Problem> {
+    let (limit, after) = (page.limit()?, page.after()?);
+    let mut items = of(&shared, filter.mno.as_deref()).await?;
+    items.sort_by(|a, b| a.id.cmp(&b.id));
+    let items = items.into_iter().filter(|item| *item.id > *after).collect();
+    Ok(Json(named(items, limit, |item| &item.id)))
+}
+
+/// One contract.
+pub(super) async fn read(State(shared): State<Shared>, Path(id): Path<String>) -> Result<Response, Problem> {
+    Ok(one(&shared, &known(&id)?, StatusCode::OK).await?.into_response())
+}
+
+/// Adds a contract.
+pub(super) async fn create(
+    State(shared): State<Shared>,
+    call: Call,
+    Body(new): Body<New>,
+) -> Result<Response, Problem> {
+    let New { mno, contract } = new;
+    make(shared, call, Operation::CreateContract { mno, contract }, async |shared, committed| {
+        let id = committed.objects.first().cloned().unwrap_or_default();
+        Ok(one(&shared, &known(&id)?, StatusCode::CREATED).await?.at(format!("/v1/admin/tps-contracts/{id}")))
+    })
+    .await
+}
+
+/// Changes a contract.
+pub(super) async fn update(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    call: Call,
+    Body(contract): Body<Value>,
+) -> Result<Response, Problem> {
+    let key = known(&id)?;
+    let operation = Operation::UpdateContract { key: key.clone(), contract };
+    make(shared, call, operation, async move |shared, _| one(&shared, &key, StatusCode::OK).await).await
+}
+
+/// Takes a contract out.
+pub(super) async fn delete(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    call: Call,
+) -> Result<Response, Problem> {
+    make(shared, call, Operation::DeleteContract { key: known(&id)? }, async |_, _| Ok(Answer::no_content())).await
+}
+
+/// The contract an id names.
+fn known(id: &str) -> Result<ContractKey, Problem> {
+    let mut parts = id.splitn(3, ':');
+    let mut part = || parts.next().unwrap_or_default();
+    let (mno, direction, reference) = (part(), part(), part());
+    let read = || {
+        let direction = serde_json::from_value(direction.into()).ok()?;
+        Some(ContractKey { mno: mno.parse().ok()?, direction, reference: reference.parse().ok()? })
+    };
+    read().ok_or_else(|| missing("a contract's id is <mno>:<direction>:<ref>"))
+}
+
+fn missing(detail: &str) -> Problem {
+    Problem::new(Code::ObjectNotFound).detail(detail)
+}
+
+async fn one(shared: &Shared, key: &ContractKey, status: StatusCode) -> Result<Answer, Problem> {
+    let id = contract_id(key);
+    let found = of(shared, Some(key.mno.as_str())).await?.into_iter().find(|contract| contract.id == id);
+    let found = found.ok_or_else(|| missing("there is no such contract"))?;
+    Ok(Answer::of(status, &found).tagged(tag::of(&found.contract)))
+}
+
+/// The contracts of a carrier, or of all.
+async fn of(shared: &Shared, mno: Option<&str>) -> Result<Vec<AdminContract>, Problem> {
+    let mut snapshot = read::snapshot(&shared.stores.postgres).await?;
+    let generation = sync_state::read(&mut snapshot).await?.generation;
+    let ids = mno.map(|mno| [mno]);
+    let contracts = carriers::contracts_of(&mut snapshot, ids.as_ref().map(|ids| &ids[..])).await?;
+    let binds = operators::all(&mut snapshot).await?;
+    snapshot.commit().await?;
+    let today = Day::of(Timestamp::now());
+    let mut views = Vec::new();
+    for (mno, of) in &contracts {
+        for contract in &of.contracts {
+            let key =
+                ContractKey { mno: mno.clone(), direction: contract.direction, reference: contract.reference.clone() };
+            let carries = |spec: &bindery_schema::operator::OperatorSpec| {
+                spec.status == Status::Active && spec.tps.of(contract.direction) > 0
+            };
+            let own = binds.iter().filter(|(_, carrier, spec)| carrier == mno && carries(spec));
+            let share = |(id, _, spec): &(_, _, bindery_schema::operator::OperatorSpec)| BindShare {
+                operator: bindery_schema::value::OperatorId::clone(id),
+                tps: spec.tps.of(contract.direction),
+            };
+            views.push(AdminContract {
+                id: contract_id(&key),
+                mno: mno.clone(),
+                pool: pool(of, contract, today),
+                binds: own.map(share).collect(),
+                contract: contract.clone(),
+                generation,
+            });
+        }
+    }
+    Ok(views)
+}
+
+/// What is reserved and free, where the contract is the one in force.
+fn pool(of: &TpsContractSpec, contract: &Contract, today: Day) -> Option<Pool> {
+    let tps = project::tps(of, contract.direction, today);
+    let pool = Pool { contracted: tps.contracted, reserved: tps.reserved, on_demand_pool: tps.on_demand_pool };
+    contract.period().contains(today).then_some(pool)
+}

@@ -1,0 +1,296 @@
+//! Changes of the configuration through the API. Each becomes a commit on the branch, by the caller, or nothing at all.
+//!
+//! One way: the tip → [`operation`]s edit its files in a [`draft`] → the compiler checks the result → the planner tells
+//! whether a guardrail would hold it → [`secret`]s go into Vault ahead → [`publish`] commits and pushes over that very tip →
+//! the sync applies it as any other commit, and [`applied`] waits for that. A lost race begins again at the new tip.
+//!
+//! Guarantees: what is pushed compiles; a failure leaves no commit and no password; changes queue within an agent, and
+//! between agents the push decides.
+
+mod applied;
+mod draft;
+mod error;
+mod operation;
+mod publish;
+mod secret;
+pub mod tag;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use bindery_compiler::diagnostic::render::json;
+use bindery_compiler::{Changes, Compiler, Options, plan};
+use bindery_schema::catalog::Catalog;
+use bindery_schema::policy::PolicySpec;
+use bindery_schema::wire::admin::{Committed, Operation};
+use git2::{Oid, Repository};
+use jiff::Timestamp;
+use serde_json::Value;
+use tokio::sync::Mutex;
+
+pub use error::Error;
+pub(crate) use operation::{contract_id, reservation_id};
+
+use crate::shared::Shared;
+use crate::store::postgres::{control, operators};
+use crate::sync::branch::ATTEMPTS;
+use crate::sync::{fetch, observe, trigger};
+use draft::{Draft, NewPassword};
+use secret::Ahead;
+
+/// Where the branch lies in the clone for changes: the sync has a reference of its own.
+const BASE: &str = "refs/bindery/change-base";
+/// Where it lies while a commit is looked for.
+const FOUND: &str = "refs/bindery/change-found";
+/// Most commits that are looked through for one.
+const REACH: usize = 1_000;
+/// Names the call that a commit comes from.
+pub const TRAILER: &str = "Bindery-Request";
+
+/// What makes changes, one after the other. It keeps what the last compile has parsed.
+pub type Writer = Arc<Mutex<Compiler>>;
+
+/// A change somebody asks for.
+#[derive(Debug, Clone)]
+pub struct Change {
+    /// Who.
+    pub author: String,
+    /// The commit's first line; made up from the operations where there is none.
+    pub message: Option<String>,
+    /// What it says behind that, such as trailers.
+    pub trailers: Option<String>,
+    /// What is to be done, in this order.
+    pub operations: Vec<Operation>,
+    /// The entity tag the caller saw of the object it changes.
+    pub expected: Option<String>,
+}
+
+/// A change on the tip: what it makes of the files, checked.
+struct Prepared {
+    tip: Oid,
+    before: Arc<Catalog>,
+    after: Arc<Catalog>,
+    changes: Changes,
+    passwords: Vec<NewPassword>,
+    objects: Vec<String>,
+    message: String,
+}
+
+/// What a change would do, as `bindery plan --format json` has it. Nothing is written.
+pub async fn preview(shared: &Shared, change: Change) -> Result<Value, Error> {
+    let mut compiler = shared.writer.clone().lock_owned().await;
+    let retired = retired(shared).await?;
+    let (config, now) = (shared.clone(), Timestamp::now());
+    tokio::task::spawn_blocking(move || {
+        let prepared = prepare(&mut compiler, &config, &change, &retired, now)?;
+        let report = plan::report(&prepared.before, &prepared.after, now);
+        // Both catalogs hold everything: there is nothing a report of them could lack.
+        report.map(|report| plan::text::json(&report)).map_err(|error| Error::BadRequest(error.to_string()))
+    })
+    .await?
+}
+
+/// Makes a change and waits until it is applied.
+pub async fn change(shared: &Shared, change: Change) -> Result<Committed, Error> {
+    let (commit, objects) = commit(shared, &change).await?;
+    let Some(commit) = commit else { return Ok(Committed { commit: None, generation: None, objects }) };
+    trigger::pull(shared, "admin").await;
+    let generation = applied::wait(shared, commit).await?;
+    Ok(Committed { commit: Some(commit.to_string()), generation, objects })
+}
+
+/// The commit with a trailer on the branch, if it is among the last ones.
+pub async fn find(shared: &Shared, trailer: &str) -> Result<Option<Oid>, Error> {
+    let (clone, remote) = (fetch::path_in(&shared.config.data_dir), shared.config.repository.clone());
+    let wanted = format!("{TRAILER}: {trailer}");
+    let search = move || {
+        let tip = fetch::fetch(&clone, &remote, FOUND)?;
+        let repository = Repository::open_bare(&clone)?;
+        let mut walk = repository.revwalk()?;
+        walk.push(tip)?;
+        for oid in walk.take(REACH) {
+            let commit = repository.find_commit(oid?)?;
+            if String::from_utf8_lossy(commit.message_bytes()).lines().any(|line| line == wanted) {
+                return Ok(Some(commit.id()));
+            }
+        }
+        Ok(None)
+    };
+    tokio::task::spawn_blocking(search).await?
+}
+
+/// What became of a change whose commit is on the branch already.
+pub async fn found(shared: &Shared, commit: Oid, change: &Change) -> Result<Committed, Error> {
+    let generation = applied::wait(shared, commit).await?;
+    // What was created without an id got the one that stands in its commit.
+    let clone = fetch::path_in(&shared.config.data_dir);
+    let message = move || {
+        let repository = Repository::open_bare(clone)?;
+        let commit = repository.find_commit(commit)?;
+        Ok::<_, git2::Error>(String::from_utf8_lossy(commit.message_bytes()).into_owned())
+    };
+    let message = tokio::task::spawn_blocking(message).await??;
+    let objects = change.operations.iter().map(|operation| operation::object(operation, &message)).collect();
+    Ok(Committed { commit: Some(commit.to_string()), generation, objects })
+}
+
+/// Puts the change on the branch; no commit where nothing was to change.
+async fn commit(shared: &Shared, change: &Change) -> Result<(Option<Oid>, Vec<String>), Error> {
+    if let Some(pause) = control::read(&mut *shared.stores.postgres.acquire().await?).await?.pause {
+        return Err(Error::Paused { reason: pause.reason, until: pause.until.to_string() });
+    }
+    let mut compiler = shared.writer.clone().lock_owned().await;
+    let retired = Arc::new(retired(shared).await?);
+    let mut ahead: Option<Ahead> = None;
+    let mut outcome = Err(Error::Moving);
+    for _ in 0..ATTEMPTS {
+        let now = Timestamp::now();
+        let (for_task, asked, gone) = (shared.clone(), change.clone(), retired.clone());
+        let (back, prepared) = tokio::task::spawn_blocking(move || {
+            let prepared = prepare(&mut compiler, &for_task, &asked, &gone, now);
+            (compiler, prepared)
+        })
+        .await?;
+        compiler = back;
+        let attempt = match prepared {
+            Ok(prepared) if prepared.changes.is_empty() => Ok(Some((None, prepared.objects))),
+            Ok(prepared) => push(shared, change, prepared, &mut ahead, now).await,
+            Err(error) => Err(error),
+        };
+        match attempt {
+            // Somebody was faster.
+            Ok(None) => {}
+            Ok(Some(done)) => {
+                outcome = Ok(done);
+                break;
+            }
+            Err(error) => {
+                outcome = Err(error);
+                break;
+            }
+        }
+    }
+    if let (Err(_), Some(ahead)) = (&outcome, &ahead) {
+        ahead.take_back(&shared.stores).await;
+    }
+    outcome
+}
+
+/// Passwords into Vault, then the commit onto the branch; `None` where the branch has moved.
+async fn push(
+    shared: &Shared,
+    change: &Change,
+    prepared: Prepared,
+    ahead: &mut Option<Ahead>,
+    now: Timestamp,
+) -> Result<Option<(Option<Oid>, Vec<String>)>, Error> {
+    guard(shared, &prepared.before.policy, prepared.after.clone(), now).await?;
+    if ahead.is_none() {
+        *ahead = Some(Ahead::write(&shared.stores, &prepared.passwords, &prepared.after).await?);
+    }
+    let (clone, remote, author) =
+        (fetch::path_in(&shared.config.data_dir), shared.config.repository.clone(), change.author.clone());
+    tokio::task::spawn_blocking(move || {
+        let repository = Repository::open_bare(clone)?;
+        let tip = repository.find_commit(prepared.tip)?;
+        let Prepared { changes, message, objects, .. } = prepared;
+        let commit = publish::publish(&repository, &remote, &tip, &changes, &author, &message)?;
+        Ok(commit.map(|commit| (Some(commit), objects)))
+    })
+    .await?
+}
+
+/// Ids of deleted operators.
+async fn retired(shared: &Shared) -> Result<BTreeSet<String>, Error> {
+    Ok(operators::retired(&mut *shared.stores.postgres.acquire().await?).await?)
+}
+
+/// Fetches the tip, edits its files and compiles the result.
+fn prepare(
+    compiler: &mut Compiler,
+    shared: &Shared,
+    change: &Change,
+    retired: &BTreeSet<String>,
+    now: Timestamp,
+) -> Result<Prepared, Error> {
+    let clone = fetch::path_in(&shared.config.data_dir);
+    let tip = fetch::fetch(&clone, &shared.config.repository, BASE)?;
+    let repository = Repository::open_bare(&clone)?;
+    let options = Options { now, environment: Some(shared.config.environment.clone()) };
+    let result = compiler.compile_revision(&repository, tip, &options)?;
+    let Some(before) = result.shared_catalog() else {
+        return Err(Error::Broken(json::findings(&result.findings, &result.sources)));
+    };
+    let Edited { changes, passwords, objects, message } = edit(&repository, tip, &before, change, retired, now)?;
+    let after = if changes.is_empty() {
+        before.clone()
+    } else {
+        compiler.guarded_by(before.policy.clone());
+        let result = compiler.compile_changed(&repository, tip, &changes, &options);
+        compiler.unguarded();
+        let result = result?;
+        let Some(after) = result.shared_catalog() else {
+            let errors = json::findings(&result.findings, &result.sources);
+            return Err(Error::Invalid(errors.into_iter().filter(|finding| finding["severity"] == "error").collect()));
+        };
+        after
+    };
+    Ok(Prepared { tip, before, after, changes, passwords, objects, message })
+}
+
+/// What the operations of a change make of the tip's files.
+struct Edited {
+    changes: Changes,
+    passwords: Vec<NewPassword>,
+    objects: Vec<String>,
+    message: String,
+}
+
+fn edit(
+    repository: &Repository,
+    tip: Oid,
+    catalog: &Catalog,
+    change: &Change,
+    retired: &BTreeSet<String>,
+    now: Timestamp,
+) -> Result<Edited, Error> {
+    let mut draft = Draft::new(repository, repository.find_commit(tip)?.tree()?, catalog, retired);
+    let (mut objects, mut summaries) = (Vec::new(), Vec::new());
+    for operation in &change.operations {
+        let current = tag::current(operation, catalog);
+        if change.expected.is_some() && current.is_some() && current != change.expected {
+            return Err(Error::Changed);
+        }
+        let object = operation::carry_out(operation, &mut draft, now)?;
+        summaries.push(operation::summary(operation, &object));
+        objects.push(object);
+    }
+    let Draft { changes, passwords, .. } = draft;
+    Ok(Edited { changes, passwords, objects, message: message(change, &summaries) })
+}
+
+fn message(change: &Change, summaries: &[String]) -> String {
+    let mut message = match (&change.message, summaries) {
+        (Some(message), _) => message.clone(),
+        (None, [one]) => one.clone(),
+        (None, many) => format!("Change {} objects\n\n- {}", many.len(), many.join("\n- ")),
+    };
+    if let Some(trailers) = &change.trailers {
+        message.push_str("\n\n");
+        message.push_str(trailers);
+    }
+    message
+}
+
+/// Refuses what a guardrail would hold: what is on the branch by then stands in the way of everybody.
+async fn guard(shared: &Shared, policy: &PolicySpec, after: Arc<Catalog>, now: Timestamp) -> Result<(), Error> {
+    let (live, _) = observe::observe(&shared.stores.postgres, &after, now).await?;
+    let policy = policy.clone();
+    let plan = tokio::task::spawn_blocking(move || plan::plan(&after, &live, &policy, now)).await?;
+    let plan = plan.map_err(|error| Error::BadRequest(error.to_string()))?;
+    if plan.holds.is_empty() {
+        return Ok(());
+    }
+    let holds = plan.holds.iter().map(|hold| hold.message.clone()).collect();
+    Err(Error::Held { hash: plan.hash.to_string(), holds })
+}
