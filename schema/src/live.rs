@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Mno, Operator};
 use crate::contract::TpsContractSpec;
 use crate::hash::Digest;
 use crate::mno::MnoSpec;
@@ -71,31 +71,35 @@ pub struct OperatorDetail {
     pub rules: RuleList,
 }
 
+impl LiveMno {
+    /// A carrier as it is stored once it is applied.
+    pub fn of(mno: &Mno) -> Self {
+        let detail = MnoDetail { spec: mno.spec.clone(), contracts: mno.contracts.clone() };
+        let (spec_hash, contracts_hash) = (mno.spec_hash, mno.contracts_hash);
+        Self { spec_hash, contracts_hash, deleted: false, detail: Some(detail) }
+    }
+}
+
+impl LiveOperator {
+    /// An operator as it is stored once it is applied.
+    pub fn of(operator: &Operator) -> Self {
+        let detail = OperatorDetail { spec: operator.spec.without_sealed(), rules: operator.rules.clone() };
+        Self {
+            mno: operator.mno.clone(),
+            spec_hash: operator.spec_hash,
+            routes_hash: operator.routes_hash,
+            credentials_hash: operator.credentials_hash,
+            deleted: false,
+            detail: Some(detail),
+        }
+    }
+}
+
 impl Live {
     /// The state the stores have once a catalog is applied in full, with all content at hand.
     pub fn of(catalog: &Catalog) -> Self {
-        let mnos = catalog.mnos.iter().map(|(id, mno)| {
-            let detail = MnoDetail { spec: mno.spec.clone(), contracts: mno.contracts.clone() };
-            let live = LiveMno {
-                spec_hash: mno.spec_hash,
-                contracts_hash: mno.contracts_hash,
-                deleted: false,
-                detail: Some(detail),
-            };
-            (id.clone(), live)
-        });
-        let operators = catalog.operators.iter().map(|(id, operator)| {
-            let detail = OperatorDetail { spec: operator.spec.without_sealed(), rules: operator.rules.clone() };
-            let live = LiveOperator {
-                mno: operator.mno.clone(),
-                spec_hash: operator.spec_hash,
-                routes_hash: operator.routes_hash,
-                credentials_hash: operator.credentials_hash,
-                deleted: false,
-                detail: Some(detail),
-            };
-            (id.clone(), live)
-        });
+        let mnos = catalog.mnos.iter().map(|(id, mno)| (id.clone(), LiveMno::of(mno)));
+        let operators = catalog.operators.iter().map(|(id, operator)| (id.clone(), LiveOperator::of(operator)));
         Self { mnos: mnos.collect(), operators: operators.collect() }
     }
 

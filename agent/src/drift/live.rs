@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bindery_schema::contract::{Contract, Reservation, TpsContractSpec};
 use bindery_schema::hash::{self, Digest};
-use bindery_schema::live::{Live, LiveMno, LiveOperator, MnoDetail, OperatorDetail};
+use bindery_schema::live::{Live, LiveMno, LiveOperator, MnoDetail};
 use bindery_schema::operator::OperatorSpec;
 use bindery_schema::routes::Rule;
 use bindery_schema::value::{MnoId, OperatorId};
@@ -74,20 +74,9 @@ pub fn of(wanted: &Wanted, stored: &Tables, differences: &[&Difference]) -> Live
 }
 
 fn equal(wanted: &Wanted) -> Live {
-    let all = Live::of(&wanted.catalog);
-    let operator = |(id, operator): (&OperatorId, &Arc<bindery_schema::catalog::Operator>)| {
-        let detail = OperatorDetail { spec: operator.spec.without_sealed(), rules: operator.rules.clone() };
-        let live = LiveOperator {
-            mno: operator.mno.clone(),
-            spec_hash: operator.spec_hash,
-            routes_hash: operator.routes_hash,
-            credentials_hash: operator.credentials_hash,
-            deleted: false,
-            detail: Some(detail),
-        };
-        (id.clone(), live)
-    };
-    Live { mnos: all.mnos, operators: wanted.operators.iter().map(operator).collect() }
+    let mnos = wanted.catalog.mnos.iter().map(|(id, mno)| (id.clone(), LiveMno::of(mno)));
+    let operators = wanted.operators.iter().map(|(id, operator)| (id.clone(), LiveOperator::of(operator)));
+    Live { mnos: mnos.collect(), operators: operators.collect() }
 }
 
 /// A hash no content has.
