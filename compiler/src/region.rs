@@ -1,6 +1,10 @@
 //! The part of the numbering plan to which a change of rules can matter.
 
+use std::collections::BTreeMap;
+
+use bindery_schema::hash::Digest;
 use bindery_schema::routes::Rule;
+use bindery_schema::rules::RuleList;
 use bindery_schema::value::E164Prefix;
 
 /// A set of prefixes: packed words in ranges, in order and apart from each other.
@@ -52,8 +56,34 @@ fn and_above(prefix: E164Prefix) -> impl Iterator<Item = (u64, u64)> {
     std::iter::successors(Some(prefix), |prefix| prefix.shortened()).map(|prefix| (prefix.word(), prefix.word()))
 }
 
+/// Somebody's rules, and what else decides whether they mean the same.
+pub(crate) struct Said<'r, C> {
+    pub(crate) rules: &'r RuleList,
+    pub(crate) hash: Digest,
+    pub(crate) context: C,
+}
+
+/// The prefixes at which anybody has another rule than before, or means something else by it. One may come twice.
+pub(crate) fn changed<K: Ord, C: PartialEq>(
+    before: &BTreeMap<K, Said<'_, C>>,
+    after: &BTreeMap<K, Said<'_, C>>,
+) -> Vec<E164Prefix> {
+    let mut changed = Vec::new();
+    for (key, was) in before {
+        match after.get(key) {
+            Some(is) if is.context != was.context => changed.extend(was.rules.prefixes().chain(is.rules.prefixes())),
+            Some(is) if is.hash != was.hash => changed.extend(differences(was.rules, is.rules)),
+            Some(_) => {}
+            None => changed.extend(was.rules.prefixes()),
+        }
+    }
+    let new = after.iter().filter(|(key, _)| !before.contains_key(key));
+    changed.extend(new.flat_map(|(_, is)| is.rules.prefixes()));
+    changed
+}
+
 /// The prefixes at which two lists of rules, in prefix order, say something else. One may come twice.
-pub(crate) fn differences<'r>(before: &'r [Rule], after: &'r [Rule]) -> impl Iterator<Item = E164Prefix> {
+fn differences<'r>(before: &'r [Rule], after: &'r [Rule]) -> impl Iterator<Item = E164Prefix> {
     let at = |rules: &'r [Rule], prefix| {
         let rest = &rules[rules.partition_point(|rule| rule.prefix < prefix)..];
         &rest[..rest.partition_point(|rule| rule.prefix == prefix)]

@@ -20,7 +20,7 @@ use smallvec::SmallVec;
 use super::{Objects, RoutesObject};
 use crate::diagnostic::{Anchor, Code, Draft, Sink};
 use crate::parse::Doubt;
-use crate::region::{Region, differences};
+use crate::region::{Region, Said, changed};
 
 /// An operator's rules with what the sweep asks about them.
 struct Table<'o, 'a> {
@@ -135,23 +135,13 @@ impl Clean {
 
     /// The prefixes at which an operator of either tree says something else than in the other.
     fn differences(&self, tables: &[Table<'_, '_>]) -> Vec<E164Prefix> {
-        let now: BTreeMap<&OperatorId, &Table<'_, '_>> = tables.iter().map(|table| (table.operator, table)).collect();
-        let mut differing = Vec::new();
-        for (operator, was) in &self.tables {
-            match now.get(operator) {
-                Some(is) if is.active != was.active => {
-                    differing.extend(was.rules.prefixes().chain(is.routes.rules.items.prefixes()));
-                }
-                Some(is) if is.routes.rules.hash != was.hash => {
-                    differing.extend(differences(&was.rules, &is.routes.rules.items));
-                }
-                Some(_) => {}
-                None => differing.extend(was.rules.prefixes()),
-            }
-        }
-        let new = tables.iter().filter(|table| !self.tables.contains_key(table.operator));
-        differing.extend(new.flat_map(|table| table.routes.rules.items.prefixes()));
-        differing
+        let was = self.tables.iter().map(|(operator, CleanTable { rules, hash, active })| {
+            (operator, Said { rules, hash: *hash, context: *active })
+        });
+        let is = tables.iter().map(|Table { operator, routes, active }| {
+            (*operator, Said { rules: &routes.rules.items, hash: routes.rules.hash, context: *active })
+        });
+        changed(&was.collect(), &is.collect())
     }
 }
 

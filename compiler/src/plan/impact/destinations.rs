@@ -18,7 +18,7 @@ use rayon::iter::{
 use rayon::slice::ParallelSliceMut as _;
 use rust_decimal::Decimal;
 
-use crate::region::{Region, differences};
+use crate::region::{Region, Said, changed};
 
 /// An active operator of one side.
 struct Bind<'a> {
@@ -110,8 +110,9 @@ fn binds<'a>(catalog: &'a Catalog, other: Option<&'a Catalog>) -> Vec<Bind<'a>> 
         .collect()
 }
 
-fn by_identity<'b, 'a>(binds: &'b [Bind<'a>]) -> BTreeMap<&'a OperatorId, &'b Bind<'a>> {
-    binds.iter().map(|bind| (bind.identity, bind)).collect()
+fn by_identity<'a>(binds: &[Bind<'a>]) -> BTreeMap<&'a OperatorId, Said<'a, &'a MnoId>> {
+    let said = |bind: &Bind<'a>| Said { rules: bind.rules, hash: bind.routes_hash, context: bind.mno };
+    binds.iter().map(|bind| (bind.identity, said(bind))).collect()
 }
 
 /// The entries of the lowest priority, which stand first.
@@ -133,23 +134,7 @@ struct Leg<'a> {
 impl<'a> Sides<'a> {
     /// The prefixes at which some operator has another rule than before, or is another carrier's.
     fn differences(&self) -> Vec<E164Prefix> {
-        let (before, after) = (by_identity(&self.before), by_identity(&self.after));
-        let mut differing = Vec::new();
-        for (identity, one) in &before {
-            match after.get(identity) {
-                Some(other) if other.mno != one.mno => {
-                    differing.extend(one.rules.prefixes().chain(other.rules.prefixes()));
-                }
-                Some(other) if other.routes_hash != one.routes_hash => {
-                    differing.extend(differences(one.rules, other.rules));
-                }
-                Some(_) => {}
-                None => differing.extend(one.rules.prefixes()),
-            }
-        }
-        let new = after.iter().filter(|(identity, _)| !before.contains_key(*identity));
-        differing.extend(new.flat_map(|(_, bind)| bind.rules.prefixes()));
-        differing
+        changed(&by_identity(&self.before), &by_identity(&self.after))
     }
 
     fn legs(&'a self, winners: &[Entry]) -> Vec<Leg<'a>> {
