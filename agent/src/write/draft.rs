@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bindery_compiler::{Changes, edit};
 use bindery_schema::catalog::Catalog;
 use bindery_schema::secret::Secret;
-use bindery_schema::value::{MnoId, OperatorId};
+use bindery_schema::value::OperatorId;
 use git2::{Repository, Tree};
 use serde_json::Value;
 
@@ -27,8 +27,6 @@ pub(super) struct Draft<'t> {
     pub(super) catalog: &'t Catalog,
     /// Ids of deleted operators.
     pub(super) retired: &'t BTreeSet<String>,
-    /// Whom passwords are sealed to.
-    pub(super) recipients: &'t [String],
     pub(super) changes: Changes,
     pub(super) passwords: Vec<NewPassword>,
     /// Where this change has put objects, or that it took them out: it may go on with them.
@@ -47,7 +45,6 @@ impl<'t> Draft<'t> {
             tree,
             catalog,
             retired,
-            recipients: &catalog.policy.secrets.recipients,
             changes: Changes::new(),
             passwords: Vec::new(),
             placed: BTreeMap::new(),
@@ -122,12 +119,11 @@ impl<'t> Draft<'t> {
         Ok(())
     }
 
-    /// Where a carrier's files lie.
-    pub(super) fn folder_of(&self, mno: &MnoId) -> String {
-        let file = self.file_of(&edit::Object::Mno(mno));
-        let folder = file.as_deref().and_then(|file| file.rsplit_once('/')).map(|(folder, _)| folder.to_owned());
-        // Carriers that share a folder have their operators' files there too: that is how the repository is laid out.
-        folder.unwrap_or_else(|| format!("operators/{mno}"))
+    /// The folder of the file that defines an object: what belongs to the object goes there too.
+    pub(super) fn folder_of(&self, object: &edit::Object<'_>) -> String {
+        let file = self.file_of(object);
+        let folder = file.as_deref().and_then(|file| file.rsplit_once('/')).map(|(folder, _)| folder);
+        folder.unwrap_or("operators").to_owned()
     }
 
     /// Whether an id is free for a new operator.

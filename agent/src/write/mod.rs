@@ -29,7 +29,6 @@ use serde_json::Value;
 use tokio::sync::Mutex;
 
 pub use error::Error;
-pub(crate) use operation::{contract_id, reservation_id};
 
 use crate::shared::Shared;
 use crate::store::postgres::{control, operators};

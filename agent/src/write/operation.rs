@@ -1,11 +1,8 @@
 //! What each operation does to the files.
 
-use std::sync::Arc;
-
 use bindery_compiler::edit::{self, Object};
 use bindery_compiler::{seal, slug};
 use bindery_schema::API_VERSION;
-use bindery_schema::contract::Direction;
 use bindery_schema::secret::Secret;
 use bindery_schema::value::{E164Prefix, Instant, MnoId, OperatorId};
 use bindery_schema::wire::admin::{ContractKey, NewMno, NewOperator, Operation, OperatorPatch, ReservationKey};
@@ -24,57 +21,51 @@ const LONGEST_PASSWORD: usize = 64;
 /// Carries an operation out on a draft and returns the object it is about.
 pub(super) fn carry_out(operation: &Operation, draft: &mut Draft<'_>, now: Timestamp) -> Result<String, Error> {
     match operation {
-        Operation::CreateOperator(new) => create_operator(new, draft, now),
-        Operation::UpdateOperator { id, patch } => update_operator(id, patch, draft, now),
+        Operation::CreateOperator(new) => return create_operator(new, draft, now),
+        Operation::CreateMno(new) => return create_mno(new, draft),
+        Operation::UpdateOperator { id, patch } => update_operator(id, patch, draft, now)?,
         Operation::DeleteOperator { id } => {
             known_operator(id, draft)?;
             draft.remove(&Object::Routes(id))?;
             draft.remove(&Object::Operator(id))?;
-            Ok(id.to_string())
         }
-        Operation::CreateRule { operator, rule } => create_rule(operator, rule, draft),
+        Operation::CreateRule { operator, rule } => create_rule(operator, rule, draft)?,
         Operation::UpdateRule { operator, prefix, rule } => {
-            known_rule(operator, *prefix, draft)?;
-            let prefix_text = json!(prefix);
-            draft.edit(&Object::Routes(operator), |text| {
-                edit::merge_member(text, &Object::Routes(operator), RULES, &[("prefix", &prefix_text)], rule)
+            edit_rule(operator, *prefix, draft, |text, object, member| {
+                edit::merge_member(text, object, RULES, member, rule)
             })?;
-            Ok(object(operation, ""))
         }
-        Operation::DeleteRule { operator, prefix } => delete_rule(operator, *prefix, draft),
-        Operation::CreateMno(new) => create_mno(new, draft),
+        Operation::DeleteRule { operator, prefix } => {
+            edit_rule(operator, *prefix, draft, |text, object, member| {
+                edit::remove_member(text, object, RULES, member)
+            })?;
+        }
         Operation::UpdateMno { id, spec } => {
             draft.edit(&Object::Mno(id), |text| edit::merge(text, &Object::Mno(id), &json!({ "spec": spec })))?;
-            Ok(id.to_string())
         }
-        Operation::DeleteMno { id } => delete_mno(id, draft),
-        Operation::CreateContract { mno, contract } => {
-            known_mno(mno, draft)?;
-            add(mno, CONTRACTS, contract, draft)?;
-            Ok(new_contract_id(mno, contract))
-        }
+        Operation::DeleteMno { id } => delete_mno(id, draft)?,
+        Operation::CreateContract { mno, contract } => add(mno, CONTRACTS, contract, draft)?,
         Operation::UpdateContract { key, contract } => {
-            known_contract(key, draft)?;
-            member(key, draft, |text, object, member| edit::merge_member(text, object, CONTRACTS, member, contract))?;
-            Ok(contract_id(key))
+            edit_contract(key, draft, |text, object, member| {
+                edit::merge_member(text, object, CONTRACTS, member, contract)
+            })?;
         }
         Operation::DeleteContract { key } => {
-            known_contract(key, draft)?;
-            member(key, draft, |text, object, member| edit::remove_member(text, object, CONTRACTS, member))?;
-            Ok(contract_id(key))
+            edit_contract(key, draft, |text, object, member| edit::remove_member(text, object, CONTRACTS, member))?;
         }
-        Operation::CreateReservation { mno, reservation } => {
-            known_mno(mno, draft)?;
-            add(mno, RESERVATIONS, reservation, draft)?;
-            Ok(mno.to_string())
+        Operation::CreateReservation { mno, reservation } => add(mno, RESERVATIONS, reservation, draft)?,
+        Operation::UpdateReservation { key, reservation } => {
+            edit_reservation(key, draft, |text, object, member| {
+                edit::merge_member(text, object, RESERVATIONS, member, reservation)
+            })?;
         }
-        Operation::UpdateReservation { key, reservation } => reserved(key, draft, |text, object, member| {
-            edit::merge_member(text, object, RESERVATIONS, member, reservation)
-        }),
         Operation::DeleteReservation { key } => {
-            reserved(key, draft, |text, object, member| edit::remove_member(text, object, RESERVATIONS, member))
+            edit_reservation(key, draft, |text, object, member| {
+                edit::remove_member(text, object, RESERVATIONS, member)
+            })?;
         }
     }
+    Ok(object(operation, ""))
 }
 
 /// What an operation is about, in words for a commit's first line.
@@ -126,9 +117,9 @@ pub(super) fn object(operation: &Operation, message: &str) -> String {
         Operation::DeleteRule { prefix, .. } => prefix.digits(),
         Operation::UpdateMno { id, .. } | Operation::DeleteMno { id } => id.to_string(),
         Operation::CreateContract { mno, contract } => new_contract_id(mno, contract),
-        Operation::UpdateContract { key, .. } | Operation::DeleteContract { key } => contract_id(key),
+        Operation::UpdateContract { key, .. } | Operation::DeleteContract { key } => key.id(),
         Operation::CreateReservation { mno, .. } => mno.to_string(),
-        Operation::UpdateReservation { key, .. } | Operation::DeleteReservation { key } => reservation_id(key),
+        Operation::UpdateReservation { key, .. } | Operation::DeleteReservation { key } => key.id(),
     }
 }
 
@@ -146,7 +137,7 @@ fn create_operator(new: &NewOperator, draft: &mut Draft<'_>, now: Timestamp) -> 
         None => derived_id(new, draft)?,
     };
     let object = Object::Operator(&id);
-    let path = format!("{}/{id}.yaml", draft.folder_of(&new.mno));
+    let path = format!("{}/{id}.yaml", draft.folder_of(&Object::Mno(&new.mno)));
     let document = json!({
         "apiVersion": API_VERSION, "kind": "Operator", "metadata": {"id": id, "mno": new.mno}, "spec": new.spec,
     });
@@ -165,12 +156,7 @@ fn derived_id(new: &NewOperator, draft: &Draft<'_>) -> Result<OperatorId, Error>
     free.ok_or_else(|| Error::BadRequest("no id can be derived from carrier and name: give one".to_owned()))
 }
 
-fn update_operator(
-    id: &OperatorId,
-    patch: &OperatorPatch,
-    draft: &mut Draft<'_>,
-    now: Timestamp,
-) -> Result<String, Error> {
+fn update_operator(id: &OperatorId, patch: &OperatorPatch, draft: &mut Draft<'_>, now: Timestamp) -> Result<(), Error> {
     known_operator(id, draft)?;
     let mut merge = Map::new();
     if let Some(mno) = &patch.mno {
@@ -184,10 +170,10 @@ fn update_operator(
         let object = Object::Operator(id);
         draft.edit(&object, |text| edit::merge(text, &object, &merge.into()))?;
     }
-    if let Some(password) = &patch.password {
-        set_password(id, &password.0, draft, now)?;
+    match &patch.password {
+        Some(password) => set_password(id, &password.0, draft, now),
+        None => Ok(()),
     }
-    Ok(id.to_string())
 }
 
 /// Seals a password into the file where the policy says to whom, else notes there that it was changed.
@@ -198,40 +184,40 @@ fn set_password(id: &OperatorId, password: &Secret, draft: &mut Draft<'_>, now: 
         return Err(Error::BadRequest(rule));
     }
     let object = Object::Operator(id);
-    if draft.recipients.is_empty() {
+    let recipients = &draft.catalog.policy.secrets.recipients;
+    if recipients.is_empty() {
         let rotated = json!({"spec": {"credentials": {"rotatedAt": Instant::from(now)}}});
         draft.edit(&object, |text| edit::merge(text, &object, &rotated))?;
     } else {
-        let sealed = seal::seal(id, password, draft.recipients)?;
+        let sealed = seal::seal(id, password, recipients)?;
         draft.edit(&object, |text| edit::set_sealed(text, id, &sealed))?;
     }
     draft.passwords.push(NewPassword { operator: id.clone(), password: password.clone() });
     Ok(())
 }
 
-fn create_rule(operator: &OperatorId, rule: &Value, draft: &mut Draft<'_>) -> Result<String, Error> {
+fn create_rule(operator: &OperatorId, rule: &Value, draft: &mut Draft<'_>) -> Result<(), Error> {
     known_operator(operator, draft)?;
     let object = Object::Routes(operator);
     if draft.file_of(&object).is_some() {
-        draft.edit(&object, |text| edit::insert(text, &object, RULES, rule))?;
-    } else {
-        let beside = draft.file_of(&Object::Operator(operator)).unwrap_or_else(|| Arc::from("operators/"));
-        let folder = beside.rsplit_once('/').map_or("operators", |(folder, _)| folder);
-        let path = format!("{folder}/{operator}.routes.yaml");
-        let document = json!({
-            "apiVersion": API_VERSION, "kind": "Routes", "metadata": {"operator": operator}, "spec": {"rules": [rule]},
-        });
-        draft.create(&object, &path, &document)?;
+        return draft.edit(&object, |text| edit::insert(text, &object, RULES, rule));
     }
-    Ok(rule_id(rule))
+    let path = format!("{}/{operator}.routes.yaml", draft.folder_of(&Object::Operator(operator)));
+    let document = json!({
+        "apiVersion": API_VERSION, "kind": "Routes", "metadata": {"operator": operator}, "spec": {"rules": [rule]},
+    });
+    draft.create(&object, &path, &document)
 }
 
-fn delete_rule(operator: &OperatorId, prefix: E164Prefix, draft: &mut Draft<'_>) -> Result<String, Error> {
+fn edit_rule(
+    operator: &OperatorId,
+    prefix: E164Prefix,
+    draft: &mut Draft<'_>,
+    edit: impl Fn(&str, &Object<'_>, edit::Member<'_>) -> Result<String, edit::Error>,
+) -> Result<(), Error> {
     known_rule(operator, prefix, draft)?;
-    let object = Object::Routes(operator);
-    let text = json!(prefix);
-    draft.edit(&object, |file| edit::remove_member(file, &object, RULES, &[("prefix", &text)]))?;
-    Ok(prefix.digits())
+    let (object, prefix) = (Object::Routes(operator), json!(prefix));
+    draft.edit(&object, |text| edit(text, &object, &[("prefix", &prefix)]))
 }
 
 fn create_mno(new: &NewMno, draft: &mut Draft<'_>) -> Result<String, Error> {
@@ -248,7 +234,7 @@ fn create_mno(new: &NewMno, draft: &mut Draft<'_>) -> Result<String, Error> {
     Ok(id.to_string())
 }
 
-fn delete_mno(id: &MnoId, draft: &mut Draft<'_>) -> Result<String, Error> {
+fn delete_mno(id: &MnoId, draft: &mut Draft<'_>) -> Result<(), Error> {
     known_mno(id, draft)?;
     let left = draft
         .catalog
@@ -260,62 +246,57 @@ fn delete_mno(id: &MnoId, draft: &mut Draft<'_>) -> Result<String, Error> {
         return Err(Error::InUse { mno: id.clone(), operators: operators.join(", ") });
     }
     draft.remove(&Object::TpsContract(id))?;
-    draft.remove(&Object::Mno(id))?;
-    Ok(id.to_string())
+    draft.remove(&Object::Mno(id))
 }
 
 /// Adds a member to a list of the carrier's `TpsContract`, which is made where there is none.
 fn add(mno: &MnoId, list: &str, item: &Value, draft: &mut Draft<'_>) -> Result<(), Error> {
+    known_mno(mno, draft)?;
     let object = Object::TpsContract(mno);
     if draft.file_of(&object).is_some() {
         return draft.edit(&object, |text| edit::insert(text, &object, list, item));
     }
-    let (contracts, reservations) =
-        if list == CONTRACTS { (json!([item]), None) } else { (json!([]), Some(json!([item]))) };
-    let mut spec = json!({ "contracts": contracts });
-    if let Some(reservations) = reservations {
-        spec["reservations"] = reservations;
-    }
-    let document = json!({"apiVersion": API_VERSION, "kind": "TpsContract", "metadata": {"mno": mno}, "spec": spec});
+    let mut document = json!({
+        "apiVersion": API_VERSION, "kind": "TpsContract", "metadata": {"mno": mno}, "spec": {"contracts": []},
+    });
+    document["spec"][list.trim_start_matches("spec.")] = json!([item]);
     draft.create(&object, &format!("contracts/{mno}.yaml"), &document)
 }
 
-fn member(
+fn edit_contract(
     key: &ContractKey,
     draft: &mut Draft<'_>,
     edit: impl Fn(&str, &Object<'_>, edit::Member<'_>) -> Result<String, edit::Error>,
 ) -> Result<(), Error> {
+    let known = draft.catalog.mnos.get(&key.mno).map(|mno| &mno.contracts.contracts);
+    if !known.is_some_and(|contracts| contracts.iter().any(|contract| key.names(contract))) {
+        return Err(Error::NotFound(format!("contract {}", key.id())));
+    }
     let (direction, reference) = (json!(key.direction), json!(key.reference));
-    let member = [("direction", &direction), ("ref", &reference)];
     let object = Object::TpsContract(&key.mno);
-    draft.edit(&object, |text| edit(text, &object, &member))
+    draft.edit(&object, |text| edit(text, &object, &[("direction", &direction), ("ref", &reference)]))
 }
 
-/// Edits a reservation. Its first day is written down where it is not that of the carrier's first contract.
-fn reserved(
+/// Edits a reservation, whose first day is written down only where it is not that of the carrier's first contract.
+fn edit_reservation(
     key: &ReservationKey,
     draft: &mut Draft<'_>,
     edit: impl Fn(&str, &Object<'_>, edit::Member<'_>) -> Result<String, edit::Error>,
-) -> Result<String, Error> {
-    let ReservationKey { tenant, mno, direction, effective_from } = key;
-    let missing = || Error::NotFound(format!("reservation of {tenant} at {mno} {direction} from {effective_from}"));
-    let contracts = &draft.catalog.mnos.get(mno).ok_or_else(missing)?.contracts;
-    let is_it = |(of, way): (&_, Direction)| *of == *tenant && way == *direction;
-    let mut own = contracts.reservations.iter().filter(|item| is_it((&item.tenant, item.direction)));
-    if !own.any(|item| item.effective_from == Some(*effective_from)) {
-        return Err(missing());
+) -> Result<(), Error> {
+    let known = draft.catalog.mnos.get(&key.mno).map(|mno| &mno.contracts.reservations);
+    if !known.is_some_and(|reservations| reservations.iter().any(|reservation| key.names(reservation))) {
+        let ReservationKey { tenant, mno, direction, effective_from } = key;
+        return Err(Error::NotFound(format!("reservation of {tenant} at {mno} {direction} from {effective_from}")));
     }
-    let (tenant, way, from, unsaid) = (json!(tenant), json!(direction), json!(effective_from), Value::Null);
-    let object = Object::TpsContract(mno);
+    let (tenant, way, from) = (json!(key.tenant), json!(key.direction), json!(key.effective_from));
+    let object = Object::TpsContract(&key.mno);
     draft.edit(&object, |text| {
-        let said = [("tenant", &tenant), ("direction", &way), ("effectiveFrom", &from)];
-        let implied = [("tenant", &tenant), ("direction", &way), ("effectiveFrom", &unsaid)];
-        match edit(text, &object, &said) {
-            Err(edit::Error::NoMember { .. }) => edit(text, &object, &implied),
+        let from_day = |day| edit(text, &object, &[("tenant", &tenant), ("direction", &way), ("effectiveFrom", day)]);
+        match from_day(&from) {
+            Err(edit::Error::NoMember { .. }) => from_day(&Value::Null),
             edited => edited,
         }
-    })?;
-    Ok(reservation_id(key))
+    })
 }
 
 fn known_mno(id: &MnoId, draft: &Draft<'_>) -> Result<(), Error> {
@@ -331,25 +312,6 @@ fn known_rule(operator: &OperatorId, prefix: E164Prefix, draft: &Draft<'_>) -> R
     let rules = draft.catalog.operators.get(operator).map(|operator| &operator.rules);
     let found = rules.is_some_and(|rules| rules.prefixes().any(|known| known == prefix));
     if found { Ok(()) } else { Err(Error::NotFound(format!("rule {prefix} of operator {operator}"))) }
-}
-
-fn known_contract(key: &ContractKey, draft: &Draft<'_>) -> Result<(), Error> {
-    let contracts = draft.catalog.mnos.get(&key.mno).map(|mno| &mno.contracts.contracts);
-    let is_it = |contract: &bindery_schema::contract::Contract| {
-        contract.direction == key.direction && contract.reference == key.reference
-    };
-    let found = contracts.is_some_and(|contracts| contracts.iter().any(is_it));
-    if found { Ok(()) } else { Err(Error::NotFound(format!("contract {}", contract_id(key)))) }
-}
-
-/// `<mno>:<direction>:<ref>`.
-pub(crate) fn contract_id(key: &ContractKey) -> String {
-    format!("{}:{}:{}", key.mno, key.direction, key.reference)
-}
-
-/// `<mno>:<direction>:<first day>`.
-pub(crate) fn reservation_id(key: &ReservationKey) -> String {
-    format!("{}:{}:{}", key.mno, key.direction, key.effective_from)
 }
 
 fn new_contract_id(mno: &MnoId, contract: &Value) -> String {

@@ -35,15 +35,11 @@ pub(super) fn current(operation: &Operation, catalog: &Catalog) -> Option<String
         Operation::UpdateMno { id, .. } | Operation::DeleteMno { id } => catalog.mnos.get(id).map(|mno| of(&*mno.spec)),
         Operation::UpdateContract { key, .. } | Operation::DeleteContract { key } => {
             let contracts = &catalog.mnos.get(&key.mno)?.contracts.contracts;
-            let is_it = |c: &&_| matches!(c, bindery_schema::contract::Contract { direction, reference, .. } if *direction == key.direction && *reference == key.reference);
-            contracts.iter().find(is_it).map(of)
+            contracts.iter().find(|contract| key.names(contract)).map(of)
         }
         Operation::UpdateReservation { key, .. } | Operation::DeleteReservation { key } => {
             let reservations = &catalog.mnos.get(&key.mno)?.contracts.reservations;
-            let is_it = |r: &&bindery_schema::contract::Reservation| {
-                r.tenant == key.tenant && r.direction == key.direction && r.effective_from == Some(key.effective_from)
-            };
-            reservations.iter().find(is_it).map(of)
+            reservations.iter().find(|reservation| key.names(reservation)).map(of)
         }
         _ => None,
     }

@@ -181,6 +181,52 @@ pub struct ReservationKey {
     pub effective_from: Day,
 }
 
+impl ContractKey {
+    /// The contract as a path names it: `<mno>:<direction>:<ref>`.
+    pub fn id(&self) -> String {
+        format!("{}:{}:{}", self.mno, self.direction, self.reference)
+    }
+
+    /// The contract an id names.
+    pub fn of_id(id: &str) -> Option<Self> {
+        let (mno, direction, reference) = parts(id)?;
+        Some(Self { mno, direction, reference: reference.parse().ok()? })
+    }
+
+    /// Whether one of the carrier's contracts is the one.
+    pub fn names(&self, contract: &Contract) -> bool {
+        contract.direction == self.direction && contract.reference == self.reference
+    }
+}
+
+impl ReservationKey {
+    /// The reservation as a path below its tenant names it: `<mno>:<direction>:<first day>`.
+    pub fn id(&self) -> String {
+        format!("{}:{}:{}", self.mno, self.direction, self.effective_from)
+    }
+
+    /// The tenant's reservation an id names.
+    pub fn of_id(tenant: TenantId, id: &str) -> Option<Self> {
+        let (mno, direction, from) = parts(id)?;
+        Some(Self { tenant, mno, direction, effective_from: from.parse().ok()? })
+    }
+
+    /// Whether one of the carrier's reservations, its first day resolved, is the one.
+    pub fn names(&self, reservation: &Reservation) -> bool {
+        reservation.tenant == self.tenant
+            && reservation.direction == self.direction
+            && reservation.effective_from == Some(self.effective_from)
+    }
+}
+
+/// Carrier, direction and the rest of an id.
+fn parts(id: &str) -> Option<(MnoId, Direction, &str)> {
+    let (mno, rest) = id.split_once(':')?;
+    let (direction, rest) = rest.split_once(':')?;
+    let direction = Direction::ALL.into_iter().find(|known| known.as_str() == direction)?;
+    Some((mno.parse().ok()?, direction, rest))
+}
+
 /// Changes that become one commit: the body of `POST /v1/admin/changesets`.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -320,4 +366,22 @@ pub struct AdminReservation {
     pub reservation: Reservation,
     /// Number of the applied step.
     pub generation: i64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_leads_back_to_its_key() {
+        let contract = ContractKey::of_id("af-roshan:OUTBOUND:REF:2026/1").unwrap();
+        assert_eq!((contract.reference.as_str(), &*contract.id()), ("REF:2026/1", "af-roshan:OUTBOUND:REF:2026/1"));
+        let tenant: TenantId = "bank".parse().unwrap();
+        let reservation = ReservationKey::of_id(tenant.clone(), "af-roshan:INBOUND:2026-01-01").unwrap();
+        assert_eq!((reservation.direction, &*reservation.id()), (Direction::Inbound, "af-roshan:INBOUND:2026-01-01"));
+        for bad in ["", "af-roshan", "af-roshan:OUTBOUND", "af-roshan:outbound:A", "AF:OUTBOUND:A", ":OUTBOUND:A"] {
+            assert_eq!(ContractKey::of_id(bad), None, "{bad}");
+        }
+        assert_eq!(ReservationKey::of_id(tenant, "af-roshan:INBOUND:soon"), None);
+    }
 }

@@ -20,7 +20,7 @@ use crate::http::page::{PageQuery, named};
 use crate::shared::Shared;
 use crate::store::postgres::{carriers, operators, read, sync_state};
 use crate::sync::project;
-use crate::write::{contract_id, tag};
+use crate::write::tag;
 
 /// A new contract: its carrier, and the rest as in YAML.
 #[derive(Debug, Deserialize)]
@@ -90,14 +90,7 @@ pub(super) async fn delete(
 
 /// The contract an id names.
 fn known(id: &str) -> Result<ContractKey, Problem> {
-    let mut parts = id.splitn(3, ':');
-    let mut part = || parts.next().unwrap_or_default();
-    let (mno, direction, reference) = (part(), part(), part());
-    let read = || {
-        let direction = serde_json::from_value(direction.into()).ok()?;
-        Some(ContractKey { mno: mno.parse().ok()?, direction, reference: reference.parse().ok()? })
-    };
-    read().ok_or_else(|| missing("a contract's id is <mno>:<direction>:<ref>"))
+    ContractKey::of_id(id).ok_or_else(|| missing("a contract's id is <mno>:<direction>:<ref>"))
 }
 
 fn missing(detail: &str) -> Problem {
@@ -105,7 +98,7 @@ fn missing(detail: &str) -> Problem {
 }
 
 async fn one(shared: &Shared, key: &ContractKey, status: StatusCode) -> Result<Answer, Problem> {
-    let id = contract_id(key);
+    let id = key.id();
     let found = of(shared, Some(key.mno.as_str())).await?.into_iter().find(|contract| contract.id == id);
     let found = found.ok_or_else(|| missing("there is no such contract"))?;
     Ok(Answer::of(status, &found).tagged(tag::of(&found.contract)))
@@ -134,7 +127,7 @@ async fn of(shared: &Shared, mno: Option<&str>) -> Result<Vec<AdminContract>, Pr
                 tps: spec.tps.of(contract.direction),
             };
             views.push(AdminContract {
-                id: contract_id(&key),
+                id: key.id(),
                 mno: mno.clone(),
                 pool: pool(of, contract, today),
                 binds: own.map(share).collect(),

@@ -18,7 +18,7 @@ use crate::http::error::{Code, Problem};
 use crate::http::page::{PageQuery, named};
 use crate::shared::Shared;
 use crate::store::postgres::{carriers, read, sync_state};
-use crate::write::{reservation_id, tag};
+use crate::write::tag;
 
 /// A new reservation: its carrier, and the rest as in YAML; the tenant is the path's.
 #[derive(Debug, Deserialize)]
@@ -116,16 +116,8 @@ fn known(tenant: &str) -> Result<TenantId, Problem> {
 }
 
 fn key(tenant: &str, id: &str) -> Result<ReservationKey, Problem> {
-    let mut parts = id.splitn(3, ':');
-    let mut part = || parts.next().unwrap_or_default();
-    let (mno, direction, from) = (part(), part(), part());
-    let tenant = known(tenant)?;
-    let read = || {
-        let direction = serde_json::from_value(direction.into()).ok()?;
-        Some(ReservationKey { tenant, mno: mno.parse().ok()?, direction, effective_from: from.parse().ok()? })
-    };
-    read()
-        .ok_or_else(|| Problem::new(Code::ObjectNotFound).detail("a reservation's id is <mno>:<direction>:<first day>"))
+    let wrong = || Problem::new(Code::ObjectNotFound).detail("a reservation's id is <mno>:<direction>:<first day>");
+    ReservationKey::of_id(known(tenant)?, id).ok_or_else(wrong)
 }
 
 fn missing() -> Problem {
@@ -150,7 +142,7 @@ async fn of(shared: &Shared, tenant: &TenantId) -> Result<Vec<AdminReservation>,
         let effective_from = reservation.effective_from?;
         let (tenant, direction) = (tenant.clone(), reservation.direction);
         let key = ReservationKey { tenant, mno, direction, effective_from };
-        Some(AdminReservation { id: reservation_id(&key), mno: key.mno, reservation, generation })
+        Some(AdminReservation { id: key.id(), mno: key.mno, reservation, generation })
     };
     Ok(own.filter_map(view).collect())
 }
