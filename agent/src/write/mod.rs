@@ -98,8 +98,15 @@ pub async fn change(shared: &Shared, change: Change) -> Result<Committed, Error>
     Ok(Committed { commit: Some(commit.to_string()), generation, objects })
 }
 
+/// A commit that is on the branch already.
+#[derive(Debug)]
+pub struct Found {
+    commit: Oid,
+    message: String,
+}
+
 /// The commit with a trailer on the branch, if it is among the last ones.
-pub async fn find(shared: &Shared, trailer: &str) -> Result<Option<Oid>, Error> {
+pub async fn find(shared: &Shared, trailer: &str) -> Result<Option<Found>, Error> {
     let (clone, remote) = (fetch::path_in(&shared.config.data_dir), shared.config.repository.clone());
     let wanted = format!("{TRAILER}: {trailer}");
     let search = move || {
@@ -109,8 +116,9 @@ pub async fn find(shared: &Shared, trailer: &str) -> Result<Option<Oid>, Error> 
         walk.push(tip)?;
         for oid in walk.take(REACH) {
             let commit = repository.find_commit(oid?)?;
-            if String::from_utf8_lossy(commit.message_bytes()).lines().any(|line| line == wanted) {
-                return Ok(Some(commit.id()));
+            let message = String::from_utf8_lossy(commit.message_bytes());
+            if message.lines().any(|line| line == wanted) {
+                return Ok(Some(Found { commit: commit.id(), message: message.into_owned() }));
             }
         }
         Ok(None)
@@ -118,30 +126,35 @@ pub async fn find(shared: &Shared, trailer: &str) -> Result<Option<Oid>, Error> 
     tokio::task::spawn_blocking(search).await?
 }
 
-/// What became of a change whose commit is on the branch already.
-pub async fn found(shared: &Shared, commit: Oid, change: &Change) -> Result<Committed, Error> {
+/// What became of a change whose commit was found.
+pub async fn found(shared: &Shared, Found { commit, message }: Found, change: &Change) -> Result<Committed, Error> {
     let generation = applied::wait(shared, commit).await?;
     // What was created without an id got the one that stands in its commit.
-    let clone = fetch::path_in(&shared.config.data_dir);
-    let message = move || {
-        let repository = Repository::open_bare(clone)?;
-        let commit = repository.find_commit(commit)?;
-        Ok::<_, git2::Error>(String::from_utf8_lossy(commit.message_bytes()).into_owned())
-    };
-    let message = tokio::task::spawn_blocking(message).await??;
     let objects = change.operations.iter().map(|operation| operation::object(operation, &message)).collect();
     Ok(Committed { commit: Some(commit.to_string()), generation, objects })
 }
 
-/// Puts the change on the branch; no commit where nothing was to change.
+/// Puts the change on the branch; no commit where nothing was to change. Where it fails, no password stays in Vault.
 async fn commit(shared: &Shared, change: &Change) -> Result<(Option<Oid>, Vec<String>), Error> {
+    let mut ahead = None;
+    let outcome = attempt(shared, change, &mut ahead).await;
+    if let (Err(_), Some(ahead)) = (&outcome, &ahead) {
+        ahead.take_back(&shared.stores).await;
+    }
+    outcome
+}
+
+/// Tries until nobody is faster.
+async fn attempt(
+    shared: &Shared,
+    change: &Change,
+    ahead: &mut Option<Ahead>,
+) -> Result<(Option<Oid>, Vec<String>), Error> {
     if let Some(pause) = control::read(&mut *shared.stores.postgres.acquire().await?).await?.pause {
         return Err(Error::Paused { reason: pause.reason, until: pause.until.to_string() });
     }
     let mut compiler = shared.writer.clone().lock_owned().await;
     let retired = Arc::new(retired(shared).await?);
-    let mut ahead: Option<Ahead> = None;
-    let mut outcome = Err(Error::Moving);
     for _ in 0..ATTEMPTS {
         let now = Timestamp::now();
         let (for_task, asked, gone) = (shared.clone(), change.clone(), retired.clone());
@@ -151,28 +164,15 @@ async fn commit(shared: &Shared, change: &Change) -> Result<(Option<Oid>, Vec<St
         })
         .await?;
         compiler = back;
-        let attempt = match prepared {
-            Ok(prepared) if prepared.changes.is_empty() => Ok(Some((None, prepared.objects))),
-            Ok(prepared) => push(shared, change, prepared, &mut ahead, now).await,
-            Err(error) => Err(error),
-        };
-        match attempt {
-            // Somebody was faster.
-            Ok(None) => {}
-            Ok(Some(done)) => {
-                outcome = Ok(done);
-                break;
-            }
-            Err(error) => {
-                outcome = Err(error);
-                break;
-            }
+        let prepared = prepared?;
+        if prepared.changes.is_empty() {
+            return Ok((None, prepared.objects));
+        }
+        if let Some((commit, objects)) = push(shared, change, prepared, ahead, now).await? {
+            return Ok((Some(commit), objects));
         }
     }
-    if let (Err(_), Some(ahead)) = (&outcome, &ahead) {
-        ahead.take_back(&shared.stores).await;
-    }
-    outcome
+    Err(Error::Moving)
 }
 
 /// Passwords into Vault, then the commit onto the branch; `None` where the branch has moved.
@@ -182,7 +182,7 @@ async fn push(
     prepared: Prepared,
     ahead: &mut Option<Ahead>,
     now: Timestamp,
-) -> Result<Option<(Option<Oid>, Vec<String>)>, Error> {
+) -> Result<Option<(Oid, Vec<String>)>, Error> {
     guard(shared, &prepared.before.policy, prepared.after.clone(), now).await?;
     if ahead.is_none() {
         *ahead = Some(Ahead::write(&shared.stores, &prepared.passwords, &prepared.after).await?);
@@ -194,7 +194,7 @@ async fn push(
         let tip = repository.find_commit(prepared.tip)?;
         let Prepared { changes, message, objects, .. } = prepared;
         let commit = publish::publish(&repository, &remote, &tip, &changes, &author, &message)?;
-        Ok(commit.map(|commit| (Some(commit), objects)))
+        Ok(commit.map(|commit| (commit, objects)))
     })
     .await?
 }

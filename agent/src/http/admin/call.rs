@@ -167,7 +167,7 @@ where
         };
         let committed = match first {
             idempotency::Begun::Answered(answer) => return Ok(answer),
-            idempotency::Begun::Committed(commit) => write::found(&shared, commit, &change).await,
+            idempotency::Begun::Committed(found) => write::found(&shared, found, &change).await,
             idempotency::Begun::First => write::change(&shared, change).await,
         };
         let answer = match committed {

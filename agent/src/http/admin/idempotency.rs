@@ -32,7 +32,7 @@ pub(super) enum Begun {
     /// It was answered.
     Answered(Answer),
     /// It became a commit, whose answer was lost.
-    Committed(git2::Oid),
+    Committed(write::Found),
 }
 
 impl Key {
@@ -73,8 +73,8 @@ pub(super) async fn begin(shared: &Shared, key: &Key) -> Result<Begun, Problem> 
         return Ok(Begun::Answered(Answer::again(status.unwrap_or(StatusCode::OK), body, &headers)));
     }
     drop(connection);
-    if let Some(commit) = write::find(shared, &key.key).await? {
-        return Ok(Begun::Committed(commit));
+    if let Some(found) = write::find(shared, &key.key).await? {
+        return Ok(Begun::Committed(found));
     }
     if is_recent {
         return Err(Problem::new(Code::RequestInProgress).detail("ask again in a moment"));
