@@ -62,7 +62,7 @@ pub async fn show(stores: &Stores, plan: &Plan, applied: &AppliedCommit, now: Ti
 pub async fn refill(stores: &Stores, now: Timestamp) -> Result<(), Error> {
     let mut snapshot = stores.postgres.begin_with("begin isolation level repeatable read read only").await?;
     let state = postgres::sync_state::read(&mut snapshot).await?;
-    let operators = postgres::operators::all(&mut snapshot).await?;
+    let operators = postgres::operators::specs(&mut snapshot, None).await?;
     let mnos = postgres::carriers::ids(&mut snapshot).await?;
     let contracts = postgres::carriers::contracts_of(&mut snapshot, None).await?;
     snapshot.commit().await?;

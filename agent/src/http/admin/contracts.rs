@@ -108,9 +108,10 @@ async fn one(shared: &Shared, key: &ContractKey, status: StatusCode) -> Result<A
 async fn of(shared: &Shared, mno: Option<&str>) -> Result<Vec<AdminContract>, Problem> {
     let mut snapshot = read::snapshot(&shared.stores.postgres).await?;
     let generation = sync_state::read(&mut snapshot).await?.generation;
-    let ids = mno.map(|mno| [mno]);
-    let contracts = carriers::contracts_of(&mut snapshot, ids.as_ref().map(|ids| &ids[..])).await?;
-    let binds = operators::all(&mut snapshot).await?;
+    let mnos = mno.map(|mno| [mno]);
+    let mnos = mnos.as_ref().map(|mnos| &mnos[..]);
+    let contracts = carriers::contracts_of(&mut snapshot, mnos).await?;
+    let binds = operators::specs(&mut snapshot, mnos).await?;
     snapshot.commit().await?;
     let today = Day::of(Timestamp::now());
     let mut views = Vec::new();

@@ -91,7 +91,7 @@ pub(super) fn known(id: &str) -> Result<MnoId, Problem> {
 async fn one(shared: &Shared, id: &MnoId, status: StatusCode) -> Result<Answer, Problem> {
     let mut snapshot = read::snapshot(&shared.stores.postgres).await?;
     let generation = sync_state::read(&mut snapshot).await?.generation;
-    let exists = carriers::ids(&mut snapshot).await?.contains(id);
+    let exists = carriers::exists(&mut snapshot, id).await?;
     let detail = carriers::details(&mut snapshot, std::slice::from_ref(id)).await?.remove(id);
     snapshot.commit().await?;
     let missing = || Problem::new(Code::ObjectNotFound).detail(format!("there is no carrier {id}"));

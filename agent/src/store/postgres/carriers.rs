@@ -52,6 +52,12 @@ pub async fn details(connection: &mut PgConnection, ids: &[MnoId]) -> Result<BTr
     rows.into_iter().map(detail).collect()
 }
 
+/// Whether a carrier exists and is not deleted.
+pub async fn exists(connection: &mut PgConnection, id: &MnoId) -> Result<bool, Error> {
+    let query = sqlx::query_scalar("select exists (select from ops.mnos where id = $1 and deleted_at is null)");
+    Ok(query.bind(id.as_str()).fetch_one(connection).await?)
+}
+
 /// The contracts and reservations of some carriers, or of all; those without any are left out.
 pub async fn contracts_of(
     connection: &mut PgConnection,

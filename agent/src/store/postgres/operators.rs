@@ -58,12 +58,18 @@ pub async fn details(
     Ok(details)
 }
 
-/// The carrier and the spec of every operator that exists, by id.
-pub async fn all(connection: &mut PgConnection) -> Result<Vec<(OperatorId, MnoId, OperatorSpec)>, Error> {
-    let rows: Vec<(String, String, Value)> =
-        sqlx::query_as("select id, mno_id, spec from ops.operators where deleted_at is null order by id")
-            .fetch_all(connection)
-            .await?;
+/// The carrier and the spec of every operator that exists, of some carriers or of all, by id.
+pub async fn specs(
+    connection: &mut PgConnection,
+    mnos: Option<&[&str]>,
+) -> Result<Vec<(OperatorId, MnoId, OperatorSpec)>, Error> {
+    let rows: Vec<(String, String, Value)> = sqlx::query_as(
+        "select id, mno_id, spec from ops.operators
+         where deleted_at is null and ($1::text[] is null or mno_id = any($1)) order by id",
+    )
+    .bind(mnos)
+    .fetch_all(connection)
+    .await?;
     let read =
         |(id, mno, spec): (String, String, Value)| Ok((parse(TABLE, &id)?, parse(TABLE, &mno)?, spec_of(&id, spec)?));
     rows.into_iter().map(read).collect()
