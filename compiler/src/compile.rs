@@ -1,6 +1,6 @@
 //! The whole way from files to a catalog and findings.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -12,12 +12,12 @@ use git2::{Oid, Repository};
 use jiff::Timestamp;
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 
-use crate::cache::{self, Cache};
+use crate::cache::{self, Cache, Worth};
 use crate::diagnostic::{Draft, Finding, Location, Place, Severity, Sink};
 use crate::lower::Lowering;
 use crate::parse::{FileFault, ParsedFile, parse_file};
 use crate::plan::policy::guarding;
-use crate::source::{self, Content, FileId, Loaded, Origin, SourceMap};
+use crate::source::{self, ByOid, Content, FileId, Folder, Folders, Loaded, Origin, SourceMap};
 use crate::timeline::{self, Event, Window};
 use crate::validate::{self, Clean, Known, Objects};
 
@@ -36,7 +36,8 @@ pub type Changes = BTreeMap<Arc<str>, Option<Arc<str>>>;
 /// Compiles revisions and directories. Files that were parsed for the tree before, or for the cache, are not read again.
 #[derive(Debug, Default)]
 pub struct Compiler {
-    parsed: HashMap<Oid, Arc<ParsedFile>>,
+    parsed: ByOid<Arc<ParsedFile>>,
+    folders: ByOid<Arc<Folder>>,
     cache: Option<Cache>,
     guard: Option<PolicySpec>,
     /// The last catalog, of which the next one differs little.
@@ -99,15 +100,19 @@ impl Compiler {
 
     /// Adds to the cache, where there is one, what the last tree held and the cache did not.
     pub fn save_cache(&self) -> io::Result<()> {
-        self.cache.as_ref().map_or(Ok(()), |cache| cache.save(&self.parsed, &self.found_clean))
+        let worth = Worth { parsed: &self.parsed, folders: &self.folders, clean: &self.found_clean };
+        self.cache.as_ref().map_or(Ok(()), |cache| cache.save(&worth))
     }
 
     fn is_known(&self, blob: Oid) -> bool {
         self.parsed.contains_key(&blob) || self.cache.as_ref().is_some_and(|cache| cache.contains(blob))
     }
 
-    fn load_revision(&self, repository: &Repository, commit: Oid) -> Result<Tree, source::Error> {
-        let loaded = source::load_revision(repository, commit, |blob| self.is_known(blob))?;
+    fn load_revision(&mut self, repository: &Repository, commit: Oid) -> Result<Tree, source::Error> {
+        let kept = |tree| self.cache.as_ref().and_then(|cache| cache.folder(tree));
+        let mut folders = Folders { earlier: &self.folders, kept: &kept, seen: ByOid::default() };
+        let loaded = source::load_revision(repository, commit, |blob| self.is_known(blob), &mut folders)?;
+        self.folders = folders.seen;
         Ok(Tree { loaded, origin: Origin::Revision { repository: repository.path().to_owned(), commit } })
     }
 

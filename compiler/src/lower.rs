@@ -3,22 +3,21 @@
 use std::sync::Arc;
 
 use bindery_schema::catalog::{Catalog, Mno, Operator};
-use bindery_schema::contract::{Reservation, TpsContractSpec};
+use bindery_schema::contract::TpsContractSpec;
 use bindery_schema::hash;
 use bindery_schema::policy::PolicySpec;
-use bindery_schema::rules::RuleList;
 use bindery_schema::value::{MnoId, OperatorId};
 use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 
 use crate::source::SourceMap;
-use crate::validate::{MnoObject, Objects, OperatorObject};
+use crate::validate::{ContractsObject, MnoObject, Objects, OperatorObject};
 
 /// What objects are resolved with.
 pub(crate) struct Lowering<'l, 'a> {
     pub(crate) objects: &'l Objects<'a>,
     pub(crate) environment: Option<&'l str>,
     pub(crate) sources: &'l SourceMap,
-    /// An earlier catalog: what it says in the same words is taken from it, hashes and all.
+    /// An earlier catalog: what has the same hashes is taken from it.
     pub(crate) earlier: Option<&'l Catalog>,
 }
 
@@ -36,63 +35,50 @@ impl Lowering<'_, '_> {
 
     fn mno(&self, id: &MnoId, object: &MnoObject<'_>) -> Option<Mno> {
         let spec = object.spec?;
-        let contracts = self.contracts(id);
         let earlier = self.earlier.and_then(|earlier| earlier.mnos.get(id));
-        let spec_hash = match earlier.filter(|earlier| earlier.spec == *spec) {
-            Some(earlier) => earlier.spec_hash,
-            None => hash::mno(spec),
+        let contracts = self.objects.contracts.get(id);
+        let contracts_hash = match contracts {
+            Some(object) => object.hash,
+            None => Some(hash::contracts(&TpsContractSpec::default())),
         };
-        let contracts_hash = match earlier.filter(|earlier| *earlier.contracts == contracts) {
-            Some(earlier) => earlier.contracts_hash,
-            None => hash::contracts(&contracts),
+        let resolved = || {
+            let resolve = |object: &ContractsObject<'_>| {
+                TpsContractSpec::resolved(&object.contracts.items, &object.reservations.items)
+            };
+            Arc::new(contracts.map(resolve).unwrap_or_default())
         };
-        let contracts_source = self.objects.contracts.get(id).map(|object| self.sources.path(object.root.file).into());
+        let same = earlier.filter(|earlier| Some(earlier.contracts_hash) == contracts_hash);
         Some(Mno {
             spec: spec.clone(),
-            spec_hash,
-            contracts: Arc::new(contracts),
-            contracts_hash,
-            source: self.sources.path(object.root.file).into(),
-            contracts_source,
+            spec_hash: object.hash?,
+            contracts: same.map_or_else(resolved, |earlier| earlier.contracts.clone()),
+            contracts_hash: contracts_hash?,
+            source: self.sources.shared_path(object.root.file),
+            contracts_source: contracts.map(|object| self.sources.shared_path(object.root.file)),
         })
     }
 
-    /// A carrier's contracts by beginning, and its reservations with a beginning each.
-    fn contracts(&self, mno: &MnoId) -> TpsContractSpec {
-        let Some(object) = self.objects.contracts.get(mno) else { return TpsContractSpec::default() };
-        let mut contracts = object.contracts.items.clone();
-        contracts.sort_by(|a, b| {
-            (a.direction, a.effective_from, &a.reference).cmp(&(b.direction, b.effective_from, &b.reference))
-        });
-        let first =
-            |direction| contracts.iter().find(|contract| contract.direction == direction).map(|c| c.effective_from);
-        let resolve = |item: &Reservation| {
-            let effective_from = item.effective_from.or_else(|| first(item.direction));
-            Reservation { effective_from, ..item.clone() }
-        };
-        let mut reservations: Vec<Reservation> = object.reservations.items.iter().map(resolve).collect();
-        reservations.sort_by(|a, b| {
-            (&a.tenant, a.direction, a.effective_from).cmp(&(&b.tenant, b.direction, b.effective_from))
-        });
-        TpsContractSpec { contracts, reservations }
-    }
-
     fn operator(&self, id: &OperatorId, object: &OperatorObject<'_>) -> Option<Arc<Operator>> {
-        let metadata = object.metadata?;
-        let spec = object.spec?.in_environment(self.environment);
-        let (rules, routes_hash) = match self.objects.routes.get(id) {
-            Some(routes) => (routes.rules.items.clone(), routes.rules.hash),
-            None => (RuleList::default(), hash::routes(&[])),
+        let (metadata, spec) = object.metadata.zip(object.spec)?;
+        let overlaid = self.environment.filter(|name| spec.environments.contains_key(*name));
+        let laid_over = overlaid.map(|name| spec.in_environment(Some(name)));
+        let spec_hash = match &laid_over {
+            Some(spec) => hash::operator_spec(&metadata.mno, spec),
+            None => object.hash?,
         };
+        let sealed = laid_over.as_ref().unwrap_or(spec).sealed();
+        let routes = self.objects.routes.get(id);
+        let routes_hash = routes.map_or_else(|| hash::routes(&[]), |routes| routes.rules.hash);
         let source = self.sources.path(object.root.file);
-        let routes_source = self.objects.routes.get(id).map(|routes| self.sources.path(routes.root.file));
+        let routes_source = routes.map(|routes| routes.root.file);
+        // The hash is that of carrier and spec, and says nothing of the sealed password.
         let is_same = |earlier: &&Arc<Operator>| {
-            earlier.spec == spec
-                && earlier.mno == metadata.mno
+            earlier.spec_hash == spec_hash
+                && earlier.spec.sealed() == sealed
                 && earlier.renamed_from == metadata.renamed_from
                 && earlier.routes_hash == routes_hash
                 && *earlier.source == *source
-                && earlier.routes_source.as_deref() == routes_source
+                && earlier.routes_source.as_deref() == routes_source.map(|file| self.sources.path(file))
         };
         if let Some(earlier) = self.earlier.and_then(|earlier| earlier.operators.get(id)).filter(is_same) {
             return Some(earlier.clone());
@@ -100,13 +86,13 @@ impl Lowering<'_, '_> {
         Some(Arc::new(Operator {
             mno: metadata.mno.clone(),
             renamed_from: metadata.renamed_from.clone(),
-            spec_hash: hash::operator_spec(&metadata.mno, &spec),
+            spec_hash,
             routes_hash,
-            credentials_hash: spec.sealed().map(hash::sealed),
-            rules,
-            spec,
-            source: source.into(),
-            routes_source: routes_source.map(Into::into),
+            credentials_hash: sealed.map(hash::sealed),
+            rules: routes.map(|routes| routes.rules.items.clone()).unwrap_or_default(),
+            source: self.sources.shared_path(object.root.file),
+            routes_source: routes_source.map(|file| self.sources.shared_path(file)),
+            spec: laid_over.unwrap_or_else(|| spec.in_environment(None)),
         }))
     }
 }

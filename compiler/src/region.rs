@@ -9,17 +9,24 @@ use bindery_schema::value::E164Prefix;
 
 /// A set of prefixes: packed words in ranges, in order and apart from each other.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Region(Vec<(u64, u64)>);
+pub(crate) struct Region {
+    ranges: Vec<(u64, u64)>,
+    /// A bit for each beginning of a word that stands in a range: most of a million prefixes are told by it.
+    beginnings: Box<[u64]>,
+}
+
+/// Bits of a word that are its beginning: four digits.
+const BEGINNING: u32 = 16;
 
 impl Region {
     /// No prefix.
     pub(crate) fn nothing() -> Self {
-        Self(Vec::new())
+        Self::of(Vec::new())
     }
 
     /// Every prefix.
     pub(crate) fn everything() -> Self {
-        Self(vec![(0, u64::MAX)])
+        Self::of(vec![(0, u64::MAX)])
     }
 
     /// Some prefixes and all that contain them.
@@ -42,14 +49,42 @@ impl Region {
                 _ => apart.push((first, last)),
             }
         }
-        Self(apart)
+        let mut beginnings = vec![0; 1 << (BEGINNING - 6)].into_boxed_slice();
+        for (first, last) in &apart {
+            for beginning in beginning(*first)..=beginning(*last) {
+                beginnings[beginning >> 6] |= 1 << (beginning & 63);
+            }
+        }
+        Self { ranges: apart, beginnings }
     }
 
     /// Whether a prefix is in it.
     pub(crate) fn contains(&self, prefix: E164Prefix) -> bool {
-        let next = self.0.partition_point(|range| range.0 <= prefix.word());
-        next.checked_sub(1).is_some_and(|n| prefix.word() <= self.0[n].1)
+        let beginning = beginning(prefix.word());
+        self.beginnings[beginning >> 6] >> (beginning & 63) & 1 == 1 && self.has(prefix.word())
     }
+
+    fn has(&self, word: u64) -> bool {
+        let next = self.ranges.partition_point(|range| range.0 <= word);
+        next.checked_sub(1).is_some_and(|n| word <= self.ranges[n].1)
+    }
+
+    /// The places of the rules whose prefix is in it.
+    pub(crate) fn places(&self, rules: &RuleList) -> Vec<u32> {
+        let mut places = Vec::new();
+        if !self.ranges.is_empty() {
+            rules.prefixes().zip(0..).for_each(|(prefix, place)| {
+                if self.contains(prefix) {
+                    places.push(place);
+                }
+            });
+        }
+        places
+    }
+}
+
+fn beginning(word: u64) -> usize {
+    (word >> (u64::BITS - BEGINNING)) as usize
 }
 
 fn and_above(prefix: E164Prefix) -> impl Iterator<Item = (u64, u64)> {

@@ -26,6 +26,27 @@ pub struct TpsContractSpec {
     pub reservations: Vec<Reservation>,
 }
 
+impl TpsContractSpec {
+    /// What a document says, as stores keep it: contracts by beginning, and reservations with a beginning each.
+    pub fn resolved(contracts: &[Contract], reservations: &[Reservation]) -> Self {
+        let mut contracts = contracts.to_vec();
+        contracts.sort_by(|a, b| {
+            (a.direction, a.effective_from, &a.reference).cmp(&(b.direction, b.effective_from, &b.reference))
+        });
+        let first =
+            |direction| contracts.iter().find(|contract| contract.direction == direction).map(|c| c.effective_from);
+        let resolve = |item: &Reservation| {
+            let effective_from = item.effective_from.or_else(|| first(item.direction));
+            Reservation { effective_from, ..item.clone() }
+        };
+        let mut reservations: Vec<Reservation> = reservations.iter().map(resolve).collect();
+        reservations.sort_by(|a, b| {
+            (&a.tenant, a.direction, a.effective_from).cmp(&(&b.tenant, b.direction, b.effective_from))
+        });
+        Self { contracts, reservations }
+    }
+}
+
 /// Which way messages go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]

@@ -84,13 +84,18 @@ impl LiveOperator {
     /// An operator as it is stored once it is applied.
     pub fn of(operator: &Operator) -> Self {
         let detail = OperatorDetail { spec: operator.spec.without_sealed(), rules: operator.rules.clone() };
+        Self { detail: Some(detail), ..Self::outline(operator) }
+    }
+
+    /// The same without its content, which a plan that leaves it alone does not need.
+    pub fn outline(operator: &Operator) -> Self {
         Self {
             mno: operator.mno.clone(),
             spec_hash: operator.spec_hash,
             routes_hash: operator.routes_hash,
             credentials_hash: operator.credentials_hash,
             deleted: false,
-            detail: Some(detail),
+            detail: None,
         }
     }
 }

@@ -1,6 +1,7 @@
-//! A parsed file as bytes. Rules, of which there are a million, are numbers, their prefixes apart from the rest, which is
-//! read when a rule is looked at; all else is JSON inside.
+//! A parsed file as bytes (`MessagePack`). Rules, of which there are a million, are numbers, their prefixes apart from the
+//! rest, which stays where it is until a rule is looked at.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bindery_schema::contract::{Contract, Reservation};
@@ -10,39 +11,45 @@ use bindery_schema::operator::{OperatorMetadata, OperatorSpec};
 use bindery_schema::routes::Rule;
 use bindery_schema::rules::RuleList;
 use bindery_schema::value::{Amount, Cost, Currency, E164Prefix, MnoId, Name, OperatorId};
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::parse::{Body, Document, List, Opaque, ParsedFile, Rules};
 
 #[derive(Serialize, Deserialize)]
-struct Stored {
+struct Stored<'a> {
     index: u32,
-    body: StoredBody,
+    #[serde(with = "serde_bytes")]
+    hash: Option<[u8; 32]>,
+    #[serde(borrow)]
+    body: StoredBody<'a>,
 }
 
 #[derive(Serialize, Deserialize)]
-enum StoredBody {
+enum StoredBody<'a> {
     Mno {
-        #[serde(with = "serde_bytes")]
-        json: Vec<u8>,
-        missing_tiers: Vec<String>,
+        id: Cow<'a, MnoId>,
+        spec: Arc<MnoSpec>,
+        missing_tiers: Vec<Cow<'a, str>>,
     },
     Operator {
-        #[serde(with = "serde_bytes")]
-        json: Vec<u8>,
+        metadata: Cow<'a, OperatorMetadata>,
+        spec: Cow<'a, OperatorSpec>,
     },
     Routes {
-        operator: OperatorId,
+        operator: Cow<'a, OperatorId>,
+        #[serde(with = "serde_bytes")]
         hash: [u8; 32],
-        places: Vec<u32>,
-        #[serde(with = "serde_bytes")]
-        prefixes: Vec<u8>,
-        #[serde(with = "serde_bytes")]
-        rules: Vec<u8>,
+        places: Cow<'a, [u32]>,
+        #[serde(borrow, with = "serde_bytes")]
+        prefixes: Cow<'a, [u8]>,
+        #[serde(borrow, with = "serde_bytes")]
+        rules: Cow<'a, [u8]>,
     },
     TpsContract {
-        #[serde(with = "serde_bytes")]
-        json: Vec<u8>,
+        mno: Cow<'a, MnoId>,
+        contracts: Cow<'a, [Contract]>,
+        reservations: Cow<'a, [Reservation]>,
     },
 }
 
@@ -67,83 +74,87 @@ struct StoredRule {
 pub(super) fn encode(parsed: &ParsedFile) -> Option<Vec<u8>> {
     let clean = parsed.faults.is_empty() && parsed.opaque == Opaque::Nothing;
     let whole = clean && parsed.documents.iter().all(|document| !document.partial);
-    let documents: Option<Vec<Stored>> = parsed.documents.iter().map(to_stored).collect();
-    postcard::to_allocvec(&documents.filter(|_| whole)?).ok()
+    let documents: Option<Vec<Stored<'_>>> = parsed.documents.iter().map(to_stored).collect();
+    rmp_serde::to_vec_named(&documents.filter(|_| whole)?).ok()
 }
 
-/// The file that was encoded.
-pub(super) fn decode(bytes: &[u8]) -> Option<ParsedFile> {
-    let stored: Vec<Stored> = postcard::from_bytes(bytes).ok()?;
-    let documents: Option<Vec<Document>> = stored.into_iter().map(from_stored).collect();
+/// The file that was encoded. Its rules stay in the bytes.
+pub(super) fn decode(bytes: &Bytes) -> Option<ParsedFile> {
+    let stored: Vec<Stored<'_>> = rmp_serde::from_slice(bytes).ok()?;
+    let documents: Option<Vec<Document>> = stored.into_iter().map(|stored| from_stored(stored, bytes)).collect();
     Some(ParsedFile { documents: documents?, ..ParsedFile::default() })
 }
 
-fn to_stored(document: &Document) -> Option<Stored> {
+fn to_stored(document: &Document) -> Option<Stored<'_>> {
     let body = match &document.body {
         Body::Mno { id: Some(id), spec: Some(spec), missing_tiers } => StoredBody::Mno {
-            json: serde_json::to_vec(&(id, spec)).ok()?,
-            missing_tiers: missing_tiers.iter().map(|tier| (*tier).to_owned()).collect(),
+            id: Cow::Borrowed(id),
+            spec: spec.clone(),
+            missing_tiers: missing_tiers.iter().map(|tier| Cow::Borrowed(*tier)).collect(),
         },
-        Body::Operator { id: Some(id), metadata: Some(metadata), spec: Some(spec) } => {
-            StoredBody::Operator { json: serde_json::to_vec(&(id, metadata, spec)).ok()? }
+        Body::Operator { id: Some(_), metadata: Some(metadata), spec: Some(spec) } => {
+            StoredBody::Operator { metadata: Cow::Borrowed(metadata), spec: Cow::Borrowed(spec) }
         }
         Body::Routes { operator: Some(operator), rules } => {
             let mut currencies: Vec<Currency> = Vec::new();
             let stored: Option<Vec<StoredRule>> =
                 rules.items.iter().map(|rule| to_rule(rule, &mut currencies)).collect();
-            let packed = postcard::to_allocvec(&StoredRules { currencies, rules: stored? }).ok()?;
+            let packed = rmp_serde::to_vec(&StoredRules { currencies, rules: stored? }).ok()?;
             // They are unpacked when it is too late to parse the file instead.
             let prefixes: Vec<E164Prefix> = rules.items.prefixes().collect();
             unpack(&prefixes, &packed).filter(|unpacked| **unpacked == *rules.items)?;
             StoredBody::Routes {
-                operator: operator.clone(),
+                operator: Cow::Borrowed(operator),
                 hash: rules.hash.bytes(),
-                places: rules.places.clone(),
+                places: Cow::Borrowed(&rules.places),
                 prefixes: prefixes.iter().flat_map(|prefix| prefix.word().to_le_bytes()).collect(),
-                rules: packed,
+                rules: packed.into(),
             }
         }
-        Body::TpsContract { mno: Some(mno), contracts, reservations } => {
-            StoredBody::TpsContract { json: serde_json::to_vec(&(mno, &contracts.items, &reservations.items)).ok()? }
-        }
+        Body::TpsContract { mno: Some(mno), contracts, reservations } => StoredBody::TpsContract {
+            mno: Cow::Borrowed(mno),
+            contracts: Cow::Borrowed(&contracts.items),
+            reservations: Cow::Borrowed(&reservations.items),
+        },
         _ => return None,
     };
-    Some(Stored { index: document.index, body })
+    Some(Stored { index: document.index, hash: document.hash.map(Digest::bytes), body })
 }
 
-fn from_stored(stored: Stored) -> Option<Document> {
+fn from_stored(stored: Stored<'_>, bytes: &Bytes) -> Option<Document> {
     let body = match stored.body {
-        StoredBody::Mno { json, missing_tiers } => {
-            let (id, spec): (MnoId, MnoSpec) = serde_json::from_slice(&json).ok()?;
-            let known = |tier: &String| ["t2", "t3"].into_iter().find(|known| known == tier);
+        StoredBody::Mno { id, spec, missing_tiers } => {
+            let known = |tier: &Cow<'_, str>| ["t2", "t3"].into_iter().find(|known| known == tier);
             let missing_tiers = missing_tiers.iter().map(known).collect::<Option<_>>()?;
-            Body::Mno { id: Some(id), spec: Some(Arc::new(spec)), missing_tiers }
+            Body::Mno { id: Some(id.into_owned()), spec: Some(spec), missing_tiers }
         }
-        StoredBody::Operator { json } => {
-            let (id, metadata, spec): (OperatorId, OperatorMetadata, OperatorSpec) =
-                serde_json::from_slice(&json).ok()?;
-            Body::Operator { id: Some(id), metadata: Some(metadata), spec: Some(spec) }
-        }
+        StoredBody::Operator { metadata, spec } => Body::Operator {
+            id: Some(metadata.id.clone()),
+            metadata: Some(metadata.into_owned()),
+            spec: Some(spec.into_owned()),
+        },
         StoredBody::Routes { operator, hash, places, prefixes, rules } => {
             let (words, torn) = prefixes.as_chunks();
             let read = |word: &[u8; 8]| E164Prefix::from_word(u64::from_le_bytes(*word));
             let prefixes: Option<Box<[E164Prefix]>> = words.iter().map(read).collect();
             let prefixes = prefixes.filter(|_| torn.is_empty())?;
+            let Cow::Borrowed(rules) = rules else { return None };
+            let rules = bytes.slice_ref(rules);
             let items = RuleList::packed(prefixes, Box::new(move |prefixes| unpack_or_bare(prefixes, &rules)));
-            Body::Routes { operator: Some(operator), rules: Rules::whole(items, Digest::from(hash), places) }
+            let rules = Rules::whole(items, Digest::from(hash), places.into_owned());
+            Body::Routes { operator: Some(operator.into_owned()), rules }
         }
-        StoredBody::TpsContract { json } => {
-            let (mno, contracts, reservations): (MnoId, Vec<Contract>, Vec<Reservation>) =
-                serde_json::from_slice(&json).ok()?;
-            let (contracts, reservations) = (List::whole(contracts), List::whole(reservations));
-            Body::TpsContract { mno: Some(mno), contracts, reservations }
+        StoredBody::TpsContract { mno, contracts, reservations } => {
+            let (contracts, reservations) =
+                (List::whole(contracts.into_owned()), List::whole(reservations.into_owned()));
+            Body::TpsContract { mno: Some(mno.into_owned()), contracts, reservations }
         }
     };
-    Some(Document { index: stored.index, body, partial: false })
+    Some(Document { index: stored.index, body, partial: false, hash: stored.hash.map(Digest::from) })
 }
 
 fn unpack(prefixes: &[E164Prefix], bytes: &[u8]) -> Option<Box<[Rule]>> {
-    let StoredRules { currencies, rules } = postcard::from_bytes(bytes).ok()?;
+    let StoredRules { currencies, rules } = rmp_serde::from_slice(bytes).ok()?;
     let paired = prefixes.iter().zip(rules);
     let rules: Box<[Rule]> =
         paired.map(|(prefix, rule)| from_rule(*prefix, rule, &currencies)).collect::<Option<_>>()?;

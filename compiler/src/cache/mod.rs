@@ -1,14 +1,14 @@
 //! Parsed files kept on disk by content, so that the next run parses only what changed.
 //!
-//! One file holds an entry for each git blob in which nothing was wrong, and an empty one for each set of rules in which
-//! nothing was found. It is only added to, in one write under a lock,
+//! One file holds an entry for each git blob in which nothing was wrong, one for each folder of a git tree, and an empty one
+//! for each set of rules in which nothing was found. It is only added to, in one write under a lock,
 //! and written anew, by renaming, when most of it is out of use. It may be deleted at any time. Its name carries the
 //! version of the compiler and of the encoding: another version begins its own. An entry that does not decode counts as
 //! absent. Whoever can write the folder decides what a check sees: it deserves the care of any build cache.
 
 mod encode;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::ops::Range;
@@ -16,12 +16,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bindery_schema::hash::Digest;
+use bytes::Bytes;
 use git2::Oid;
 
 use crate::parse::ParsedFile;
+use crate::source::{ByOid, Folder};
 
 /// To be raised whenever the same text parses to something else, or is encoded otherwise.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 /// Start of the names of all such files, whatever their version.
 const STEM: &str = "bindery-parsed-";
 /// Bytes of a blob id, of a length and of a checksum.
@@ -33,20 +35,20 @@ const SPARE: usize = 1000;
 #[derive(Debug)]
 pub struct Cache {
     path: PathBuf,
-    bytes: Vec<u8>,
-    entries: HashMap<Oid, Range<usize>>,
+    bytes: Bytes,
+    entries: ByOid<Range<usize>>,
 }
 
 impl Cache {
     /// Reads the cache of a folder; an absent one is empty.
     pub fn open(folder: &Path) -> io::Result<Self> {
         let path = folder.join(format!("{STEM}{}-{FORMAT}", env!("CARGO_PKG_VERSION")));
-        let bytes = match fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        let bytes: Bytes = match fs::read(&path) {
+            Ok(bytes) => bytes.into(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Bytes::new(),
             Err(error) => return Err(error),
         };
-        let mut entries = HashMap::new();
+        let mut entries = ByOid::default();
         let mut at = 0;
         // A write that was cut off leaves a torn end, and what is behind it cannot be told apart.
         while let Some((blob, payload)) = header(&bytes, at) {
@@ -63,23 +65,32 @@ impl Cache {
 
     /// What a blob parses to, where its entry is whole.
     pub(crate) fn get(&self, blob: Oid) -> Option<ParsedFile> {
-        let payload = self.entries.get(&blob)?;
-        let sum = self.bytes.get(payload.start - 4..payload.start)?;
-        let bytes = self.bytes.get(payload.clone())?;
-        (crc32fast::hash(bytes).to_le_bytes() == sum).then(|| encode::decode(bytes)).flatten()
+        encode::decode(&self.payload(blob)?)
     }
 
-    /// Adds what was parsed and found clean anew. `used` are the blobs of the present tree.
-    pub(crate) fn save(&self, used: &HashMap<Oid, Arc<ParsedFile>>, clean: &BTreeSet<Digest>) -> io::Result<()> {
-        let in_use = used.keys().filter(|blob| self.contains(**blob)).count();
+    /// What a folder of a git tree holds, where its entry is whole.
+    pub(crate) fn folder(&self, tree: Oid) -> Option<Folder> {
+        rmp_serde::from_slice(&self.payload(tree)?).ok()
+    }
+
+    fn payload(&self, key: Oid) -> Option<Bytes> {
+        let payload = self.entries.get(&key)?;
+        let sum = self.bytes.get(payload.start - 4..payload.start)?;
+        let bytes = self.bytes.slice(payload.clone());
+        (crc32fast::hash(&bytes).to_le_bytes() == sum).then_some(bytes)
+    }
+
+    /// Adds what is new.
+    pub(crate) fn save(&self, Worth { parsed, folders, clean }: &Worth<'_>) -> io::Result<()> {
+        let in_use = parsed.keys().chain(folders.keys()).filter(|key| self.contains(**key)).count();
         let anew = self.entries.len() > 2 * in_use + SPARE;
         let wanted = |key: Oid| anew || !self.contains(key);
         let mut entries: Vec<u8> = Vec::new();
-        for (blob, parsed) in used.iter().filter(|(blob, _)| wanted(**blob)) {
-            if let Some(payload) = encode::encode(parsed) {
-                entries.extend(framed(*blob, &payload));
-            }
-        }
+        let files = parsed.iter().filter(|(blob, _)| wanted(**blob));
+        let files = files.filter_map(|(blob, parsed)| Some((*blob, encode::encode(parsed)?)));
+        let folders = folders.iter().filter(|(tree, _)| wanted(**tree));
+        let folders = folders.filter_map(|(tree, folder)| Some((*tree, rmp_serde::to_vec(&**folder).ok()?)));
+        files.chain(folders).for_each(|(key, payload)| entries.extend(framed(key, &payload)));
         entries.extend(
             clean.iter().map(|digest| key(*digest)).filter(|key| wanted(*key)).flat_map(|key| framed(key, &[])),
         );
@@ -133,6 +144,16 @@ impl Cache {
         }
         Ok(())
     }
+}
+
+/// What is worth keeping of a run.
+pub(crate) struct Worth<'w> {
+    /// The files of the present tree, by blob.
+    pub(crate) parsed: &'w ByOid<Arc<ParsedFile>>,
+    /// Its folders, where it is one of git.
+    pub(crate) folders: &'w ByOid<Arc<Folder>>,
+    /// Rules that were found clean.
+    pub(crate) clean: &'w BTreeSet<Digest>,
 }
 
 /// Where it is kept that nothing was found in some rules: a key like those of blobs, which are digests as well.

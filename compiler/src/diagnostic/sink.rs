@@ -197,6 +197,11 @@ impl Sink {
         self.drafts.push(draft);
     }
 
+    /// Adds what another one collected.
+    pub(crate) fn append(&mut self, other: Self) {
+        self.drafts.extend(other.drafts);
+    }
+
     /// What was found, places not worked out.
     pub(crate) fn into_drafts(self) -> Vec<Draft> {
         self.drafts

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bindery_schema::API_VERSION;
-use bindery_schema::contract::{Contract, Reservation};
+use bindery_schema::contract::{Contract, Reservation, TpsContractSpec};
 use bindery_schema::hash::{self, Digest};
 use bindery_schema::mno::MnoSpec;
 use bindery_schema::operator::{OperatorMetadata, OperatorSpec};
@@ -105,6 +105,25 @@ pub(crate) struct Document {
     pub(crate) body: Body,
     /// Part of it was wrong and is left out, so what is missing proves nothing.
     pub(crate) partial: bool,
+    /// Hash of what it says where no environment is laid over it; none of what stores know by no hash. Rules have their own.
+    pub(crate) hash: Option<Digest>,
+}
+
+impl Document {
+    fn new(index: u32, body: Body, partial: bool) -> Self {
+        let hash = match &body {
+            Body::Mno { spec, .. } => spec.as_ref().map(|spec| hash::mno(spec)),
+            Body::Operator { metadata, spec, .. } => {
+                let known = metadata.as_ref().zip(spec.as_ref());
+                known.map(|(metadata, spec)| hash::operator_spec(&metadata.mno, &spec.in_environment(None)))
+            }
+            Body::TpsContract { contracts, reservations, .. } => {
+                Some(hash::contracts(&TpsContractSpec::resolved(&contracts.items, &reservations.items)))
+            }
+            Body::Routes { .. } | Body::Policy { .. } => None,
+        };
+        Self { index, body, partial, hash }
+    }
 }
 
 /// A document's content by kind. Parts that could not be understood are absent.
@@ -334,7 +353,7 @@ fn decode_all(
             opaque.push(OpaqueDocument { kind: body.as_ref().map(Body::kind), lines });
         }
         if let Some(body) = body {
-            documents.push(Document { index, body, partial: report.partial || doubtful });
+            documents.push(Document::new(index, body, report.partial || doubtful));
         }
     }
     (documents, opaque)

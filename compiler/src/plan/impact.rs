@@ -3,7 +3,7 @@
 //! A pure function of the two catalogs, the plan between them and the day. Its work is a sort of all rules and one sweep
 //! over them; nothing compares every rule with every other.
 
-mod destinations;
+pub(super) mod destinations;
 mod tenants;
 mod throughput;
 
@@ -14,16 +14,22 @@ use std::cmp::Reverse;
 
 use bindery_schema::catalog::Catalog;
 use bindery_schema::change::CredentialsChange;
-use bindery_schema::impact::{CredentialsImpact, Impact};
+use bindery_schema::impact::{CredentialsImpact, DestinationImpact, Impact};
 use bindery_schema::plan::Plan;
 use bindery_schema::value::Day;
 
-/// What a plan that leads from one catalog to another means. The policy of `before` says which pool is too small.
-pub fn impact(before: &Catalog, after: &Catalog, plan: &Plan, today: Day) -> Impact {
+/// What a plan that leads from one catalog to another, and serves some destinations otherwise, means. The policy of
+/// `before` says which pool is too small.
+pub(super) fn impact(
+    before: &Catalog,
+    after: &Catalog,
+    plan: &Plan,
+    destinations: Vec<DestinationImpact>,
+    today: Day,
+) -> Impact {
     if plan.is_empty() {
         return Impact::default();
     }
-    let destinations = destinations::compare(before, after);
     let throughput = throughput::compare(before, after, today);
     let tenants = tenants::compare(before, after, plan, &destinations, &throughput, today);
     Impact { tenants, destinations, throughput, credentials: credentials(plan) }

@@ -32,7 +32,6 @@ use bindery_schema::value::{Day, MnoId, OperatorId};
 use jiff::Timestamp;
 
 pub use diff::fields;
-pub use impact::impact;
 pub use safety::{deletions, held};
 
 /// The objects whose content a plan needs, by the id the stores know them by.
@@ -85,16 +84,32 @@ pub fn in_stores(catalog: &Catalog, live: &Live, now: Timestamp) -> BTreeMap<Ope
 
 /// Compares two catalogs, of which the first counts as live and its policy guards, and tells what the plan means.
 pub fn report(before: &Catalog, after: &Catalog, now: Timestamp) -> Result<PlanReport, MissingDetail> {
-    let plan = plan(after, &Live::of(before), &before.policy, now)?;
+    let (plan, destinations) = rayon::join(
+        || plan(after, &live_beside(before, after), &before.policy, now),
+        || impact::destinations::compare(before, after),
+    );
+    let plan = plan?;
     // Where there was nothing, nothing was guarded.
     let fresh = before.mnos.is_empty() && before.operators.is_empty();
     Ok(PlanReport {
         counts: plan.counts(),
         trailer: plan.trailer(),
-        impact: impact(before, after, &plan, Day::of(now)),
+        impact: impact::impact(before, after, &plan, destinations, Day::of(now)),
         loosened: if fresh { Vec::new() } else { policy::loosened(&before.policy, &after.policy) },
         plan,
     })
+}
+
+/// A catalog as if it were live, with the content of all but the operators that another catalog shares with it.
+fn live_beside(before: &Catalog, after: &Catalog) -> Live {
+    let operator = |(id, operator): (&OperatorId, &Arc<catalog::Operator>)| {
+        let is_shared = after.operators.get(id).is_some_and(|other| Arc::ptr_eq(operator, other));
+        (id.clone(), if is_shared { LiveOperator::outline(operator) } else { LiveOperator::of(operator) })
+    };
+    Live {
+        mnos: before.mnos.iter().map(|(id, mno)| (id.clone(), LiveMno::of(mno))).collect(),
+        operators: before.operators.iter().map(operator).collect(),
+    }
 }
 
 /// A carrier that changes.

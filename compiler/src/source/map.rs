@@ -61,6 +61,11 @@ impl SourceMap {
         self.files.get(file.0 as usize).map_or("", |(path, _)| path)
     }
 
+    /// The path of a file, to keep.
+    pub(crate) fn shared_path(&self, file: FileId) -> Arc<str> {
+        self.files.get(file.0 as usize).map(|(path, _)| path.clone()).unwrap_or_default()
+    }
+
     /// The text of a file; empty where it could not be read.
     pub fn text(&self, file: FileId) -> &str {
         let Some((path, text)) = self.files.get(file.0 as usize) else { return "" };

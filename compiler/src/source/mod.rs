@@ -1,16 +1,37 @@
 //! Where configuration files come from: a directory, or any revision of a git repository without a checkout.
 
-mod loader;
+mod directory;
+mod folders;
 mod map;
 mod origin;
+mod revision;
 mod tracked;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub use loader::{POLICY, ROOTS, SHORT_POLICY, load_directory, load_revision, resolve_revision};
+pub use directory::load_directory;
+pub(crate) use folders::{Folder, Folders};
 pub use map::{FileId, Position, SourceMap, Span};
 pub(crate) use origin::Origin;
+pub(crate) use revision::load_revision;
+pub use revision::resolve_revision;
+
+/// By an id of git, which is a hash already.
+pub(crate) type ByOid<V> = rustc_hash::FxHashMap<git2::Oid, V>;
+
+/// Folders whose YAML files are configuration; below them folders carry no meaning.
+pub const ROOTS: [&str; 2] = ["operators", "contracts"];
+/// The one file at the root.
+pub const POLICY: &str = "policy.yaml";
+/// What it is not called. Left out in silence, its guardrails would be thought to hold.
+pub const SHORT_POLICY: &str = "policy.yml";
+
+fn is_configuration(path: &str) -> bool {
+    let extension = Path::new(path).extension().and_then(|extension| extension.to_str());
+    let below_root = path.split_once('/').is_some_and(|(root, _)| ROOTS.contains(&root));
+    [POLICY, SHORT_POLICY].contains(&path) || below_root && matches!(extension, Some("yaml" | "yml"))
+}
 
 /// Largest configuration file. A generated routes file of 100,000 rules has 10 MB; more is a mistake.
 pub const LARGEST_FILE: u64 = 16 * 1024 * 1024;
@@ -100,6 +121,20 @@ impl Content {
         Self::Unreadable {
             message: format!("the file has {size} bytes, more than the {LARGEST_FILE} bindery reads"),
             help: "split it; any number of files may hold documents",
+        }
+    }
+
+    pub(super) fn bad_link() -> Self {
+        Self::Unreadable {
+            message: "the file is a symbolic link that leads to no file of this tree".to_owned(),
+            help: "replace the link by the file itself",
+        }
+    }
+
+    pub(super) fn misnamed_policy() -> Self {
+        Self::Unreadable {
+            message: format!("`{SHORT_POLICY}` is not read: the policy of a repository is `{POLICY}`"),
+            help: "rename the file, or delete it",
         }
     }
 }

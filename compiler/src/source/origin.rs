@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use git2::Oid;
 
-use super::loader::{read_content, read_from_revision};
+use super::directory::read_content;
+use super::revision::read_from_revision;
 use super::{Content, Error};
 
 /// Where the files of a compile came from.

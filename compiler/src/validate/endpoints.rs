@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use bindery_schema::operator::Smpp;
+use bindery_schema::value::{Host, SystemId};
 
 use super::{Objects, OperatorObject};
 use crate::diagnostic::{Anchor, Code, Draft, Sink};
@@ -14,8 +14,7 @@ pub(super) fn check(objects: &Objects<'_>, sink: &mut Sink) {
     for environment in objects.environments() {
         let mut first_at = HashMap::with_capacity(operators.len());
         for (id, operator) in &operators {
-            let Some(smpp) = smpp_in(operator, environment) else { continue };
-            let endpoint = (smpp.host.clone(), smpp.port, smpp.system_id.clone());
+            let Some(endpoint) = endpoint(operator, environment) else { continue };
             let Some((first_id, first)) = first_at.get(&endpoint) else {
                 first_at.insert(endpoint, (*id, *operator));
                 continue;
@@ -24,9 +23,9 @@ pub(super) fn check(objects: &Objects<'_>, sink: &mut Sink) {
                 continue;
             }
             let scope = environment.map(|name| format!(" in environment `{name}`")).unwrap_or_default();
+            let (host, port, system_id) = endpoint;
             let message = format!(
-                "operators `{first_id}` and `{id}` share host `{}`, port {} and systemId `{}`{scope}",
-                smpp.host, smpp.port, smpp.system_id
+                "operators `{first_id}` and `{id}` share host `{host}`, port {port} and systemId `{system_id}`{scope}"
             );
             let draft = Draft::new(Code::DuplicateEndpoint, place(operator, environment), message)
                 .related(place(first, environment), format!("`{first_id}` has the same endpoint"))
@@ -37,10 +36,16 @@ pub(super) fn check(objects: &Objects<'_>, sink: &mut Sink) {
     }
 }
 
-fn smpp_in(operator: &OperatorObject<'_>, environment: Option<&str>) -> Option<Smpp> {
+fn endpoint<'a>(
+    operator: &OperatorObject<'a>,
+    environment: Option<&str>,
+) -> Option<(&'a Host, u16, &'a SystemId)> {
     let spec = operator.spec?;
-    let overlay = environment.and_then(|name| spec.environments.get(name)?.smpp.as_ref());
-    Some(overlay.map_or_else(|| spec.smpp.clone(), |overlay| overlay.over(&spec.smpp)))
+    let (base, overlay) = (&spec.smpp, environment.and_then(|name| spec.environments.get(name)?.smpp.as_ref()));
+    let host = overlay.and_then(|overlay| overlay.host.as_ref()).unwrap_or(&base.host);
+    let port = overlay.and_then(|overlay| overlay.port).unwrap_or(base.port);
+    let system_id = overlay.and_then(|overlay| overlay.system_id.as_ref()).unwrap_or(&base.system_id);
+    Some((host, port, system_id))
 }
 
 /// The systemId that counts, or the overlay's `smpp` where the overlay changes the endpoint without naming one.

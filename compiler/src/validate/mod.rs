@@ -29,13 +29,25 @@ pub(crate) fn check(
     known: &Known<'_>,
     sink: &mut Sink,
 ) -> Option<Clean> {
-    references::check(objects, sink);
-    endpoints::check(objects, sink);
-    operators::check(objects, sink);
-    let clean = routing::check(objects, &policy.routing, known, sink);
-    contracts::check(objects, policy, Day::of(now), sink);
-    renames::check(objects, now, sink);
-    acknowledge::check(objects, Day::of(now), sink);
+    let (mut of_operators, mut of_contracts) = (Sink::default(), Sink::default());
+    let operators = |sink: &mut Sink| {
+        references::check(objects, sink);
+        endpoints::check(objects, sink);
+        operators::check(objects, sink);
+        renames::check(objects, now, sink);
+        acknowledge::check(objects, Day::of(now), sink);
+    };
+    let (clean, ((), ())) = rayon::join(
+        || routing::check(objects, &policy.routing, known, sink),
+        || {
+            rayon::join(
+                || operators(&mut of_operators),
+                || contracts::check(objects, policy, Day::of(now), &mut of_contracts),
+            )
+        },
+    );
+    sink.append(of_operators);
+    sink.append(of_contracts);
     clean
 }
 

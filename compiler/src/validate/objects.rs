@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bindery_schema::contract::{Contract, Reservation};
+use bindery_schema::hash::Digest;
 use bindery_schema::mno::MnoSpec;
 use bindery_schema::operator::{OperatorMetadata, OperatorSpec};
 use bindery_schema::policy::{Nesting, PolicySpec};
@@ -20,6 +21,7 @@ const POLICIES: [&str; 2] = [POLICY, SHORT_POLICY];
 pub(crate) struct MnoObject<'a> {
     pub(crate) root: Anchor,
     pub(crate) spec: Option<&'a Arc<MnoSpec>>,
+    pub(crate) hash: Option<Digest>,
     pub(crate) missing_tiers: &'a [&'static str],
 }
 
@@ -28,6 +30,8 @@ pub(crate) struct OperatorObject<'a> {
     pub(crate) root: Anchor,
     pub(crate) metadata: Option<&'a OperatorMetadata>,
     pub(crate) spec: Option<&'a OperatorSpec>,
+    /// Hash of carrier and spec in the base.
+    pub(crate) hash: Option<Digest>,
 }
 
 /// An operator's rules.
@@ -43,6 +47,8 @@ pub(crate) struct ContractsObject<'a> {
     pub(crate) contracts: &'a List<Contract>,
     pub(crate) reservations: &'a List<Reservation>,
     pub(crate) partial: bool,
+    /// Hash of both as stores keep them.
+    pub(crate) hash: Option<Digest>,
 }
 
 /// Every object by identity.
@@ -81,22 +87,23 @@ impl<'a> Objects<'a> {
                 objects.unread_policies.push(parsed);
             }
             for document in &parsed.documents {
-                objects.add(Anchor::root(file, document.index), &document.body, document.partial, sink);
+                objects.add(Anchor::root(file, document.index), document, sink);
             }
         }
         objects
     }
 
-    fn add(&mut self, root: Anchor, body: &'a Body, partial: bool, sink: &mut Sink) {
-        match body {
+    fn add(&mut self, root: Anchor, document: &'a Document, sink: &mut Sink) {
+        let Document { hash, partial, .. } = *document;
+        match &document.body {
             Body::Mno { id, spec, missing_tiers } => {
                 let Some(id) = id else { return };
-                let object = MnoObject { root, spec: spec.as_ref(), missing_tiers };
+                let object = MnoObject { root, spec: spec.as_ref(), hash, missing_tiers };
                 insert(&mut self.mnos, id, object, |object| &object.root, ("carrier", "metadata.id"), sink);
             }
             Body::Operator { id, metadata, spec } => {
                 let Some(id) = id else { return };
-                let object = OperatorObject { root, metadata: metadata.as_ref(), spec: spec.as_ref() };
+                let object = OperatorObject { root, metadata: metadata.as_ref(), spec: spec.as_ref(), hash };
                 insert(&mut self.operators, id, object, |object| &object.root, ("operator", "metadata.id"), sink);
             }
             Body::Routes { operator, rules } => {
@@ -107,7 +114,7 @@ impl<'a> Objects<'a> {
             }
             Body::TpsContract { mno, contracts, reservations } => {
                 let Some(mno) = mno else { return };
-                let object = ContractsObject { root, contracts, reservations, partial };
+                let object = ContractsObject { root, contracts, reservations, partial, hash };
                 let what = ("TpsContract of carrier", "metadata.mno");
                 insert(&mut self.contracts, mno, object, |object| &object.root, what, sink);
             }

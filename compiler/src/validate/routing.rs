@@ -62,7 +62,7 @@ pub(crate) struct Known<'k> {
     /// The last rules in which nothing was found.
     pub(crate) last: Option<&'k Clean>,
     /// Whether nothing was found in the rules with a digest.
-    pub(crate) is_clean: &'k dyn Fn(Digest) -> bool,
+    pub(crate) is_clean: &'k (dyn Fn(Digest) -> bool + Sync),
 }
 
 /// Checks the rules; where nothing is found, they spare the next tree most of the work.
@@ -92,12 +92,11 @@ pub(super) fn check(
     let mut entries: Vec<Entry> = Vec::new();
     entries.par_extend(sweep.tables.par_iter().zip(0..u32::MAX).flat_map_iter(|(table, number)| {
         let rules = &table.routes.rules.items;
-        let near = rules.prefixes().zip(0..).filter(|(prefix, _)| region.contains(*prefix));
-        near.map(move |(prefix, rule)| {
+        region.places(rules).into_iter().map(move |rule| {
             let item = &rules[rule as usize];
             let (takes_part, narrows) = (table.active && item.active, item.narrows.is_some());
             let doubt = table.routes.rules.doubt(rule as usize);
-            Entry { prefix, table: number, rule, priority: item.priority, takes_part, narrows, doubt }
+            Entry { prefix: item.prefix, table: number, rule, priority: item.priority, takes_part, narrows, doubt }
         })
     }));
     entries.par_sort_unstable_by_key(Entry::order);

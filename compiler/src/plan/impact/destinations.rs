@@ -48,7 +48,7 @@ struct Level<'e> {
     after: &'e [Entry],
 }
 
-pub(super) fn compare(before: &Catalog, after: &Catalog) -> Vec<DestinationImpact> {
+pub(in crate::plan) fn compare(before: &Catalog, after: &Catalog) -> Vec<DestinationImpact> {
     let sides = Sides { before: binds(before, None), after: binds(after, Some(before)) };
     // Where every operator says the same, the same wins, whatever is around.
     let region = Region::upward(sides.differences());
@@ -56,8 +56,8 @@ pub(super) fn compare(before: &Catalog, after: &Catalog) -> Vec<DestinationImpac
     for (is_after, binds) in [(false, &sides.before), (true, &sides.after)] {
         let numbered = binds.par_iter().zip(0..u32::MAX);
         entries.par_extend(numbered.flat_map_iter(|(bind, number)| {
-            let near = bind.rules.prefixes().zip(0..).filter(|(prefix, _)| region.contains(*prefix));
-            let rules = near.map(move |(_, place)| (&bind.rules[place as usize], place));
+            let near = region.places(bind.rules).into_iter();
+            let rules = near.map(move |place| (&bind.rules[place as usize], place));
             rules.filter(|(rule, _)| rule.active).map(move |(rule, place)| Entry {
                 prefix: rule.prefix,
                 after: is_after,

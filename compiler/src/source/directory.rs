@@ -1,0 +1,87 @@
+//! Reads the configuration files of a directory, in path order.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use git2::Oid;
+use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
+use walkdir::{DirEntry, WalkDir};
+
+use super::tracked::Tracked;
+use super::{Content, Error, LARGEST_FILE, Loaded, POLICY, ROOTS, SHORT_POLICY, is_configuration};
+
+/// Reads the working tree below a directory. A file that git's index shows to be a blob for which `known` holds is listed
+/// and not read; without `known` the index is not looked at.
+pub fn load_directory(root: &Path, known: Option<&(dyn Fn(Oid) -> bool + Sync)>) -> Result<Vec<Loaded>, Error> {
+    let read = |path: &Path| {
+        let path = path.to_owned();
+        move |source: std::io::Error| Error::Read { path, source }
+    };
+    let real_root = root.canonicalize().map_err(read(root))?;
+    let tops: Vec<PathBuf> =
+        ROOTS.iter().chain(&[POLICY, SHORT_POLICY]).map(|name| root.join(name)).filter(|top| top.exists()).collect();
+    if tops.is_empty() {
+        return Err(Error::NoConfiguration { path: root.to_owned() });
+    }
+    let mut listed: Vec<(Arc<str>, DirEntry)> = Vec::new();
+    for entry in tops.iter().flat_map(|top| WalkDir::new(top).follow_links(false).follow_root_links(false)) {
+        let entry = entry.map_err(|error| {
+            let path = error.path().unwrap_or(root).to_owned();
+            Error::Read { path, source: error.into() }
+        })?;
+        let relative = entry.path().strip_prefix(root).unwrap_or(entry.path());
+        let Some(path) = relative.to_str().map(|path| path.replace('\\', "/")) else { continue };
+        if links_to_folder(entry.path()) || !entry.file_type().is_dir() && is_configuration(&path) {
+            listed.push((path.into(), entry));
+        }
+    }
+    listed.sort_by(|a, b| a.0.cmp(&b.0));
+    let tracked = known.map(|_| Tracked::below(&real_root)).unwrap_or_default();
+    let load = |(path, entry): (Arc<str>, DirEntry)| {
+        let blob = if *path == *SHORT_POLICY { None } else { tracked.unchanged(&path, &entry) };
+        let content = match blob.zip(known) {
+            Some((blob, known)) if known(blob) => Content::Known,
+            _ => read_content(&path, entry.path(), &real_root).map_err(read(entry.path()))?,
+        };
+        Ok(Loaded { path, blob, content })
+    };
+    listed.into_par_iter().map(load).collect()
+}
+
+/// Reads one file of a working tree.
+pub(super) fn read_content(path: &str, file: &Path, real_root: &Path) -> std::io::Result<Content> {
+    if path == SHORT_POLICY {
+        Ok(Content::misnamed_policy())
+    } else if links_to_folder(file) {
+        // A link to a folder is never entered; leaving it out in silence would leave out what it holds.
+        Ok(Content::bad_link())
+    } else if file.is_symlink() {
+        read_link(file, real_root)
+    } else {
+        read_file(file)
+    }
+}
+
+fn links_to_folder(path: &Path) -> bool {
+    path.is_symlink() && path.is_dir()
+}
+
+fn read_file(path: &Path) -> std::io::Result<Content> {
+    let metadata = fs::metadata(path)?;
+    // Opening a pipe would wait for its other end.
+    if !metadata.is_file() {
+        let message = "it is a pipe, a socket or a device".to_owned();
+        return Ok(Content::Unreadable { message, help: "replace it by a file" });
+    }
+    let size = metadata.len();
+    Ok(if size > LARGEST_FILE { Content::too_large(size) } else { Content::from_bytes(fs::read(path)?) })
+}
+
+/// Follows a link only to a file of the same tree: a pull request must not make CI read anything else.
+fn read_link(path: &Path, root: &Path) -> std::io::Result<Content> {
+    match path.canonicalize() {
+        Ok(target) if target.starts_with(root) && target.is_file() => read_file(&target),
+        _ => Ok(Content::bad_link()),
+    }
+}
