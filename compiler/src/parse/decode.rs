@@ -198,8 +198,12 @@ impl<'n, 'a> Fields<'n, 'a> {
                 report.fault(Code::UnknownField, key.span, message, Some(help));
                 continue;
             }
+            if self.known.contains(&name) {
+                continue;
+            }
             // A password in the clear is one fault, and not that its field is unknown.
-            if self.known.contains(&name) || secrets::is_plaintext(name, value) || secrets::is_suspicious(name) {
+            if secrets::is_plaintext(name, value) || secrets::is_suspicious(name) {
+                report.partial = true;
                 continue;
             }
             let suggestion = nearest(name, absent.iter().copied());

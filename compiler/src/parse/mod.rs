@@ -300,7 +300,7 @@ fn parse_text(text: Arc<str>) -> ParsedFile {
 /// The documents of a file in which nothing is wrong. Most files are such, and no finding needs a place in them yet.
 fn parse_quickly(text: &str) -> Option<Vec<Document>> {
     let mut report = Report::default();
-    let documents = decode_all(&yaml::read_quickly(text)?, &mut report, false, secrets::may_hold(text)).0;
+    let documents = decode_all(&yaml::read_quickly(text)?, &mut report, false, secrets::may_hold_token(text)).0;
     (report.faults.is_empty() && !report.partial).then_some(documents)
 }
 
@@ -326,8 +326,7 @@ fn parse_carefully(text: Arc<str>) -> ParsedFile {
     }
     // Of a field that stands twice one is left out.
     let doubtful = !stream.duplicates.is_empty();
-    let suspected = secrets::may_hold(&text);
-    let (documents, opaque) = decode_all(&stream.documents, &mut report, doubtful, suspected);
+    let (documents, opaque) = decode_all(&stream.documents, &mut report, doubtful, true);
     let faults = report.faults;
     drop(stream);
     let opaque = if opaque.is_empty() { Opaque::Nothing } else { Opaque::Documents(opaque) };

@@ -1,9 +1,5 @@
 //! Passwords and tokens in the clear. The value is never repeated: not in a message, not in a help text.
 
-use std::sync::LazyLock;
-
-use aho_corasick::AhoCorasick;
-
 use super::decode::Report;
 use super::yaml::{Node, Resolved, Value};
 use crate::diagnostic::Code;
@@ -14,12 +10,6 @@ pub(crate) const NAMES: [&str; 5] = ["password", "passwd", "secret", "token", "c
 const TOKENS: [&str; 2] = ["hvs.", "AKIA"];
 
 const PRIVATE_KEY: &str = "-----BEGIN ";
-
-/// Every text with a secret holds one of these, in some case. Where the search cannot be built every text is suspected.
-static MARKS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
-    let marks = NAMES.iter().chain(&TOKENS).chain([&PRIVATE_KEY]);
-    AhoCorasick::builder().ascii_case_insensitive(true).build(marks).ok()
-});
 
 /// Whether a field is a secret in the clear by its name.
 pub(super) fn is_plaintext(name: &str, value: &Node<'_>) -> bool {
@@ -36,10 +26,11 @@ pub(crate) fn is_suspicious(text: &str) -> bool {
     TOKENS.iter().any(|token| text.starts_with(token)) || private_key()
 }
 
-/// Whether a walk through the documents of a text could find a secret: most texts hold nothing that looks like one.
-pub(super) fn may_hold(text: &str) -> bool {
+/// Whether a text may hold what looks like a secret. What is one by its name is a field that no kind has: decoding leaves
+/// it out, which is seen without a search.
+pub(super) fn may_hold_token(text: &str) -> bool {
     // An escape can spell anything.
-    text.contains('\\') || MARKS.as_ref().is_none_or(|marks| marks.is_match(text))
+    text.contains('\\') || TOKENS.iter().chain([&PRIVATE_KEY]).any(|mark| text.contains(mark))
 }
 
 /// Notes every secret in a document.

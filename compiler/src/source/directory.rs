@@ -75,7 +75,7 @@ fn read_file(path: &Path) -> std::io::Result<Content> {
         return Ok(Content::Unreadable { message, help: "replace it by a file" });
     }
     let size = metadata.len();
-    Ok(if size > LARGEST_FILE { Content::too_large(size) } else { Content::from_bytes(fs::read(path)?) })
+    Ok(if size > LARGEST_FILE { Content::too_large(size) } else { Content::from_bytes(&fs::read(path)?) })
 }
 
 /// Follows a link only to a file of the same tree: a pull request must not make CI read anything else.

@@ -95,19 +95,19 @@ pub enum Content {
 
 impl Content {
     /// Takes bytes for text.
-    pub(crate) fn from_bytes(bytes: Vec<u8>) -> Self {
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
         let size = bytes.len() as u64;
         if size > LARGEST_FILE {
             return Self::too_large(size);
         }
-        match String::from_utf8(bytes) {
-            Ok(text) => Self::Text(text.strip_prefix('\u{feff}').unwrap_or(&text).into()),
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Self::Text(text.strip_prefix('\u{feff}').unwrap_or(text).into()),
             Err(error) => {
-                if error.as_bytes().starts_with(b"\xff\xfe") || error.as_bytes().starts_with(b"\xfe\xff") {
+                if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
                     let message = "the file is UTF-16".to_owned();
                     return Self::Unreadable { message, help: "save the file as UTF-8" };
                 }
-                let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+                let valid = &bytes[..error.valid_up_to()];
                 let line = valid.split(|byte| *byte == b'\n').count();
                 Self::Unreadable {
                     message: format!("the file is not UTF-8: line {line} has a byte that does not decode"),

@@ -1,5 +1,6 @@
 //! Reads the configuration files of a git revision, in path order; no checkout is needed.
 
+use std::io::Read as _;
 use std::path::{Component, Path};
 use std::sync::Arc;
 
@@ -96,11 +97,20 @@ fn read_blobs(repository: &Repository, files: &mut [Loaded], known: impl Fn(Oid)
 }
 
 fn read_blob(database: &Odb<'_>, blob: Oid) -> Result<Content, Error> {
+    // What lies in a file of its own is opened once for its size and its text. Only such objects can be streamed.
+    if let Ok((mut stream, size, _)) = database.reader(blob)
+        && size as u64 <= LARGEST_FILE
+    {
+        let mut bytes = vec![0; size];
+        if stream.read_exact(&mut bytes).is_ok() {
+            return Ok(Content::from_bytes(&bytes));
+        }
+    }
     let (size, _) = database.read_header(blob)?;
     Ok(if size as u64 > LARGEST_FILE {
         Content::too_large(size as u64)
     } else {
-        Content::from_bytes(database.read(blob)?.data().to_vec())
+        Content::from_bytes(database.read(blob)?.data())
     })
 }
 

@@ -36,10 +36,7 @@ pub(super) fn check(objects: &Objects<'_>, sink: &mut Sink) {
     }
 }
 
-fn endpoint<'a>(
-    operator: &OperatorObject<'a>,
-    environment: Option<&str>,
-) -> Option<(&'a Host, u16, &'a SystemId)> {
+fn endpoint<'a>(operator: &OperatorObject<'a>, environment: Option<&str>) -> Option<(&'a Host, u16, &'a SystemId)> {
     let spec = operator.spec?;
     let (base, overlay) = (&spec.smpp, environment.and_then(|name| spec.environments.get(name)?.smpp.as_ref()));
     let host = overlay.and_then(|overlay| overlay.host.as_ref()).unwrap_or(&base.host);

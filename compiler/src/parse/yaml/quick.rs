@@ -16,10 +16,17 @@ const MOST_KEYS: usize = 64;
 /// The documents of a text, or nothing where the careful reader should have a look: at faults, keys that stand twice,
 /// anchors, tags, directives, block scalars, and whatever goes over several lines between quotes or brackets.
 pub(crate) fn read(text: &str) -> Option<Vec<Node<'_>>> {
-    if !text.chars().all(is_plain) || !text.lines().all(begins_plainly) {
+    if !is_all_plain_ascii(text.as_bytes()) && !text.chars().all(is_plain) {
         return None;
     }
-    let lines = text.lines().filter(|line| holds_content(line)).count();
+    let mut lines = 0;
+    for line in text.lines() {
+        let content = behind_blanks(line);
+        if !begins_plainly(content) {
+            return None;
+        }
+        lines += usize::from(holds_content(content));
+    }
     let mut reader = Reader { events: parse_events(text), text: text.as_bytes(), lines: 0 };
     let mut documents = Vec::new();
     let mut begun = 0;
@@ -36,13 +43,21 @@ pub(crate) fn read(text: &str) -> Option<Vec<Node<'_>>> {
 
 /// No control, no other break than a line feed, and no mark of an encoding.
 fn is_plain(c: char) -> bool {
-    matches!(c, '\n' | ' '..='~') || c > '\u{a0}' && !matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}')
+    u8::try_from(c).is_ok_and(is_plain_ascii) || c > '\u{a0}' && !matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}')
 }
 
-/// Whether a line begins with a key, a list's dash, a comment or a document's mark.
-fn begins_plainly(line: &str) -> bool {
-    let content = line.trim_start_matches(' ');
-    let item = content.strip_prefix("- ").map(|item| item.trim_start_matches(' '));
+/// In pieces, since a loop that may end at any byte takes one at a time.
+fn is_all_plain_ascii(text: &[u8]) -> bool {
+    text.chunks(64).all(|piece| piece.iter().fold(true, |all, byte| all & is_plain_ascii(*byte)))
+}
+
+fn is_plain_ascii(byte: u8) -> bool {
+    matches!(byte, b'\n' | b' '..=b'~')
+}
+
+/// Whether what a line holds begins with a key, a list's dash, a comment or a document's mark.
+fn begins_plainly(content: &str) -> bool {
+    let item = content.strip_prefix("- ").map(behind_blanks);
     match item.unwrap_or(content).bytes().next() {
         None | Some(b'#') => item.is_none(),
         Some(b'{' | b'[') => item.is_some(),
@@ -52,8 +67,7 @@ fn begins_plainly(line: &str) -> bool {
     }
 }
 
-fn holds_content(line: &str) -> bool {
-    let content = line.trim_start_matches(' ');
+fn holds_content(content: &str) -> bool {
     !content.is_empty() && !content.starts_with('#') && content != "---"
 }
 
@@ -245,8 +259,17 @@ impl<'a, I: Iterator<Item = Result<(Event<'a>, Bytes), Error>>> Reader<'a, I> {
 
     /// How many spaces follow.
     fn blanks(&self, at: usize) -> usize {
-        self.text.get(at..).unwrap_or_default().iter().take_while(|byte| **byte == b' ').count()
+        blanks(self.text.get(at..).unwrap_or_default())
     }
+}
+
+/// How many spaces a text begins with.
+fn blanks(text: &[u8]) -> usize {
+    text.iter().take_while(|byte| **byte == b' ').count()
+}
+
+fn behind_blanks(line: &str) -> &str {
+    &line[blanks(line.as_bytes())..]
 }
 
 /// The text without the spaces at its end.
