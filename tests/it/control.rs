@@ -33,7 +33,7 @@ const GET: fn(&str) -> (Method, &str) = |path| (Method::GET, path);
 const DELETE: fn(&str) -> (Method, &str) = |path| (Method::DELETE, path);
 
 /// Ten operators with a rule each.
-fn ten(world: &World) -> Oid {
+pub(crate) fn ten(world: &World) -> Oid {
     let mut files = vec![("operators/carrier/mno.yaml".to_owned(), Some(mno("carrier")))];
     for n in 0..10 {
         let (id, host) = (format!("op{n}"), format!("op{n}.example"));
@@ -44,7 +44,7 @@ fn ten(world: &World) -> Oid {
     world.commit("Ten operators", &files)
 }
 
-fn without(world: &World, message: &str, gone: &[u8]) -> Oid {
+pub(crate) fn without(world: &World, message: &str, gone: &[u8]) -> Oid {
     let files: Vec<String> = (gone.iter())
         .flat_map(|n| [format!("operators/carrier/op{n}.yaml"), format!("operators/carrier/op{n}.routes.yaml")])
         .collect();
@@ -52,7 +52,7 @@ fn without(world: &World, message: &str, gone: &[u8]) -> Oid {
     world.commit(message, &files)
 }
 
-async fn held(agent: &Agent, commit: Oid) -> SyncStatus {
+pub(crate) async fn held(agent: &Agent, commit: Oid) -> SyncStatus {
     let commit = commit.to_string();
     until(agent, "the held plan", |status| {
         status.phase == SyncPhase::Held && status.blocked.as_ref().is_some_and(|blocked| blocked.commit == commit)

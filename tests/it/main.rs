@@ -32,6 +32,7 @@ mod secured;
 mod shutdown;
 mod sync;
 mod takeover;
+mod terminal;
 mod timeline;
 mod trace;
 mod triggers;
