@@ -8,7 +8,8 @@
 #   --sizes   corpora to measure (default S,M,L): S has 100 operators and 2,000 routes, M 2,000 and
 #             50,000, L 10,000 and 1,000,000
 #   --runs    counted runs of each tool (default 5)
-#   --plan    measure also the plan of a commit that edits 12 (S) or 100 (M, L) operators
+#   --plan    measure also the plan of a commit that edits 12 (S) or 100 (M, L) operators, and with the cache that of one
+#             that edits 5: ten files
 #   --python  measure also check.py; needs the packages of yardstick/requirements.txt
 #   --dir     folder for the corpora, kept afterwards; it must hold none yet (default: a temporary one)
 #
@@ -104,4 +105,10 @@ for size in ${sizes//,/ }; do
     "node=$(quote node "$yardstick/check.mjs" "${script[@]}")")
   [ -z "$with_python" ] || tools+=("python=$(quote "$python" "$yardstick/check.py" "${script[@]}")")
   measure "$size plan" "${tools[@]}" --expect bindery=2 --expect warm=2
+
+  node "$yardstick/check.mjs" "${script[@]}" --apply >/dev/null
+  "$corpus" "$repository" --mutate 5 --git >/dev/null
+  "$bindery" check --repo "$repository" --rev HEAD~1 --cache-dir "$repository.cache" --format concise
+  measure "$size ten files" "warm=$(quote "${plan[@]}" --cache-dir "$repository.cache")" \
+    "node=$(quote node "$yardstick/check.mjs" "${script[@]}")" --expect warm=2
 done
