@@ -40,4 +40,5 @@ mod tps_contracts;
 mod trace;
 mod triggers;
 mod update_operator;
+mod writers;
 mod writes;

@@ -19,6 +19,7 @@ pub mod roles;
 pub mod rules;
 pub mod runs;
 pub mod sync_state;
+pub mod turns;
 
 use std::str::FromStr;
 
