@@ -7,6 +7,7 @@ mod audit;
 mod certificates;
 mod ci;
 mod control;
+mod create_failures;
 mod create_operator;
 mod credentials_endpoint;
 mod delete_operator;
