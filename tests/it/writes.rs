@@ -2,9 +2,12 @@
 
 use bindery_agent::http::permissions::Role;
 use bindery_tests::api::{Answered, Api, OPERATORS, PASSWORD, premium, small};
-use bindery_tests::world::World;
+use bindery_tests::program::{bindery, git};
+use bindery_tests::world::{World, until_applied};
 use reqwest::Method;
 use serde_json::{Value, json};
+
+const RUNBOOK: &str = "runbooks/mno/carrier.md";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bad_spec_is_answered_with_every_finding() {
@@ -93,5 +96,50 @@ async fn a_changeset_is_one_commit_or_none() {
     assert_eq!(world.outside().await.column(rules).await, ["9377", "9378"]);
     assert_eq!(ana.get("/mnos/fresh").await.body["spec"]["name"], "Fresh");
     assert_eq!(ana.delete("/mnos/fresh").await.problem(), (409, "CARRIER_IN_USE"));
+    agent.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn runbooks_that_the_repository_keeps_come_with_the_commit() {
+    let world = World::new().await;
+    let agent = small(&world).await;
+    let ana = Api::of(&world, &agent, "ana", Role::CarrierAdmin);
+    // Where none are kept none are made.
+    assert_eq!(ana.patch("/operators/first", &json!({"spec": {"smpp": {"port": 2776}}})).await.status, 200);
+    assert_eq!(world.file(RUNBOOK), None);
+
+    let copy = world.dir.path().join("copy");
+    git(&["clone", "-q", world.git.path().to_str().unwrap(), copy.to_str().unwrap()], world.dir.path());
+    assert!(bindery(&["render"], &copy, None).status.success());
+    // An overlay of this agent's environment is not what runbooks show.
+    let first = copy.join("operators/carrier/first.yaml");
+    let text = std::fs::read_to_string(&first).unwrap();
+    std::fs::write(&first, text + "  environments: {test: {smpp: {host: lab.example}}}\n").unwrap();
+    let runbook = copy.join(RUNBOOK);
+    let text = std::fs::read_to_string(&runbook).unwrap();
+    let mark = "<!-- bindery:keep bind-notes -->\n";
+    assert!(text.contains(mark));
+    std::fs::write(&runbook, text.replace(mark, &format!("{mark}Ask for Ada.\n"))).unwrap();
+    git(&["add", "-A"], &copy);
+    git(&["commit", "-qm", "Keep runbooks"], &copy);
+    git(&["push", "-q"], &copy);
+    until_applied(&agent, world.head().id()).await;
+
+    let moved = json!({"spec": {"smpp": {"host": "moved.example"}}});
+    assert_eq!(ana.patch("/operators/first", &moved).await.status, 200);
+    assert_eq!(ana.post("/operators/first/routing-rules", &json!({"prefix": "+9379"})).await.status, 201);
+    assert_eq!(ana.post(OPERATORS, &premium("smpp.premium.example")).await.status, 201);
+    let fresh = json!({"id": "fresh", "spec": {"name": "Fresh", "country": "AF",
+        "contacts": {"t1": [{"name": "NOC"}], "t2": [{"name": "Two"}], "t3": [{"name": "Three"}]}}});
+    assert_eq!(ana.post("/mnos", &fresh).await.status, 201);
+    let text = world.file(RUNBOOK).unwrap();
+    for shown in ["moved.example", "smpp.premium.example", "9379", "Ask for Ada."] {
+        assert!(text.contains(shown), "{shown}\n{text}");
+    }
+    assert!(!text.contains("lab.example"), "{text}");
+    assert!(world.file("runbooks/mno/fresh.md").is_some());
+    git(&["pull", "-q"], &copy);
+    let check = bindery(&["render", "--check"], &copy, None);
+    assert!(check.status.success(), "{}", String::from_utf8_lossy(&check.stdout));
     agent.shutdown().await;
 }

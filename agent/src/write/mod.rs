@@ -12,6 +12,7 @@ mod draft;
 mod error;
 mod operation;
 mod publish;
+mod runbooks;
 mod secret;
 mod settle;
 pub mod tag;
@@ -245,7 +246,7 @@ fn prepare(
     let Some(before) = result.shared_catalog() else {
         return Err(Error::Broken(json::findings(&result.findings, &result.sources)));
     };
-    let Edited { changes, passwords, objects, message } = edit(&repository, tip, &before, change, retired, now)?;
+    let Edited { mut changes, passwords, objects, message } = edit(&repository, tip, &before, change, retired, now)?;
     let after = if changes.is_empty() {
         before.clone()
     } else {
@@ -257,6 +258,18 @@ fn prepare(
             let errors = json::findings(&result.findings, &result.sources);
             return Err(Error::Invalid(errors.into_iter().filter(|finding| finding["severity"] == "error").collect()));
         };
+        // Runbooks show what holds without overlays.
+        let is_laid_over = result.environments.contains(&shared.config.environment);
+        let plain = Options { now, environment: None };
+        let (from, to) = if is_laid_over {
+            let from = compiler.compile_revision(&repository, tip, &plain)?.shared_catalog();
+            (from, compiler.compile_changed(&repository, tip, &changes, &plain)?.shared_catalog())
+        } else {
+            (Some(before.clone()), Some(after.clone()))
+        };
+        if let (Some(from), Some(to)) = (from, to) {
+            runbooks::refresh(&repository, tip, &from, &to, &mut changes)?;
+        }
         after
     };
     Ok(Prepared { tip, before, after, changes, passwords, objects, message })
