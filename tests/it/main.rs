@@ -6,6 +6,7 @@ mod admin;
 mod audit;
 mod certificates;
 mod ci;
+mod client;
 mod control;
 mod create_failures;
 mod create_operator;

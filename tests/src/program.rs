@@ -227,8 +227,13 @@ pub fn agent(arguments: &[&str], config: &Config) -> Output {
 
 /// Runs a command of `bindery-agent` that asks a running one, to its end.
 pub fn ask(arguments: &[&str], admin: &str, token: &str) -> Output {
+    ask_with(arguments, admin, token, None)
+}
+
+/// The same with a text on its standard input.
+pub fn ask_with(arguments: &[&str], admin: &str, token: &str, input: Option<&str>) -> Output {
     let arguments = [arguments, &["--url", admin, "--token", token]].concat();
-    run(path("bindery-agent").to_str().unwrap(), &arguments, Path::new("/"), None)
+    run(path("bindery-agent").to_str().unwrap(), &arguments, Path::new("/"), input)
 }
 
 /// Runs `bindery` in a folder to its end.

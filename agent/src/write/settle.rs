@@ -31,11 +31,10 @@ pub(super) async fn settle(shared: Shared, ahead: Ahead, commit: Oid) {
         let (clone, remote) = (fetch::path_in(&shared.config.data_dir), shared.config.repository.clone());
         let look = move || is_there(&Repository::open_bare(clone)?, &remote, commit);
         match tokio::task::spawn_blocking(look).await {
-            Ok(Ok(true)) => return,
+            // It is there; or the runtime ends.
+            Ok(Ok(true)) | Err(_) => return,
             Ok(Ok(false)) => return ahead.take_back(&shared.stores).await,
             Ok(Err(error)) => tracing::debug!(error = &error as &dyn std::error::Error, "the repository is still away"),
-            // The runtime ends.
-            Err(_) => return,
         }
     }
 }

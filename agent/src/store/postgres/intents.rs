@@ -70,9 +70,9 @@ pub async fn hold(connection: &mut PgConnection, intent: &Intent) -> Result<Hold
 
 /// Takes a held intent away; `false` where a step has made it good already, or another writer holds it by now.
 pub async fn take(connection: &mut PgConnection, operator: &OperatorId, hold: Hold) -> Result<bool, Error> {
-    let held = "delete from ops.secret_intents
+    let delete = "delete from ops.secret_intents
                 where operator_id = $1 and (extract(epoch from held_until) * 1000000)::bigint = $2";
-    let taken = sqlx::query(held).bind(operator.as_str()).bind(hold).execute(connection).await?;
+    let taken = sqlx::query(delete).bind(operator.as_str()).bind(hold).execute(connection).await?;
     Ok(taken.rows_affected() > 0)
 }
 
