@@ -57,7 +57,7 @@ pub struct Action {
 /// One label, `source`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct Trigger {
-    /// Where it came from: `admin`, `nats` or `webhook`.
+    /// Where it came from: `admin`, `follower`, `nats` or `webhook`.
     pub source: &'static str,
 }
 

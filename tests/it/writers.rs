@@ -107,3 +107,23 @@ async fn twenty_five_writers_at_each_of_two_agents_lose_nothing() {
     follower.shutdown().await;
     leader.shutdown().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_follower_writes_is_applied_without_waiting_for_a_poll() {
+    let mut world = World::new().await;
+    let leader = small(&world).await;
+    leader.shutdown().await;
+    // Longer than the test takes.
+    world.config.repository.poll_seconds = 3_600.0;
+    let leader = world.agent().await;
+    until_applied(&leader, world.head().id()).await;
+    let mut config = world.config.clone();
+    config.data_dir = world.dir.path().join("second");
+    let follower = Agent::start(config).await.unwrap();
+    let listens = "select count(*) from pg_stat_activity where datname = current_database() and query like 'LISTEN%'";
+    eventually("both listen", async || world.outside().await.count(listens).await == 2).await;
+    let answer = write(Api::of(&world, &follower, "ana", Role::CarrierAdmin), 0).await;
+    assert_eq!(answer.status, 201, "{}", answer.body);
+    follower.shutdown().await;
+    leader.shutdown().await;
+}

@@ -20,6 +20,7 @@ pub mod rules;
 pub mod runs;
 pub mod sync_state;
 pub mod turns;
+pub mod wake;
 
 use std::str::FromStr;
 

@@ -11,8 +11,8 @@ use super::Error;
 
 /// The lock's number: `bindery` in ASCII.
 const LOCK: i64 = 0x62_696e_6465_7279;
-/// `lock_not_available`: somebody else's turn took too long.
-const TOO_LONG: &str = "55P03";
+/// `lock_not_available` and `query_canceled`, whichever limit is the shorter: somebody else's turn took too long.
+const TOO_LONG: [&str; 2] = ["55P03", "57014"];
 
 /// A turn, until it is dropped or the connection breaks.
 #[derive(Debug)]
@@ -29,7 +29,9 @@ impl Turn {
         let taken = sqlx::query("select pg_advisory_xact_lock($1)").bind(LOCK).execute(&mut *transaction).await;
         match taken {
             Ok(_) => Ok(Self(Some(transaction))),
-            Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(TOO_LONG) => Ok(Self(None)),
+            Err(sqlx::Error::Database(error)) if error.code().is_some_and(|code| TOO_LONG.contains(&&*code)) => {
+                Ok(Self(None))
+            }
             Err(error) => Err(error.into()),
         }
     }
