@@ -14,6 +14,7 @@ pub mod http;
 pub mod leader;
 pub mod metrics;
 pub mod outbox;
+pub mod pools;
 pub mod retention;
 pub mod runtime;
 pub mod shared;

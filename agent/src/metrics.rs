@@ -10,6 +10,9 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
+/// What every family's name begins with.
+pub const PREFIX: &str = "bindery";
+
 /// One label, `outcome`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct Outcome {
@@ -54,7 +57,7 @@ pub struct Action {
 /// One label, `source`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct Trigger {
-    /// Where it came from: `admin`, `nats` or `webhook`.
+    /// Where it came from: `admin`, `follower`, `nats` or `webhook`.
     pub source: &'static str,
 }
 
@@ -151,7 +154,7 @@ fn seconds() -> Histogram {
 impl Default for Metrics {
     fn default() -> Self {
         let mut metrics = Self {
-            registry: Registry::with_prefix("bindery"),
+            registry: Registry::with_prefix(PREFIX),
             sync_runs: Family::default(),
             sync_duration: seconds(),
             generation: Gauge::default(),

@@ -53,6 +53,7 @@ pub async fn prune(shared: &Shared, fence: Fence) -> Result<(), secrets::Error> 
             Table::Outbox => kept.outbox_days,
             Table::RoutingChanges => kept.routing_changes_days,
             Table::SyncRuns => kept.sync_runs_days,
+            Table::IdempotencyKeys => kept.idempotency_keys_days,
         };
         let mut total = 0;
         loop {

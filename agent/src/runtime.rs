@@ -61,6 +61,7 @@ impl Agent {
         let reconciler = Reconciler::new(shared, publisher);
         agent.spawn("sync", |shared, stop| schedule::run(reconciler, shared, stop));
         agent.spawn("triggers", trigger::listen);
+        agent.spawn("other agents", trigger::hear);
         agent.spawn("relay", relay::run);
         agent.spawn("projection", project::keep);
         agent.spawn("vault token", renew_token);

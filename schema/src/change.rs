@@ -155,11 +155,16 @@ impl<T> Default for ListChange<T> {
 impl OperatorChange {
     /// What an event calls the changed fields: dotted YAML paths, `routes`, `credentials`; never a value.
     pub fn changed_fields(&self) -> Vec<String> {
-        let mut fields: Vec<String> = self.fields.iter().map(|field| field.path.clone()).collect();
+        // Where git holds no password, what it says of one that was changed elsewhere is when.
+        let is_credentials = |path: &str| path == "credentials" || path.starts_with("credentials.");
+        let (credentials, others): (Vec<_>, Vec<_>) =
+            self.fields.iter().map(|field| field.path.clone()).partition(|path| is_credentials(path));
+        let mut fields = others;
         if !self.routes.is_empty() {
             fields.push("routes".to_owned());
         }
-        if matches!(self.credentials, CredentialsChange::Write | CredentialsChange::Delete) {
+        let changes = matches!(self.credentials, CredentialsChange::Write | CredentialsChange::Delete);
+        if changes || !credentials.is_empty() {
             fields.push("credentials".to_owned());
         }
         fields

@@ -79,6 +79,16 @@ pub enum Status {
     Inactive,
 }
 
+impl Status {
+    /// As YAML and the stores spell it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "ACTIVE",
+            Self::Inactive => "INACTIVE",
+        }
+    }
+}
+
 /// The bind's parameters (SMPP 3.4, 4.1).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

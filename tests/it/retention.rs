@@ -35,6 +35,8 @@ async fn old_rows_go_in_batches_and_old_passwords_for_good() {
         "update ops.outbox set published_at = now() - interval '3 days' where seq < 3",
         "insert into ops.outbox (id, subject, object_id, payload, created_at, published_at)
          select gen_random_uuid(), 's', 'o', '{}', now(), now() - interval '3 days' from generate_series(1, 2500)",
+        "insert into ops.idempotency_keys (key, request, created_at)
+         select 'k' || n, 'r', now() - make_interval(days => n) from generate_series(0, 9) n",
         "update ops.routing_changes set at = now() - interval '31 days' where generation = 1",
         "update ops.sync_runs set finished_at = now() - interval '366 days'",
         "update ops.deleted_secrets set deleted_at = now() - interval '91 days'",
@@ -44,6 +46,7 @@ async fn old_rows_go_in_batches_and_old_passwords_for_good() {
     retention::prune(agent.shared(), fence).await.unwrap();
     assert_eq!(count(&stores.postgres, "select count(*) from ops.outbox").await, 4);
     assert_eq!(count(&stores.postgres, "select count(distinct generation) from ops.routing_changes").await, 1);
+    assert_eq!(count(&stores.postgres, "select count(*) from ops.idempotency_keys").await, 3);
     assert_eq!(count(&stores.postgres, "select count(*) from ops.sync_runs").await, 1, "the last one decides");
     assert_eq!(stores.vault.version(&id("one")).await.unwrap(), Some(0));
     assert_eq!(count(&stores.postgres, "select count(*) from ops.deleted_secrets").await, 0);

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use bindery_agent::config::SecretSource;
+use bindery_agent::store::postgres::wake::Words;
 use bindery_schema::secret::Secret;
 use bindery_tests::documents::operator;
 use bindery_tests::listeners::{Served, answer};
 use bindery_tests::program::{Agent, get};
 use bindery_tests::world::{World, eventually, until_applied};
-use futures::StreamExt as _;
 use hmac::{Hmac, Mac as _};
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -79,17 +79,13 @@ async fn without_a_secret_there_is_no_webhook() {
 async fn an_agent_that_follows_passes_a_trigger_on() {
     let world = Served::with(|config| {
         config.triggers.webhook_secret = Some(Secret::new(SECRET).into());
-        config.triggers.nats_subject = Some("ops.sync.trigger.v1".to_owned());
     })
     .await;
-    let nats = &world.shared.stores.nats;
-    eventually("NATS is connected", async || nats.is_connected()).await;
-    let mut messages = nats.client().subscribe(nats.subject("ops.sync.trigger.v1")).await.unwrap();
-    nats.client().flush().await.unwrap();
+    let mut words = Words::listen(&world.shared.stores.postgres).await.unwrap();
     world.leading.send(None).unwrap();
     let url = format!("http://{}/v1/hooks/git", world.listeners.admin);
     assert_eq!(post(&url, ("x-gitlab-token", SECRET), push("main")).await.0, 202);
-    assert!(tokio::time::timeout(bindery_tests::world::PATIENCE, messages.next()).await.unwrap().is_some());
+    tokio::time::timeout(bindery_tests::world::PATIENCE, words.next()).await.unwrap().unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,7 +5,7 @@
 use bindery_agent::http::permissions::Role;
 use bindery_agent::runtime::Agent;
 use reqwest::{Client, Method, RequestBuilder, Response};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::documents;
 use crate::world::{World, until_applied};
@@ -80,11 +80,32 @@ impl Answered {
     }
 }
 
+/// The password of [`premium`].
+pub const PASSWORD: &str = "k3y7pq2x";
+/// Where operators are.
+pub const OPERATORS: &str = "/operators";
+
+/// What creates the operator `carrier-premium` at a host.
+pub fn premium(host: &str) -> Value {
+    json!({"mno": "carrier", "password": PASSWORD, "spec": {
+        "displayName": "Carrier premium", "smpp": {"host": host, "port": 2775, "systemId": "premium"},
+        "tps": {"outbound": 20}}})
+}
+
 /// A branch with a policy that says whom passwords are sealed to, one carrier with a contract and one operator, which
 /// an agent has applied.
 pub async fn small(world: &World) -> Agent {
     let recipient = &world.stack.pki.age_recipient;
     let policy = format!("{}  secrets:\n    recipients: [{recipient}]\n", documents::POLICY);
+    begun(world, policy).await
+}
+
+/// The same without anybody whom passwords are sealed to: they are in Vault alone.
+pub async fn unsealed(world: &World) -> Agent {
+    begun(world, documents::POLICY.to_owned()).await
+}
+
+async fn begun(world: &World, policy: String) -> Agent {
     world.commit("Begin", &[]);
     let commit = world.commit(
         "A carrier and an operator",

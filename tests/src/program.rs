@@ -181,6 +181,7 @@ fn toml(config: &Config) -> String {
         "retention": {
             "outbox_days": retention.outbox_days, "routing_changes_days": retention.routing_changes_days,
             "sync_runs_days": retention.sync_runs_days, "deleted_secrets_days": retention.deleted_secrets_days,
+            "idempotency_keys_days": retention.idempotency_keys_days,
         },
         "vault": { "addr": vault.addr, "token": secret(&vault.token), "mount": vault.mount },
         "nats": { "url": nats.url.expose(), "stream": nats.stream, "subject_prefix": nats.subject_prefix },
@@ -226,8 +227,13 @@ pub fn agent(arguments: &[&str], config: &Config) -> Output {
 
 /// Runs a command of `bindery-agent` that asks a running one, to its end.
 pub fn ask(arguments: &[&str], admin: &str, token: &str) -> Output {
+    ask_with(arguments, admin, token, None)
+}
+
+/// The same with a text on its standard input.
+pub fn ask_with(arguments: &[&str], admin: &str, token: &str, input: Option<&str>) -> Output {
     let arguments = [arguments, &["--url", admin, "--token", token]].concat();
-    run(path("bindery-agent").to_str().unwrap(), &arguments, Path::new("/"), None)
+    run(path("bindery-agent").to_str().unwrap(), &arguments, Path::new("/"), input)
 }
 
 /// Runs `bindery` in a folder to its end.

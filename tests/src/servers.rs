@@ -88,7 +88,18 @@ impl Server {
 
     /// A forge over HTTPS that serves the repositories of a folder to one user.
     pub async fn https_forge(dir: &Path, identity: &KeyPairFiles, root: &Path, user: &str, password: &str) -> Self {
-        let port = free_port().unwrap();
+        Self::https_forge_at(free_port().unwrap(), dir, identity, root, user, password).await
+    }
+
+    /// The same at a port, such as that of one that was killed.
+    pub async fn https_forge_at(
+        port: u16,
+        dir: &Path,
+        identity: &KeyPairFiles,
+        root: &Path,
+        user: &str,
+        password: &str,
+    ) -> Self {
         fs::create_dir_all(dir).unwrap();
         let script = dir.join("forge.py");
         fs::write(&script, include_str!("forge.py")).unwrap();

@@ -137,7 +137,32 @@ impl World {
         token.sign(Timestamp::now()).unwrap()
     }
 
-    /// Where the branch points.
+    /// The branch's tip.
+    pub fn head(&self) -> git2::Commit<'_> {
+        self.git.find_commit(self.git.refname_to_id("refs/heads/main").unwrap()).unwrap()
+    }
+
+    /// The text of a file at the tip, if it is there.
+    pub fn file(&self, path: &str) -> Option<String> {
+        let entry = self.head().tree().unwrap().get_path(path.as_ref()).ok()?;
+        let blob = entry.to_object(&self.git).unwrap().peel_to_blob().unwrap();
+        Some(String::from_utf8(blob.content().to_vec()).unwrap())
+    }
+
+    /// Lets every operator be deleted: of a handful, one is more than a guardrail lets go unasked.
+    pub async fn let_go(&self, agent: &Agent) {
+        let policy = self.file("policy.yaml").unwrap();
+        let loose = policy.replace("  guardrails:\n", "  guardrails:\n    maxDeletes: {percent: 100}\n");
+        assert_ne!(loose, policy);
+        until_applied(agent, self.commit("Let go", &[("policy.yaml", Some(loose))])).await;
+    }
+
+    /// What the events of a type say, oldest first.
+    pub async fn told(&self, event_type: &str) -> Vec<Value> {
+        self.outside().await.events_of(event_type).await.into_iter().map(|event| event["data"].clone()).collect()
+    }
+
+    /// Points the branch elsewhere.
     pub fn point_branch_at(&self, commit: Oid) {
         self.git.reference("refs/heads/main", commit, true, "forced").unwrap();
     }

@@ -10,6 +10,7 @@ pub mod dev;
 pub mod drift;
 pub mod events;
 pub mod history;
+pub mod objects;
 pub mod pause;
 pub mod release;
 pub mod rollback;
@@ -55,6 +56,14 @@ enum Command {
     Trigger(trigger::Trigger),
     /// Take one step without a running agent, or show what it would do
     Sync(sync::Sync),
+    /// Show operators, rules, carriers, contracts or reservations
+    Get(objects::Get),
+    /// Create one of them; it becomes a commit by you
+    Create(objects::Create),
+    /// Change one of them
+    Update(objects::Update),
+    /// Take one of them out
+    Delete(objects::Delete),
     /// Stop applying commits for a while; the branch is still looked at
     Pause(pause::PauseArgs),
     /// End a pause
@@ -103,6 +112,10 @@ pub async fn main() -> ExitCode {
         Command::History(history) => history.run().await.map(|()| ExitCode::SUCCESS),
         Command::Trigger(trigger) => trigger.run().await.map(|()| ExitCode::SUCCESS),
         Command::Sync(sync) => sync.run().await,
+        Command::Get(get) => get.run().await.map(|()| ExitCode::SUCCESS),
+        Command::Create(create) => create.run().await.map(|()| ExitCode::SUCCESS),
+        Command::Update(update) => update.run().await.map(|()| ExitCode::SUCCESS),
+        Command::Delete(delete) => delete.run().await.map(|()| ExitCode::SUCCESS),
         Command::Pause(pause) => pause.run().await.map(|()| ExitCode::SUCCESS),
         Command::Resume(resume) => resume.run().await.map(|()| ExitCode::SUCCESS),
         Command::Release(release) => release.run().await.map(|()| ExitCode::SUCCESS),

@@ -12,13 +12,22 @@ pub struct Retention {
     pub routing_changes_days: u16,
     /// What became of commits.
     pub sync_runs_days: u16,
+    /// Answers to calls with an `Idempotency-Key`.
+    pub idempotency_keys_days: u16,
     /// Deleted passwords in Vault, until they are destroyed.
     pub deleted_secrets_days: u16,
 }
 
 impl Default for Retention {
-    /// A fortnight and a month to look into what happened, a year of history, a quarter to bring an operator back.
+    /// A fortnight and a month to look into what happened, a year of history, a weekend to send a call again, a quarter to
+    /// bring an operator back.
     fn default() -> Self {
-        Self { outbox_days: 14, routing_changes_days: 30, sync_runs_days: 365, deleted_secrets_days: 90 }
+        Self {
+            outbox_days: 14,
+            routing_changes_days: 30,
+            sync_runs_days: 365,
+            idempotency_keys_days: 3,
+            deleted_secrets_days: 90,
+        }
     }
 }

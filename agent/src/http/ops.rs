@@ -11,8 +11,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use bindery_schema::wire::api::{Component, ComponentState, Readiness, SyncPhase};
+use jiff::Timestamp;
 
-use super::error::{Code, Problem};
+use super::error::{Code, Problem, chain};
+use crate::pools::Pools;
 use crate::shared::Shared;
 use crate::store::postgres::read;
 use crate::store::vault::Health;
@@ -30,7 +32,16 @@ pub(super) fn router(shared: &Shared) -> Router {
 }
 
 async fn metrics(State(shared): State<Shared>) -> Result<Response, Problem> {
-    let text = shared.metrics.encode().map_err(|_| Problem::new(Code::Internal))?;
+    let pools = match tokio::time::timeout(TIMEOUT, Pools::read(&shared.stores, Timestamp::now())).await {
+        Ok(Ok(pools)) => pools,
+        Ok(Err(error)) => {
+            tracing::debug!(error = chain(&error), "the contracts cannot be read");
+            Pools::default()
+        }
+        Err(_) => Pools::default(),
+    };
+    let text = pools.encode().and_then(|pools| Ok(pools + &shared.metrics.encode()?));
+    let text = text.map_err(|_| Problem::new(Code::Internal))?;
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     Ok(([(CONTENT_TYPE, kind)], text).into_response())
 }

@@ -2,13 +2,22 @@
 //!
 //! A trigger says nothing but "look now", and what is found is what the branch holds, so nobody who can trigger can
 //! change anything. However many arrive while a step is under way, one more step follows it. Only the leader fetches;
-//! an agent that follows passes a trigger on over NATS, where a subject is configured.
+//! an agent that follows passes a trigger on over Postgres.
+
+use std::time::Duration;
 
 use futures::StreamExt as _;
 use tokio_util::sync::CancellationToken;
 
+use crate::backoff::Delays;
+use crate::http::error::chain;
 use crate::metrics::Trigger;
 use crate::shared::Shared;
+use crate::store::postgres;
+use crate::store::postgres::wake::{self, Words};
+
+/// Shortest and longest wait before other agents are listened to again.
+const AGAIN: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 
 /// Has the branch fetched at once instead of at the next poll.
 pub async fn pull(shared: &Shared, source: &'static str) {
@@ -17,14 +26,35 @@ pub async fn pull(shared: &Shared, source: &'static str) {
         shared.trigger.notify_one();
         return;
     }
-    let Some(subject) = &shared.config.triggers.nats_subject else {
-        tracing::debug!(source, "only the leader fetches, and no subject is configured to tell it");
-        return;
-    };
-    let nats = &shared.stores.nats;
-    if let Err(error) = nats.client().publish(nats.subject(subject), Vec::new().into()).await {
-        tracing::debug!(%error, "the trigger could not be passed on; the leader's poll runs anyway");
+    if let Err(error) = wake::tell(&shared.stores.postgres).await {
+        tracing::debug!(error = chain(&error), "the trigger could not be passed on; the leader's poll runs anyway");
     }
+}
+
+/// Listens to what agents that follow pass on, until cancelled.
+pub async fn hear(shared: Shared, cancel: CancellationToken) {
+    let mut delays = Delays::new(AGAIN.0, AGAIN.1);
+    let words = async {
+        loop {
+            let heard: Result<(), postgres::Error> = async {
+                let mut words = Words::listen(&shared.stores.postgres).await?;
+                loop {
+                    delays.reset();
+                    words.next().await?;
+                    if shared.leading.borrow().is_some() {
+                        shared.metrics.triggers.get_or_create(&Trigger { source: "follower" }).inc();
+                        shared.trigger.notify_one();
+                    }
+                }
+            }
+            .await;
+            if let Err(error) = heard {
+                tracing::debug!(error = chain(&error), "other agents are not heard; the poll runs anyway");
+            }
+            tokio::time::sleep(delays.longer()).await;
+        }
+    };
+    let _: Option<()> = cancel.run_until_cancelled(words).await;
 }
 
 /// Listens on the configured subject until cancelled.

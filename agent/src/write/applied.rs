@@ -6,33 +6,43 @@ use git2::{Oid, Repository};
 use tokio::time::Instant;
 
 use super::error::Error;
+use crate::http::error::chain;
 use crate::shared::Shared;
 use crate::store::postgres::sync_state;
 use crate::sync::fetch;
 
-/// Longest wait. A commit that is not applied by then is on its way.
-const PATIENCE: Duration = Duration::from_secs(10);
 /// Time between two looks at what is applied, where another agent leads.
 const LOOK: Duration = Duration::from_millis(25);
 
-/// The step that holds a commit; `None` where it is not applied in time.
-pub(super) async fn wait(shared: &Shared, commit: Oid) -> Result<Option<i64>, Error> {
-    let deadline = Instant::now() + PATIENCE;
+/// The step that holds a commit; `None` where it is not applied in time. The commit is on the branch, so that a store that
+/// fails meanwhile only delays it.
+pub(super) async fn wait(shared: &Shared, commit: Oid, deadline: Instant) -> Option<i64> {
     let mut status = shared.status.clone();
     let mut looked = None;
     while Instant::now() < deadline {
-        let state = sync_state::read(&mut *shared.stores.postgres.acquire().await?).await?;
-        if state.commit != looked {
-            if holds(shared, state.commit.clone(), commit).await? {
-                return Ok(Some(state.generation));
-            }
-            looked = state.commit;
+        match tokio::time::timeout_at(deadline, look(shared, commit, &mut looked)).await {
+            Ok(Ok(Some(generation))) => return Some(generation),
+            Ok(Ok(None)) => {}
+            Ok(Err(error)) => tracing::debug!(error = chain(&error), "what is applied cannot be read"),
+            Err(_) => return None,
         }
         tokio::select! {
             _ = status.changed() => {}
             () = tokio::time::sleep(LOOK) => {}
         }
     }
+    None
+}
+
+async fn look(shared: &Shared, commit: Oid, looked: &mut Option<String>) -> Result<Option<i64>, Error> {
+    let state = sync_state::read(&mut *shared.stores.postgres.acquire().await?).await?;
+    if state.commit == *looked {
+        return Ok(None);
+    }
+    if holds(shared, state.commit.clone(), commit).await? {
+        return Ok(Some(state.generation));
+    }
+    *looked = state.commit;
     Ok(None)
 }
 

@@ -70,14 +70,8 @@ impl<'t> Draft<'t> {
         if let Some(changed) = self.changes.get(path) {
             return Ok(changed.as_deref().map(str::to_owned));
         }
-        let entry = match self.tree.get_path(std::path::Path::new(path)) {
-            Ok(entry) => entry,
-            Err(error) if error.code() == git2::ErrorCode::NotFound => return Ok(None),
-            Err(error) => return Err(error.into()),
-        };
-        let blob = self.repository.find_blob(entry.id())?;
         // What is no text did not compile, and nothing is edited in a branch that does not.
-        Ok(Some(String::from_utf8_lossy(blob.content()).into_owned()))
+        text_at(self.repository, &self.tree, path)
     }
 
     /// Edits the file that defines an object.
@@ -130,6 +124,17 @@ impl<'t> Draft<'t> {
     pub(super) fn is_free(&self, id: &OperatorId) -> bool {
         self.file_of(&edit::Object::Operator(id)).is_none() && !self.retired.contains(id.as_str())
     }
+}
+
+/// The text of a file in a tree, if it is there.
+pub(super) fn text_at(repository: &Repository, tree: &Tree<'_>, path: &str) -> Result<Option<String>, Error> {
+    let entry = match tree.get_path(path.as_ref()) {
+        Ok(entry) => entry,
+        Err(error) if error.code() == git2::ErrorCode::NotFound => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let blob = repository.find_blob(entry.id())?;
+    Ok(Some(String::from_utf8_lossy(blob.content()).into_owned()))
 }
 
 /// An object in words, such as `operator af-roshan-1`.

@@ -2,6 +2,7 @@
 
 use bindery_compiler::{edit, seal, source};
 use bindery_schema::value::{MnoId, OperatorId};
+use git2::Oid;
 use serde_json::Value;
 
 use crate::store::{postgres, vault};
@@ -81,6 +82,17 @@ pub enum Error {
     /// The tip cannot be read.
     #[error("the branch cannot be read")]
     Source(#[from] source::Error),
+    /// Many changes are waiting before this one.
+    #[error("too many changes are waiting: try again in a moment")]
+    Busy,
+    /// The server was lost while it took the commit. Where it did, everything follows; else the password goes again.
+    #[error("the repository was lost while it took the commit, which may still come: look before you try again")]
+    Unknown {
+        /// The commit.
+        commit: Oid,
+        /// How the push ended.
+        source: branch::Error,
+    },
     /// Others pushed at the same time, again and again.
     #[error("the branch moves too fast")]
     Moving,

@@ -4,19 +4,22 @@
 //! whether a guardrail would hold it → [`secret`]s go into Vault ahead → [`publish`] commits and pushes over that very tip →
 //! the sync applies it as any other commit, and [`applied`] waits for that. A lost race begins again at the new tip.
 //!
-//! Guarantees: what is pushed compiles; a failure leaves no commit and no password; changes queue within an agent, and
-//! between agents the push decides.
+//! Guarantees: what is pushed compiles; a failure leaves no commit and no password; changes queue within an agent and take
+//! turns between agents, and against others the push decides. Once a commit is on the branch nothing is an error any more.
 
 mod applied;
 mod draft;
 mod error;
 mod operation;
 mod publish;
+mod runbooks;
 mod secret;
+mod settle;
 pub mod tag;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bindery_compiler::diagnostic::render::json;
 use bindery_compiler::{Changes, Compiler, Options, plan};
@@ -27,10 +30,13 @@ use git2::{Oid, Repository};
 use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 pub use error::Error;
 
+use crate::backoff::Delays;
 use crate::shared::Shared;
+use crate::store::postgres::turns::Turn;
 use crate::store::postgres::{control, operators};
 use crate::sync::branch::ATTEMPTS;
 use crate::sync::{fetch, observe, trigger};
@@ -43,6 +49,15 @@ const BASE: &str = "refs/bindery/change-base";
 const FOUND: &str = "refs/bindery/change-found";
 /// Most commits that are looked through for one.
 const REACH: usize = 1_000;
+/// Longest wait for one's turn: what waits longer is refused rather than made after its caller has given up.
+const QUEUE: Duration = Duration::from_secs(8);
+/// Longest wait for another agent's turn to end.
+const TURN: Duration = Duration::from_secs(4);
+/// Longest wait from a call to its application; a commit that is not applied by then is on its way. Below the time
+/// within which a call is answered.
+const PATIENCE: Duration = Duration::from_secs(12);
+/// Shortest and longest wait after a lost race.
+const AGAIN: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(300));
 /// Names the call that a commit comes from.
 pub const TRAILER: &str = "Bindery-Request";
 
@@ -91,10 +106,11 @@ pub async fn preview(shared: &Shared, change: Change) -> Result<Value, Error> {
 
 /// Makes a change and waits until it is applied.
 pub async fn change(shared: &Shared, change: Change) -> Result<Committed, Error> {
+    let deadline = Instant::now() + PATIENCE;
     let (commit, objects) = commit(shared, &change).await?;
     let Some(commit) = commit else { return Ok(Committed { commit: None, generation: None, objects }) };
     trigger::pull(shared, "admin").await;
-    let generation = applied::wait(shared, commit).await?;
+    let generation = applied::wait(shared, commit, deadline).await;
     Ok(Committed { commit: Some(commit.to_string()), generation, objects })
 }
 
@@ -127,19 +143,24 @@ pub async fn find(shared: &Shared, trailer: &str) -> Result<Option<Found>, Error
 }
 
 /// What became of a change whose commit was found.
-pub async fn found(shared: &Shared, Found { commit, message }: Found, change: &Change) -> Result<Committed, Error> {
-    let generation = applied::wait(shared, commit).await?;
+pub async fn found(shared: &Shared, Found { commit, message }: Found, change: &Change) -> Committed {
+    let generation = applied::wait(shared, commit, Instant::now() + PATIENCE).await;
     // What was created without an id got the one that stands in its commit.
     let objects = change.operations.iter().map(|operation| operation::object(operation, &message)).collect();
-    Ok(Committed { commit: Some(commit.to_string()), generation, objects })
+    Committed { commit: Some(commit.to_string()), generation, objects }
 }
 
 /// Puts the change on the branch; no commit where nothing was to change. Where it fails, no password stays in Vault.
 async fn commit(shared: &Shared, change: &Change) -> Result<(Option<Oid>, Vec<String>), Error> {
     let mut ahead = None;
     let outcome = attempt(shared, change, &mut ahead).await;
-    if let (Err(_), Some(ahead)) = (&outcome, &ahead) {
-        ahead.take_back(&shared.stores).await;
+    match (&outcome, ahead) {
+        // The step that applies the commit makes the password good.
+        (Ok(_), _) | (_, None) => {}
+        (Err(Error::Unknown { commit, .. }), Some(ahead)) => {
+            tokio::spawn(settle::settle(shared.clone(), ahead, *commit));
+        }
+        (Err(_), Some(ahead)) => ahead.take_back(&shared.stores).await,
     }
     outcome
 }
@@ -153,8 +174,11 @@ async fn attempt(
     if let Some(pause) = control::read(&mut *shared.stores.postgres.acquire().await?).await?.pause {
         return Err(Error::Paused { reason: pause.reason, until: pause.until.to_string() });
     }
-    let mut compiler = shared.writer.clone().lock_owned().await;
+    let queued = tokio::time::timeout(QUEUE, shared.writer.clone().lock_owned()).await;
+    let mut compiler = queued.map_err(|_| Error::Busy)?;
+    let turn = Turn::take(&shared.stores.postgres, TURN).await?;
     let retired = Arc::new(retired(shared).await?);
+    let mut delays = Delays::new(AGAIN.0, AGAIN.1);
     for _ in 0..ATTEMPTS {
         let now = Timestamp::now();
         let (for_task, asked, gone) = (shared.clone(), change.clone(), retired.clone());
@@ -169,8 +193,10 @@ async fn attempt(
             return Ok((None, prepared.objects));
         }
         if let Some((commit, objects)) = push(shared, change, prepared, ahead, now).await? {
+            turn.end().await;
             return Ok((Some(commit), objects));
         }
+        tokio::time::sleep(delays.longer()).await;
     }
     Err(Error::Moving)
 }
@@ -220,7 +246,7 @@ fn prepare(
     let Some(before) = result.shared_catalog() else {
         return Err(Error::Broken(json::findings(&result.findings, &result.sources)));
     };
-    let Edited { changes, passwords, objects, message } = edit(&repository, tip, &before, change, retired, now)?;
+    let Edited { mut changes, passwords, objects, message } = edit(&repository, tip, &before, change, retired, now)?;
     let after = if changes.is_empty() {
         before.clone()
     } else {
@@ -232,6 +258,18 @@ fn prepare(
             let errors = json::findings(&result.findings, &result.sources);
             return Err(Error::Invalid(errors.into_iter().filter(|finding| finding["severity"] == "error").collect()));
         };
+        // Runbooks show what holds without overlays.
+        let is_laid_over = result.environments.contains(&shared.config.environment);
+        let plain = Options { now, environment: None };
+        let (from, to) = if is_laid_over {
+            let from = compiler.compile_revision(&repository, tip, &plain)?.shared_catalog();
+            (from, compiler.compile_changed(&repository, tip, &changes, &plain)?.shared_catalog())
+        } else {
+            (Some(before.clone()), Some(after.clone()))
+        };
+        if let (Some(from), Some(to)) = (from, to) {
+            runbooks::refresh(&repository, tip, &from, &to, &mut changes)?;
+        }
         after
     };
     Ok(Prepared { tip, before, after, changes, passwords, objects, message })

@@ -5,6 +5,7 @@ use git2::build::TreeUpdateBuilder;
 use git2::{Commit, FileMode, Oid, Repository};
 
 use super::error::Error;
+use super::settle;
 use crate::config;
 use crate::sync::branch::{self, signature};
 
@@ -40,5 +41,13 @@ pub(super) fn publish(
     let message = git2::message_prettify(message, None)?;
     let commit = repository.commit(None, &author, &committer, &message, &tree, &[tip])?;
     repository.reference(CHANGE, commit, true, "change")?;
-    Ok(branch::push(repository, remote, CHANGE, tip.id())?.then_some(commit))
+    match branch::push(repository, remote, CHANGE, tip.id()) {
+        Ok(pushed) => Ok(pushed.then_some(commit)),
+        Err(error @ branch::Error::Refused(_)) => Err(error.into()),
+        Err(source) => match settle::is_there(repository, remote, commit) {
+            Ok(true) => Ok(Some(commit)),
+            Ok(false) => Err(source.into()),
+            Err(_) => Err(Error::Unknown { commit, source }),
+        },
+    }
 }

@@ -8,6 +8,7 @@ use bindery_compiler::diagnostic::render::concise;
 use bindery_compiler::diagnostic::{Code, Finding, Severity};
 use bindery_compiler::plan::markdown::{Comment, DEFAULT_BUDGET};
 use bindery_compiler::plan::{held, report, text};
+use bindery_compiler::render::FOLDER;
 use bindery_compiler::source::{self, SourceMap};
 use bindery_compiler::{Compiled, Options};
 use bindery_schema::report::PlanReport;
@@ -116,8 +117,7 @@ fn write(
         return Ok(());
     }
     check::write(findings, sources, format, options.now, out)?;
-    let stale =
-        findings.iter().filter(|finding| sources.path(finding.primary.file).starts_with(render::FOLDER)).count();
+    let stale = findings.iter().filter(|finding| sources.path(finding.primary.file).starts_with(FOLDER)).count();
     let mut lines = format!("{summary}\n");
     match report {
         Ok(report) => {

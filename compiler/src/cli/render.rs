@@ -9,6 +9,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, anyhow};
 use bindery_compiler::diagnostic::Finding;
 use bindery_compiler::diagnostic::render::concise;
+use bindery_compiler::render::FOLDER;
 use bindery_compiler::source::SourceMap;
 use bindery_compiler::{Compiler, render};
 use bindery_schema::catalog::Catalog;
@@ -17,11 +18,6 @@ use clap::Args;
 
 use super::check::{self, Format};
 use super::{Outcome, note, read_if_there, write_whole};
-
-/// Where the runbooks are, from the root of the repository.
-pub(super) const FOLDER: &str = "runbooks/mno";
-/// The repository's own template.
-const TEMPLATE: &str = "templates/runbook.md.j2";
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -74,11 +70,11 @@ pub(super) struct Outdated {
 
 /// The runbooks that are not what the catalog and the template make of them, by path.
 pub(super) fn outdated(repo: &Path, catalog: &Catalog) -> anyhow::Result<Vec<Outdated>> {
-    let own = read_if_there(&repo.join(TEMPLATE))?;
+    let own = read_if_there(&repo.join(render::OWN_TEMPLATE))?;
     let renderer = render::Renderer::new(own.as_deref().unwrap_or(render::TEMPLATE))?;
     let mut outdated = Vec::new();
     for id in catalog.mnos.keys() {
-        let path = format!("{FOLDER}/{id}.md");
+        let path = render::path_of(id);
         let existing = read_if_there(&repo.join(&path))?;
         let text =
             renderer.runbook(catalog, id, existing.as_deref()).map_err(|error| anyhow!(error).context(path.clone()))?;

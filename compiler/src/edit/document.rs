@@ -17,6 +17,11 @@ pub fn document(value: &Value) -> Result<String, Error> {
     if is_same && format::format(&text).as_deref() == Ok(&text) { Ok(text) } else { Err(refused()) }
 }
 
+/// The documents of a text as JSON, which is YAML too; none where it is neither.
+pub fn documents(text: &str) -> Option<Vec<Value>> {
+    Sound::of(text).map(|sound| sound.documents)
+}
+
 /// A document put behind those of a file, with the file's line ends.
 pub fn append(text: &str, document: &str) -> String {
     let page = Page::of(text);

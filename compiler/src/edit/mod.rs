@@ -29,7 +29,7 @@ use bindery_schema::value::{E164Prefix, MnoId, OperatorId};
 use serde_json::{Map, Value, json};
 
 use crate::parse::{to_json, yaml};
-pub use document::{append, document, remove};
+pub use document::{append, document, documents, remove};
 
 const RULES: &str = "spec.rules";
 

@@ -14,6 +14,16 @@ use crate::source::{FileId, Position, Span};
 /// The template for repositories without one of their own.
 pub const TEMPLATE: &str = include_str!("../../../templates/runbook.md.j2");
 
+/// Where the runbooks are, from the root of a repository.
+pub const FOLDER: &str = "runbooks/mno";
+/// A repository's own template.
+pub const OWN_TEMPLATE: &str = "templates/runbook.md.j2";
+
+/// The file of a carrier's runbook.
+pub fn path_of(mno: &MnoId) -> String {
+    format!("{FOLDER}/{mno}.md")
+}
+
 /// Why a runbook cannot be rendered.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -167,17 +167,17 @@ where
         };
         let committed = match first {
             idempotency::Begun::Answered(answer) => return Ok(answer),
-            idempotency::Begun::Committed(found) => write::found(&shared, found, &change).await,
+            idempotency::Begun::Committed(found) => Ok(write::found(&shared, found, &change).await),
             idempotency::Begun::First => write::change(&shared, change).await,
         };
+        // Where a commit is there or may come, the key leads to it.
+        let unknown = matches!(committed, Err(Error::Unknown { .. }));
         let answer = match committed {
-            Ok(committed) if committed.commit.is_some() && committed.generation.is_none() => {
-                Ok(Answer::of(StatusCode::ACCEPTED, &committed))
-            }
-            Ok(committed) => answer(shared.clone(), committed).await,
+            Ok(committed) => answered(&shared, committed, answer).await,
             Err(error) => Err(error.into()),
         };
-        if let Some(key) = &key {
+        let under_way = unknown || answer.as_ref().is_ok_and(|answer| answer.status == StatusCode::ACCEPTED);
+        if let Some(key) = key.as_ref().filter(|_| !under_way) {
             idempotency::end(&shared, key, answer.as_ref().ok()).await;
         }
         answer
@@ -185,6 +185,28 @@ where
     // A task of its own: once pushed, it has to come to its end even if the caller has left.
     let done = tokio::spawn(carry_out).await.map_err(|_| Problem::new(Code::Internal))?;
     done.map(IntoResponse::into_response)
+}
+
+/// The answer to a change that was made; 202 where it is not applied yet, or what it made cannot be shown now.
+async fn answered<F>(
+    shared: &Shared,
+    committed: Committed,
+    answer: impl FnOnce(Shared, Committed) -> F + Send,
+) -> Result<Answer, Problem>
+where
+    F: Future<Output = Result<Answer, Problem>> + Send,
+{
+    let is_new = committed.commit.is_some();
+    if is_new && committed.generation.is_none() {
+        return Ok(Answer::of(StatusCode::ACCEPTED, &committed));
+    }
+    match answer(shared.clone(), committed.clone()).await {
+        Err(problem) if is_new => {
+            tracing::debug!(?problem, "what a change has made cannot be shown");
+            Ok(Answer::of(StatusCode::ACCEPTED, &committed))
+        }
+        answered => answered,
+    }
 }
 
 impl From<Error> for Problem {
@@ -204,7 +226,12 @@ impl From<Error> for Problem {
             Error::Paused { .. } => Code::SyncPaused,
             Error::Layout { .. } => Code::LayoutNotEditable,
             Error::Vault(_) => Code::VaultUnavailable,
-            Error::Fetch(_) | Error::Branch(_) | Error::Source(_) | Error::Moving => Code::RepositoryUnavailable,
+            Error::Fetch(_)
+            | Error::Branch(_)
+            | Error::Source(_)
+            | Error::Moving
+            | Error::Busy
+            | Error::Unknown { .. } => Code::RepositoryUnavailable,
             Error::Seal(_) | Error::Cut(_) => Code::Internal,
             Error::Postgres(_) => Code::StoreUnavailable,
         };

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use bindery_schema::contract::{Contract, TpsContractSpec};
+use bindery_schema::contract::{Contract, Direction, TpsContractSpec};
 use bindery_schema::operator::Status;
 use bindery_schema::value::{Day, MnoId};
 use bindery_schema::wire::admin::{AdminContract, BindShare, ContractKey, Operation, Pool};
@@ -33,9 +33,10 @@ pub(super) struct New {
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Filter {
     mno: Option<String>,
+    direction: Option<Direction>,
 }
 
-/// A page of contracts by id; `?mno=`.
+/// A page of contracts by id; `?mno=` and `?direction=`.
 pub(super) async fn list(
     State(shared): State<Shared>,
     Query(page): Query<PageQuery>,
@@ -44,7 +45,8 @@ pub(super) async fn list(
     let (limit, after) = (page.limit()?, page.after()?);
     let mut items = of(&shared, filter.mno.as_deref()).await?;
     items.sort_by(|a, b| a.id.cmp(&b.id));
-    let items = items.into_iter().filter(|item| *item.id > *after).collect();
+    let wanted = |item: &AdminContract| filter.direction.is_none_or(|way| item.contract.direction == way);
+    let items = items.into_iter().filter(|item| *item.id > *after && wanted(item)).collect();
     Ok(Json(named(items, limit, |item| &item.id)))
 }
 

@@ -26,15 +26,22 @@ pub(super) struct Patch {
     spec: Value,
 }
 
-/// A page of carriers by id.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Filter {
+    country: Option<String>,
+    q: Option<String>,
+}
+
+/// A page of carriers by id; `?country=`, and `?q=` for a text in id or name.
 pub(super) async fn list(
     State(shared): State<Shared>,
     Query(page): Query<PageQuery>,
+    Query(filter): Query<Filter>,
 ) -> Result<Json<Page<AdminMno>>, Problem> {
     let (limit, after) = (page.limit()?, page.after()?);
     let mut snapshot = read::snapshot(&shared.stores.postgres).await?;
     let generation = sync_state::read(&mut snapshot).await?.generation;
-    let mut ids = carriers::ids(&mut snapshot).await?;
+    let mut ids = carriers::matching(&mut snapshot, filter.country.as_deref(), filter.q.as_deref()).await?;
     ids.sort();
     // One more than asked for tells whether there is a next page.
     let ids: Vec<MnoId> = ids.into_iter().filter(|id| id.as_str() > &*after).take(usize::from(limit) + 1).collect();

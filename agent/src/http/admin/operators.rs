@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use bindery_schema::operator::Status;
 use bindery_schema::value::OperatorId;
 use bindery_schema::wire::admin::{NewOperator, Operation, OperatorPatch};
 use bindery_schema::wire::api::{AdminOperator, Page};
@@ -22,11 +23,15 @@ use crate::write::tag;
 #[serde(rename_all = "camelCase")]
 pub(super) struct Filter {
     mno: Option<String>,
+    country: Option<String>,
+    status: Option<Status>,
+    q: Option<String>,
     #[serde(default)]
     include_deleted: bool,
 }
 
-/// A page of operators by id; `?mno=` and `?includeDeleted=true`.
+/// A page of operators by id; `?mno=`, `?country=`, `?status=`, `?q=` for a text in id, name, host or systemId, and
+/// `?includeDeleted=true`.
 pub(super) async fn list(
     State(shared): State<Shared>,
     Query(page): Query<PageQuery>,
@@ -36,6 +41,9 @@ pub(super) async fn list(
     let selection = Selection {
         after: page.after()?,
         mno: filter.mno,
+        country: filter.country,
+        status: filter.status,
+        text: filter.q,
         deleted: filter.include_deleted,
         // One more than asked for tells whether there is a next page.
         limit: i64::from(limit) + 1,

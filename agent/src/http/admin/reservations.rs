@@ -28,18 +28,25 @@ pub(super) struct New {
     reservation: Value,
 }
 
-/// A page of a tenant's reservations by id.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Filter {
+    mno: Option<MnoId>,
+}
+
+/// A page of a tenant's reservations by id; `?mno=`.
 pub(super) async fn list(
     State(shared): State<Shared>,
     Extension(caller): Extension<Caller>,
     Path(tenant): Path<String>,
     Query(page): Query<PageQuery>,
+    Query(filter): Query<Filter>,
 ) -> Result<Json<Page<AdminReservation>>, Problem> {
     let (limit, after) = (page.limit()?, page.after()?);
     let tenant = own(&caller, &tenant)?;
     let mut items = of(&shared, &tenant).await?;
     items.sort_by(|a, b| a.id.cmp(&b.id));
-    let items = items.into_iter().filter(|item| *item.id > *after).collect();
+    let wanted = |item: &AdminReservation| filter.mno.as_ref().is_none_or(|mno| item.mno == *mno);
+    let items = items.into_iter().filter(|item| *item.id > *after && wanted(item)).collect();
     Ok(Json(named(items, limit, |item| &item.id)))
 }
 

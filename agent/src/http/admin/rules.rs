@@ -9,7 +9,9 @@ use bindery_schema::routes::Rule;
 use bindery_schema::value::{E164Prefix, OperatorId};
 use bindery_schema::wire::admin::{AdminRule, Operation};
 use bindery_schema::wire::api::Page;
+use serde::Deserialize;
 use serde_json::Value;
+use sqlx::PgTransaction;
 
 use super::body::Body;
 use super::call::{Answer, Call, make};
@@ -20,16 +22,30 @@ use crate::shared::Shared;
 use crate::store::postgres::{read, rules, sync_state};
 use crate::write::tag;
 
-/// A page of an operator's rules by prefix.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Filter {
+    /// What prefixes begin with, such as `+93` or `93`.
+    prefix: Option<String>,
+}
+
+/// A page of an operator's rules by prefix; `?prefix=` for those within one.
 pub(super) async fn list(
     State(shared): State<Shared>,
     Path(id): Path<String>,
     Query(page): Query<PageQuery>,
+    Query(filter): Query<Filter>,
 ) -> Result<Json<Page<AdminRule>>, Problem> {
-    let limit = page.limit()?;
-    let after = page.after()?;
-    let items = all(&shared, &known(&id)?).await?.into_iter().filter(|rule| *rule.id > *after).collect();
-    Ok(Json(named(items, limit, |rule| &rule.id)))
+    let (operator, limit) = (known(&id)?, page.limit()?);
+    let within = filter.prefix.unwrap_or_default();
+    // A plus sign stands for a space in an address.
+    let within = within.trim_start_matches(['+', ' ']).to_owned();
+    // One more than asked for tells whether there is a next page.
+    let selection = rules::Selection { after: page.after()?, within, limit: i64::from(limit) + 1 };
+    let (mut snapshot, generation) = of(&shared, &operator).await?;
+    let rules = rules::page(&mut snapshot, &operator, &selection).await?;
+    snapshot.commit().await?;
+    let items = rules.into_iter().map(|rule| view(&operator, rule, generation)).collect();
+    Ok(Json(named(items, limit, |rule: &AdminRule| &rule.id)))
 }
 
 /// One rule.
@@ -89,20 +105,24 @@ fn prefix(id: &str) -> Result<E164Prefix, Problem> {
 }
 
 async fn one(shared: &Shared, operator: &OperatorId, id: &str, status: StatusCode) -> Result<Answer, Problem> {
-    let rules = all(shared, operator).await?;
+    let prefix = prefix(id)?;
+    let (mut snapshot, generation) = of(shared, operator).await?;
+    let rule = rules::one(&mut snapshot, operator, prefix).await?;
+    snapshot.commit().await?;
     let missing = || Problem::new(Code::ObjectNotFound).detail(format!("operator {operator} has no such rule"));
-    let rule = rules.into_iter().find(|rule| rule.id == id).ok_or_else(missing)?;
+    let rule = view(operator, rule.ok_or_else(missing)?, generation);
     let tag = tag::of(&rule.rule);
     Ok(Answer::of(status, &rule).tagged(tag))
 }
 
-async fn all(shared: &Shared, operator: &OperatorId) -> Result<Vec<AdminRule>, Problem> {
+/// One state of the tables, with the number of its step, in which an operator exists.
+async fn of(shared: &Shared, operator: &OperatorId) -> Result<(PgTransaction<'static>, i64), Problem> {
     let mut snapshot = read::snapshot(&shared.stores.postgres).await?;
     let generation = sync_state::read(&mut snapshot).await?.generation;
     let row = read::operator(&mut snapshot, operator).await?.filter(|row| row.deleted_at.is_none());
-    row.ok_or_else(|| Problem::no_operator(operator.as_str()))?;
-    let rules = rules::of(&mut snapshot, &[operator.as_str()]).await?.remove(operator).unwrap_or_default();
-    snapshot.commit().await?;
-    let view = |rule: Rule| AdminRule { id: rule.prefix.digits(), operator: operator.clone(), rule, generation };
-    Ok(rules.into_iter().map(view).collect())
+    row.map(|_| (snapshot, generation)).ok_or_else(|| Problem::no_operator(operator.as_str()))
+}
+
+fn view(operator: &OperatorId, rule: Rule, generation: i64) -> AdminRule {
+    AdminRule { id: rule.prefix.digits(), operator: operator.clone(), rule, generation }
 }

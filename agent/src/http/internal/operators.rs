@@ -24,7 +24,8 @@ pub(super) async fn list(
 ) -> Result<Json<Page<OperatorView>>, Problem> {
     let limit = page.limit()?;
     // One more than asked for tells whether there is a next page.
-    let selection = Selection { after: page.after()?, mno: filter.mno, deleted: false, limit: i64::from(limit) + 1 };
+    let selection =
+        Selection { after: page.after()?, mno: filter.mno, limit: i64::from(limit) + 1, ..Selection::default() };
     let mut connection = internal.shared.stores.postgres.acquire().await?;
     let rows = read::operators(&mut connection, &selection).await?;
     let next = (rows.len() > usize::from(limit)).then(|| rows.get(usize::from(limit) - 1)).flatten();

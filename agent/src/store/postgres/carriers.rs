@@ -228,6 +228,24 @@ pub async fn ids(connection: &mut PgConnection) -> Result<Vec<MnoId>, Error> {
     ids.iter().map(|id| parse(MNOS, id)).collect()
 }
 
+/// Ids of the carriers that exist, in this country and with this text in id or name where these are given.
+pub async fn matching(
+    connection: &mut PgConnection,
+    country: Option<&str>,
+    text: Option<&str>,
+) -> Result<Vec<MnoId>, Error> {
+    let ids: Vec<String> = sqlx::query_scalar(
+        r"select id from ops.mnos
+          where deleted_at is null and ($1::text is null or country = $1)
+              and ($2::text is null or position(lower($2) in lower(concat_ws(E'\n', id, name))) > 0)",
+    )
+    .bind(country)
+    .bind(text)
+    .fetch_all(connection)
+    .await?;
+    ids.iter().map(|id| parse(MNOS, id)).collect()
+}
+
 fn direction_of(table: &'static str, text: &str) -> Result<Direction, Error> {
     let found = Direction::ALL.into_iter().find(|direction| direction.as_str() == text);
     found.ok_or_else(|| Error::Corrupt { table, reason: format!("direction `{text}`") })

@@ -53,27 +53,26 @@ pub async fn record(connection: &mut PgConnection, commit: &str, intents: &[Inte
     Ok(())
 }
 
+/// When a hold runs out, in microseconds since the epoch: tells it from a later one for the same operator.
+pub type Hold = i64;
+
 /// Notes that a password is written ahead of its commit. Until the hold runs out the sync leaves it alone.
-pub async fn hold(connection: &mut PgConnection, intent: &Intent) -> Result<(), Error> {
-    sqlx::query(
+pub async fn hold(connection: &mut PgConnection, intent: &Intent) -> Result<Hold, Error> {
+    let hold = sqlx::query_scalar(
         "insert into ops.secret_intents (operator_id, action, version, commit, held_until)
          values ($1, 'write', $2, '', now() + make_interval(secs => $3))
-         on conflict (operator_id) do update set action = 'write', held_until = excluded.held_until",
-    )
-    .bind(intent.operator.as_str())
-    .bind(intent.version.map(u64::cast_signed))
-    .bind(HOLD.as_secs_f64())
-    .execute(connection)
-    .await?;
-    Ok(())
+         on conflict (operator_id) do update set action = 'write', held_until = excluded.held_until
+         returning (extract(epoch from held_until) * 1000000)::bigint",
+    );
+    let hold = hold.bind(intent.operator.as_str()).bind(intent.version.map(u64::cast_signed)).bind(HOLD.as_secs_f64());
+    Ok(hold.fetch_one(connection).await?)
 }
 
-/// Takes a held intent away; `false` where a step has made it good already.
-pub async fn take(connection: &mut PgConnection, operator: &OperatorId) -> Result<bool, Error> {
-    let taken = sqlx::query("delete from ops.secret_intents where operator_id = $1 and held_until is not null")
-        .bind(operator.as_str())
-        .execute(connection)
-        .await?;
+/// Takes a held intent away; `false` where a step has made it good already, or another writer holds it by now.
+pub async fn take(connection: &mut PgConnection, operator: &OperatorId, hold: Hold) -> Result<bool, Error> {
+    let delete = "delete from ops.secret_intents
+                where operator_id = $1 and (extract(epoch from held_until) * 1000000)::bigint = $2";
+    let taken = sqlx::query(delete).bind(operator.as_str()).bind(hold).execute(connection).await?;
     Ok(taken.rows_affected() > 0)
 }
 

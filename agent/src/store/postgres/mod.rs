@@ -19,6 +19,8 @@ pub mod roles;
 pub mod rules;
 pub mod runs;
 pub mod sync_state;
+pub mod turns;
+pub mod wake;
 
 use std::str::FromStr;
 

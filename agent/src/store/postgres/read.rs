@@ -1,6 +1,6 @@
 //! What the APIs read of the applied configuration.
 
-use bindery_schema::operator::OperatorSpec;
+use bindery_schema::operator::{OperatorSpec, Status};
 use bindery_schema::value::{Cost, E164Prefix, Instant, MnoId, OperatorId};
 use bindery_schema::wire::api::RouteRow;
 use futures::stream::{Stream, StreamExt as _};
@@ -89,6 +89,12 @@ pub struct Selection {
     pub after: String,
     /// Of this carrier only.
     pub mno: Option<String>,
+    /// Of carriers in this country only: its ISO code.
+    pub country: Option<String>,
+    /// With this status only.
+    pub status: Option<Status>,
+    /// With this text in id, name, host or systemId only, in capitals or not.
+    pub text: Option<String>,
     /// Deleted ones too.
     pub deleted: bool,
     /// At most so many.
@@ -104,12 +110,19 @@ pub async fn operators(connection: &mut PgConnection, page: &Selection) -> Resul
                   (extract(epoch from deleted_at) * 1000000)::bigint as deleted
            from ops.operators
            where id collate "C" > $1 and ($2::text is null or mno_id = $2) and ($3 or deleted_at is null)
+               and ($5::text is null or status = $5)
+               and ($6::text is null or mno_id in (select id from ops.mnos where country = $6))
+               and ($7::text is null
+                    or position(lower($7) in lower(concat_ws(E'\n', id, display_name, host, system_id))) > 0)
            order by id collate "C" limit $4"#,
     )
     .bind(&page.after)
     .bind(&page.mno)
     .bind(page.deleted)
     .bind(page.limit)
+    .bind(page.status.map(Status::as_str))
+    .bind(&page.country)
+    .bind(&page.text)
     .fetch_all(connection)
     .await?;
     found.into_iter().map(TryInto::try_into).collect()

@@ -14,11 +14,13 @@ pub enum Table {
     RoutingChanges,
     /// What became of commits; the last one is kept.
     SyncRuns,
+    /// Answers to calls that may be sent again.
+    IdempotencyKeys,
 }
 
 impl Table {
     /// Every one.
-    pub const ALL: [Self; 3] = [Self::Outbox, Self::RoutingChanges, Self::SyncRuns];
+    pub const ALL: [Self; 4] = [Self::Outbox, Self::RoutingChanges, Self::SyncRuns, Self::IdempotencyKeys];
 
     /// Its name.
     pub fn as_str(self) -> &'static str {
@@ -26,6 +28,7 @@ impl Table {
             Self::Outbox => "ops.outbox",
             Self::RoutingChanges => "ops.routing_changes",
             Self::SyncRuns => "ops.sync_runs",
+            Self::IdempotencyKeys => "ops.idempotency_keys",
         }
     }
 
@@ -44,6 +47,10 @@ impl Table {
                  where finished_at < now() - make_interval(days => $1)
                      and id < (select max(id) from ops.sync_runs where outcome <> 'failed')
                  order by id limit $2)"
+            }
+            Self::IdempotencyKeys => {
+                "delete from ops.idempotency_keys where key in (select key from ops.idempotency_keys
+                 where created_at < now() - make_interval(days => $1) order by created_at limit $2)"
             }
         }
     }

@@ -29,24 +29,72 @@ pub async fn of(connection: &mut PgConnection, ids: &[&str]) -> Result<BTreeMap<
     .fetch_all(connection)
     .await?;
     let mut rules: BTreeMap<OperatorId, Vec<Rule>> = BTreeMap::new();
-    for (operator, prefix, priority, weight, cost, currency, active, narrows, split) in rows {
-        let rule = Rule {
-            prefix: digits(&prefix)?,
-            priority: number(priority)?,
-            weight: number(weight)?,
-            cost: match (cost, currency) {
-                (Some(amount), Some(currency)) => {
-                    Some(Cost { amount: parse(TABLE, &amount)?, currency: parse(TABLE, &currency)? })
-                }
-                _ => None,
-            },
-            active,
-            narrows: narrows.map(|prefix| digits(&prefix)).transpose()?,
-            split: split.map(|name| parse(TABLE, &name)).transpose()?,
-        };
-        rules.entry(parse(TABLE, &operator)?).or_default().push(rule);
+    for row in rows {
+        let (operator, rule) = rule(row)?;
+        rules.entry(operator).or_default().push(rule);
     }
     Ok(rules)
+}
+
+/// Which of an operator's rules a page holds.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    /// Prefixes after these digits.
+    pub after: String,
+    /// Prefixes that begin with these digits only.
+    pub within: String,
+    /// At most so many.
+    pub limit: i64,
+}
+
+/// A page of an operator's rules in prefix order.
+pub async fn page(connection: &mut PgConnection, id: &OperatorId, page: &Selection) -> Result<Vec<Rule>, Error> {
+    let rows: Vec<Row> = sqlx::query_as(
+        r#"select operator_id, prefix, priority, weight, cost::text, currency, active, narrows, split
+           from ops.routing_rules
+           where operator_id = $1 and prefix collate "C" > $2 and starts_with(prefix, $3)
+           order by prefix collate "C" limit $4"#,
+    )
+    .bind(id.as_str())
+    .bind(&page.after)
+    .bind(&page.within)
+    .bind(page.limit)
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter().map(|row| rule(row).map(|(_, rule)| rule)).collect()
+}
+
+/// One rule of an operator.
+pub async fn one(connection: &mut PgConnection, id: &OperatorId, prefix: E164Prefix) -> Result<Option<Rule>, Error> {
+    let row: Option<Row> = sqlx::query_as(
+        "select operator_id, prefix, priority, weight, cost::text, currency, active, narrows, split
+         from ops.routing_rules where operator_id = $1 and prefix = $2",
+    )
+    .bind(id.as_str())
+    .bind(prefix.digits())
+    .fetch_optional(connection)
+    .await?;
+    row.map(|row| rule(row).map(|(_, rule)| rule)).transpose()
+}
+
+fn rule(
+    (operator, prefix, priority, weight, cost, currency, active, narrows, split): Row,
+) -> Result<(OperatorId, Rule), Error> {
+    let rule = Rule {
+        prefix: digits(&prefix)?,
+        priority: number(priority)?,
+        weight: number(weight)?,
+        cost: match (cost, currency) {
+            (Some(amount), Some(currency)) => {
+                Some(Cost { amount: parse(TABLE, &amount)?, currency: parse(TABLE, &currency)? })
+            }
+            _ => None,
+        },
+        active,
+        narrows: narrows.map(|prefix| digits(&prefix)).transpose()?,
+        split: split.map(|name| parse(TABLE, &name)).transpose()?,
+    };
+    Ok((parse(TABLE, &operator)?, rule))
 }
 
 /// Carries out the rule changes of a step and, but for the first step, notes each for the change feed. They are copied
