@@ -7,7 +7,7 @@ mod origin;
 mod revision;
 mod tracked;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use directory::load_directory;
@@ -28,9 +28,10 @@ pub const POLICY: &str = "policy.yaml";
 pub const SHORT_POLICY: &str = "policy.yml";
 
 fn is_configuration(path: &str) -> bool {
-    let extension = Path::new(path).extension().and_then(|extension| extension.to_str());
-    let below_root = path.split_once('/').is_some_and(|(root, _)| ROOTS.contains(&root));
-    [POLICY, SHORT_POLICY].contains(&path) || below_root && matches!(extension, Some("yaml" | "yml"))
+    let Some((folder, name)) = path.rsplit_once('/') else { return [POLICY, SHORT_POLICY].contains(&path) };
+    let below_root = folder.split('/').next().is_some_and(|root| ROOTS.contains(&root));
+    // A name of nothing but the extension is that of a hidden file.
+    below_root && matches!(name.rsplit_once('.'), Some((stem, "yaml" | "yml")) if !stem.is_empty())
 }
 
 /// Largest configuration file. A generated routes file of 100,000 rules has 10 MB; more is a mistake.

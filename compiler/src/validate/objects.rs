@@ -68,10 +68,27 @@ pub(crate) struct Objects<'a> {
 }
 
 impl<'a> Objects<'a> {
-    /// Gathers the objects of all files, which are in path order.
+    /// Gathers the objects of all files, which are in path order; operators beside everything else.
     pub(crate) fn gather(
+        files: impl Iterator<Item = (FileId, &'a ParsedFile)> + Clone + Send,
+        sources: &'a SourceMap,
+        sink: &mut Sink,
+    ) -> Self {
+        let is_operator = |body: &Body| matches!(body, Body::Operator { .. });
+        let (mut of_operators, again) = (Sink::default(), files.clone());
+        let (mut objects, operators) = rayon::join(
+            || Self::of_kinds(files, sources, |body| !is_operator(body), sink),
+            || Self::of_kinds(again, sources, is_operator, &mut of_operators).operators,
+        );
+        objects.operators = operators;
+        sink.append(of_operators);
+        objects
+    }
+
+    fn of_kinds(
         files: impl Iterator<Item = (FileId, &'a ParsedFile)>,
         sources: &'a SourceMap,
+        wanted: impl Fn(&Body) -> bool,
         sink: &mut Sink,
     ) -> Self {
         let mut objects = Self::default();
@@ -86,7 +103,7 @@ impl<'a> Objects<'a> {
             if is_opaque_policy || parsed.documents.iter().any(is_unread) {
                 objects.unread_policies.push(parsed);
             }
-            for document in &parsed.documents {
+            for document in parsed.documents.iter().filter(|document| wanted(&document.body)) {
                 objects.add(Anchor::root(file, document.index), document, sink);
             }
         }

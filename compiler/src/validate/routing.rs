@@ -100,7 +100,15 @@ pub(super) fn check(
         })
     }));
     entries.par_sort_unstable_by_key(Entry::order);
-    sweep.run(&entries, sink);
+    // No prefix contains one with another first digit.
+    let parts: Vec<&[Entry]> = entries.chunk_by(|a, b| a.prefix.first_digit() == b.prefix.first_digit()).collect();
+    let of_part = |part: &&[Entry]| {
+        let mut sink = Sink::default();
+        sweep.run(part, &mut sink);
+        sink
+    };
+    let sinks: Vec<Sink> = parts.par_iter().map(of_part).collect();
+    sinks.into_iter().for_each(|found| sink.append(found));
     digest.filter(|_| sink.len() == found).map(|digest| Clean::of(&sweep, digest))
 }
 

@@ -66,6 +66,11 @@ impl E164Prefix {
         (no_decimal == 0 && unused == 0 && word >> 60 != 0).then_some(Self(word))
     }
 
+    /// The digit it begins with.
+    pub fn first_digit(self) -> u8 {
+        (self.0 >> 60) as u8
+    }
+
     /// The prefix without its last digit.
     pub fn shortened(self) -> Option<Self> {
         let length = self.len() - 1;
