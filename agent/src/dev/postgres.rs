@@ -67,6 +67,8 @@ impl Postgres {
             "max_connections=200",
             "timezone=UTC",
             "log_timezone=UTC",
+            // Compiling the short statements of an agent takes longer than running them.
+            "jit=off",
             // Statements can hold values that do not belong in a log.
             "log_min_error_statement=panic",
         ];
