@@ -42,8 +42,9 @@ pub async fn run(shared: Shared, cancel: CancellationToken) {
     let mut delays = Delays::new(Duration::from_millis(100), Duration::from_secs(5));
     let mut ready = false;
     let mut failing = false;
+    let mut leading = shared.leading.clone();
     loop {
-        let leads = shared.leading.borrow().is_some();
+        let leads = leading.borrow_and_update().is_some();
         let result = if leads { turn(&shared, &mut ready, &cancel).await } else { Ok(()) };
         let wait = match result {
             Ok(()) => {
@@ -65,6 +66,8 @@ pub async fn run(shared: Shared, cancel: CancellationToken) {
         tokio::select! {
             () = cancel.cancelled() => return,
             () = shared.relay.notified(), if !failing => {}
+            // What the leader before still owed waits for nobody else.
+            Ok(()) = leading.changed() => {}
             () = tokio::time::sleep(wait) => {}
         }
     }

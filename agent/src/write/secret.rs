@@ -68,10 +68,10 @@ impl Ahead {
             let undone: Result<(), secrets::Error> = async {
                 let mut transaction = stores.postgres.begin().await?;
                 // Gone, where a step has made the password good: then it stays.
-                if intents::take(&mut transaction, &intent.operator, hold).await? {
-                    if secrets::undo_one(&stores.vault, &intent).await? {
-                        retention::note_deleted(&mut transaction, &[intent.operator.as_str()]).await?;
-                    }
+                if intents::take(&mut transaction, &intent.operator, hold).await?
+                    && secrets::undo_one(&stores.vault, &intent).await?
+                {
+                    retention::note_deleted(&mut transaction, &[intent.operator.as_str()]).await?;
                 }
                 Ok(transaction.commit().await?)
             }
