@@ -234,7 +234,7 @@ async fn two_hundred_commits_while_the_leader_is_killed_again_and_again_are_appl
             agents[at].program = Agent::launch(&agents[at].config);
             break;
         }
-        if burst % 2 == 0 {
+        if burst.is_multiple_of(2) {
             let tip = commits[commits.len() - 1].to_string();
             eventually("something is applied", async || {
                 generation(&outside).await > before || outside.column(APPLIED).await == [tip.clone()]
