@@ -9,6 +9,7 @@ pub mod cli;
 pub mod config;
 pub mod dev;
 pub mod drift;
+pub mod failpoint;
 pub mod health;
 pub mod http;
 pub mod leader;

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a test ends where something it needs is missing")]
 
+use std::collections::BTreeMap;
+
 use async_nats::ServerAddr;
 use async_nats::jetstream;
 use redis::aio::ConnectionManager;
@@ -157,6 +159,28 @@ impl Outside {
     pub async fn secrets(&self) -> usize {
         let answer = self.vault("LIST", "metadata/ops/operators").await.unwrap_or_default();
         answer["data"]["keys"].as_array().map_or(0, Vec::len)
+    }
+
+    /// What Vault holds of each operator: `data` of every version that can be read, oldest first, each told once where it
+    /// was written again, and whether the newest is among them.
+    pub async fn secret_history(&self) -> BTreeMap<String, (Vec<Value>, bool)> {
+        let answer = self.vault("LIST", "metadata/ops/operators").await.unwrap_or_default();
+        let names = answer["data"]["keys"].as_array().cloned().unwrap_or_default();
+        let mut histories = BTreeMap::new();
+        for name in names.iter().filter_map(|name| name.as_str()?.strip_suffix('/')) {
+            let metadata = self.vault("GET", &format!("metadata/ops/operators/{name}/credentials")).await.unwrap();
+            let newest = metadata["data"]["current_version"].as_u64().unwrap();
+            let (mut contents, mut is_live) = (Vec::new(), false);
+            for version in 1..=newest {
+                let path = format!("data/ops/operators/{name}/credentials?version={version}");
+                let answer = self.vault("GET", &path).await;
+                is_live = answer.is_some();
+                contents.extend(answer.map(|mut answer| answer["data"]["data"].take()));
+            }
+            contents.dedup();
+            histories.insert(name.to_owned(), (contents, is_live));
+        }
+        histories
     }
 
     async fn vault(&self, method: &str, path: &str) -> Option<Value> {

@@ -13,6 +13,7 @@ use bindery_agent::dev::Tools;
 use bindery_schema::secret::Secret;
 use serde_json::{Value, json};
 
+use crate::failpoints;
 use crate::stack::{programs, workspace};
 use crate::world::PATIENCE;
 
@@ -40,6 +41,7 @@ impl Program {
         command.args(["--pdeathsig", "KILL", "--"]).arg(program).args(arguments);
         // A clone has no tools of its own: those of the workspace are meant.
         command.env("BINDERY_TOOLS", Tools::default_dir(&workspace()));
+        command.env("BINDERY_FAILPOINT", failpoints::file_in(dir));
         command.env("RUST_LOG", "info").stdin(Stdio::null()).stdout(stdout).stderr(stderr);
         Self { child: command.spawn().unwrap(), output }
     }
@@ -114,11 +116,7 @@ pub struct Agent {
 impl Agent {
     /// Starts it with a configuration file and waits until it listens.
     pub async fn start(config: &Config) -> Self {
-        let dir = config.data_dir.with_file_name("run");
-        fs::create_dir_all(&dir).unwrap();
-        let file = dir.join("agent.toml");
-        fs::write(&file, toml(config)).unwrap();
-        let mut program = Program::start("bindery-agent", &["run", "--config", file.to_str().unwrap()], &dir);
+        let mut program = Self::launch(config);
         let listening = |line: &str| {
             let event: Value = serde_json::from_str(line).ok()?;
             let fields = event.get("fields")?.clone();
@@ -127,6 +125,20 @@ impl Agent {
         let fields = program.line(listening).await;
         let url = |name: &str| format!("http://{}", fields[name].as_str().unwrap());
         Self { program, admin: url("admin"), ops: url("ops") }
+    }
+
+    /// Starts it with a configuration file and waits for nothing.
+    pub fn launch(config: &Config) -> Program {
+        let dir = Self::dir(config);
+        fs::create_dir_all(&dir).unwrap();
+        let file = dir.join("agent.toml");
+        fs::write(&file, toml(config)).unwrap();
+        Program::start("bindery-agent", &["run", "--config", file.to_str().unwrap()], &dir)
+    }
+
+    /// Where its configuration file and what it writes are.
+    pub fn dir(config: &Config) -> PathBuf {
+        config.data_dir.with_file_name("run")
     }
 
     /// Status and text of an answer of the ops listener.

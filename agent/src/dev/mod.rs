@@ -37,6 +37,8 @@ pub use openbao::{KvVersion, OpenBao};
 pub use pki::{KeyPairFiles, Pki};
 pub use ports::free_port;
 pub use postgres::Postgres;
+#[cfg(feature = "failpoints")]
+pub(crate) use spawn::signal;
 pub use stack::{Stack, StackOptions};
 pub use tools::Tools;
 

@@ -125,7 +125,7 @@ fn spawn_for_good(command: Command) -> std::io::Result<Child> {
 /// Sends a signal, `TERM` for example, to a process. One that has ended already is no error.
 ///
 /// The shell's built-in does it: the system call itself is out of reach without unsafe code.
-pub(super) fn signal(pid: u32, name: &str) {
+pub(crate) fn signal(pid: u32, name: &str) {
     let sent = Command::new("/bin/sh")
         .args(["-c", r#"kill -s "$0" "$1""#, name, &pid.to_string()])
         .stdin(Stdio::null())

@@ -9,12 +9,16 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::fence::Fence;
+use crate::failpoint::{self, Point};
 use crate::store::postgres::{Error, leases};
 
 /// Name of the lease of the sync.
 const NAME: &str = "sync";
 /// How long a lease outlives its last renewal: the time after which another agent takes over.
 const TTL: Duration = Duration::from_secs(10);
+/// How long a transaction may stay open without a word from its agent. One that was stopped in the middle of a step holds
+/// the locks the next leader needs: they are free before its lease can be taken, which is no sooner than this after.
+pub(crate) const SILENCE: Duration = Duration::from_secs(TTL.as_secs() / 2);
 /// Time between two renewals, and between two attempts of a follower. Three may fail before the lease is gone.
 const RENEW: Duration = Duration::from_secs(3);
 /// Longest wait for one renewal.
@@ -75,9 +79,14 @@ async fn turn(pool: &PgPool, holder: &str, leading: Option<Fence>) -> Result<Opt
     if let Some(fence) = leading
         && leases::renew(&mut connection, NAME, fence.number(), TTL).await?
     {
+        failpoint::reach(Point::LeaseRenewed).await;
         return Ok(leading);
     }
-    Ok(leases::acquire(&mut connection, NAME, holder, TTL).await?.map(Fence::new))
+    let acquired = leases::acquire(&mut connection, NAME, holder, TTL).await?.map(Fence::new);
+    if acquired.is_some() {
+        failpoint::reach(Point::LeaseAcquired).await;
+    }
+    Ok(acquired)
 }
 
 fn change(leading: &watch::Sender<Option<Fence>>, fence: Option<Fence>) {

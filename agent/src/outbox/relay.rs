@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::backoff::Delays;
+use crate::failpoint::{self, Point};
 use crate::metrics::Publication;
 use crate::shared::Shared;
 use crate::store::nats::{self, DUPLICATE_WINDOW};
@@ -41,8 +42,9 @@ pub async fn run(shared: Shared, cancel: CancellationToken) {
     let mut delays = Delays::new(Duration::from_millis(100), Duration::from_secs(5));
     let mut ready = false;
     let mut failing = false;
+    let mut leading = shared.leading.clone();
     loop {
-        let leads = shared.leading.borrow().is_some();
+        let leads = leading.borrow_and_update().is_some();
         let result = if leads { turn(&shared, &mut ready, &cancel).await } else { Ok(()) };
         let wait = match result {
             Ok(()) => {
@@ -64,6 +66,8 @@ pub async fn run(shared: Shared, cancel: CancellationToken) {
         tokio::select! {
             () = cancel.cancelled() => return,
             () = shared.relay.notified(), if !failing => {}
+            // What the leader before still owed waits for nobody else.
+            Ok(()) = leading.changed() => {}
             () = tokio::time::sleep(wait) => {}
         }
     }
@@ -74,6 +78,7 @@ async fn turn(shared: &Shared, ready: &mut bool, cancel: &CancellationToken) -> 
     shared.metrics.outbox_pending.set(owed);
     if !*ready {
         shared.stores.nats.ensure_stream().await?;
+        failpoint::reach(Point::StreamReady).await;
         *ready = true;
     }
     while !cancel.is_cancelled() {
@@ -81,6 +86,7 @@ async fn turn(shared: &Shared, ready: &mut bool, cancel: &CancellationToken) -> 
         if rows.is_empty() {
             break;
         }
+        failpoint::reach(Point::OwedRead).await;
         publish(shared, &rows, cancel).await?;
     }
     Ok(())
@@ -104,6 +110,7 @@ async fn publish(shared: &Shared, rows: &[Pending], cancel: &CancellationToken) 
             done.push(row.seq);
         }
         outbox::mark_published(&shared.stores.postgres, &done).await?;
+        failpoint::reach(Point::Marked).await;
         shared.metrics.outbox_pending.dec_by(i64::try_from(done.len()).unwrap_or_default());
         if let Some(error) = failure {
             return Err(error);
@@ -118,8 +125,11 @@ async fn publish_one(shared: &Shared, row: &Pending, known: &HashSet<String>) ->
         return Ok(());
     }
     let payload = row.payload.to_string().into_bytes();
+    failpoint::reach(Point::BeforePublish).await;
     let result = shared.stores.nats.publish(&row.event_type, &id, payload).await;
     let outcome = if result.is_ok() { "ok" } else { "error" };
     shared.metrics.events_published.get_or_create(&Publication { event: row.event_type.clone(), outcome }).inc();
-    Ok(result?)
+    result?;
+    failpoint::reach(Point::Published).await;
+    Ok(())
 }

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::step::{Candidate, Outcome};
+use crate::failpoint::{self, Point};
 use crate::leader::fence::Fence;
 use crate::outbox::append;
 use crate::shared::Shared;
@@ -71,7 +72,9 @@ pub async fn record(
     }
     let show = if reason.outcome() == Outcome::Held { held } else { rejected };
     let blocked = show(commit, &detail, since);
+    failpoint::reach(Point::BlockRecorded).await;
     transaction.commit().await?;
+    failpoint::reach(Point::BlockCommitted).await;
     shared.relay.notify_one();
     Ok(blocked)
 }

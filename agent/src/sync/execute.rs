@@ -14,6 +14,7 @@ use super::fetch::History;
 use super::release::Release;
 use super::secrets::{self, Writes};
 use super::trail;
+use crate::failpoint::{self, Point};
 use crate::leader::fence::Fence;
 use crate::outbox::append;
 use crate::shared::Shared;
@@ -72,17 +73,24 @@ pub async fn apply(shared: &Shared, step: &Step<'_>, fence: Fence) -> Result<App
     let stores = &shared.stores;
     let again = secrets::written(step.writes, step.plan);
     secrets::undo(stores, &again, fence).await?;
+    failpoint::reach(Point::StaleUndone).await;
     secrets::write(stores, step.writes, step.commit, fence).await?;
+    failpoint::reach(Point::PasswordsWritten).await;
 
     let mut transaction = stores.postgres.begin().await?;
     let applied = sync_state::advance(&mut transaction, step.commit, fence.number(), step.before.generation).await?;
+    failpoint::reach(Point::Advanced).await;
     write_rows(&mut transaction, step, applied.generation).await?;
+    failpoint::reach(Point::RowsWritten).await;
     record(&mut transaction, &shared.config.environment, step, &applied).await?;
     let again: Vec<&str> = again.into_iter().collect();
     intents::clear(&mut transaction, intents::Action::Write, &again).await?;
     intents::record(&mut transaction, step.commit, &step.deletions()).await?;
+    failpoint::reach(Point::DeletionsNoted).await;
     control::forget_held(&mut transaction).await?;
+    failpoint::reach(Point::BeforeCommit).await;
     transaction.commit().await?;
+    failpoint::reach(Point::Committed).await;
     shared.relay.notify_one();
     Ok(applied)
 }
@@ -145,7 +153,11 @@ async fn record(
         skipped: &history.skipped,
     };
     runs::record(connection, &run).await?;
+    failpoint::reach(Point::RunRecorded).await;
     trail::append(connection, step, applied).await?;
+    failpoint::reach(Point::Audited).await;
     let events = append::of_step(environment, plan, applied, before.commit.as_deref(), &history.author);
-    outbox::append(connection, &events).await
+    outbox::append(connection, &events).await?;
+    failpoint::reach(Point::EventsAppended).await;
+    Ok(())
 }

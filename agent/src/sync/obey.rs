@@ -8,6 +8,7 @@ use serde_json::json;
 use super::block::{self, Reason};
 use super::reconcile::Reconciler;
 use super::step::{Candidate, Error, Outcome};
+use crate::failpoint::{self, Point};
 use crate::leader::fence::Fence;
 use crate::store::postgres::audit::{self, Cause, Entry, Via};
 use crate::store::postgres::{control, sync_state};
@@ -27,6 +28,7 @@ impl Reconciler {
                 let entry = Entry { action: "sync.pause.end".to_owned(), object, detail: json!(pause) };
                 audit::append(&mut transaction, Cause::agent(), &[entry]).await?;
             }
+            failpoint::reach(Point::PauseEnded).await;
             transaction.commit().await?;
         }
         self.status.controlled(&control);
@@ -62,6 +64,7 @@ impl Reconciler {
             let entry = Entry { action: "sync.allow".to_owned(), object, detail: json!({ "refused": refused }) };
             audit::append(&mut transaction, cause, &[entry]).await?;
         }
+        failpoint::reach(Point::Allowed).await;
         transaction.commit().await?;
         self.control.refused.retain(|(_, other)| other.revision != refused.revision);
         self.status.controlled(&self.control);
@@ -76,6 +79,7 @@ impl Reconciler {
         let mut transaction = self.shared.stores.postgres.begin().await?;
         fence.hold(&mut transaction).await?;
         control::forget_held(&mut transaction).await?;
+        failpoint::reach(Point::HeldForgotten).await;
         Ok(transaction.commit().await?)
     }
 }

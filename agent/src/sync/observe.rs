@@ -10,7 +10,7 @@ use crate::store::postgres::{self, Error, sync_state};
 
 /// The stores' state, and the step it belongs to. Read in one snapshot, so that nothing is seen half written.
 pub async fn observe(pool: &PgPool, catalog: &Catalog, now: Timestamp) -> Result<(Live, sync_state::SyncState), Error> {
-    let mut snapshot = pool.begin_with("begin isolation level repeatable read read only").await?;
+    let mut snapshot = postgres::read::snapshot(pool).await?;
     let state = sync_state::read(&mut snapshot).await?;
     let mnos = postgres::carriers::observe(&mut snapshot).await?;
     let operators = postgres::operators::observe(&mut snapshot).await?;

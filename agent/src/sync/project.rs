@@ -18,6 +18,7 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::overtake;
+use crate::failpoint::{self, Point};
 use crate::shared::Shared;
 use crate::store::redis::Entry;
 use crate::store::{Stores, postgres, redis};
@@ -45,6 +46,7 @@ impl From<sqlx::Error> for Error {
 /// Shows a step that was just applied.
 pub async fn show(stores: &Stores, plan: &Plan, applied: &AppliedCommit, now: Timestamp) -> Result<(), Error> {
     let shown = stores.redis.catalog().await?;
+    failpoint::reach(Point::CatalogRead).await;
     if shown.is_none_or(|shown| shown.generation != applied.generation - 1) {
         return refill(stores, now).await;
     }
@@ -60,7 +62,7 @@ pub async fn show(stores: &Stores, plan: &Plan, applied: &AppliedCommit, now: Ti
 
 /// Writes everything anew from Postgres and removes what no longer exists.
 pub async fn refill(stores: &Stores, now: Timestamp) -> Result<(), Error> {
-    let mut snapshot = stores.postgres.begin_with("begin isolation level repeatable read read only").await?;
+    let mut snapshot = postgres::read::snapshot(&stores.postgres).await?;
     let state = postgres::sync_state::read(&mut snapshot).await?;
     let operators = postgres::operators::specs(&mut snapshot, None).await?;
     let mnos = postgres::carriers::ids(&mut snapshot).await?;
@@ -73,6 +75,7 @@ pub async fn refill(stores: &Stores, now: Timestamp) -> Result<(), Error> {
     let mut entries = entries(operators, contracts, applied.generation, now)?;
     let keep: HashSet<String> = entries.iter().map(|entry| entry.key.clone()).collect();
     entries.extend(stores.redis.leftovers(|key| keep.contains(key)).await?);
+    failpoint::reach(Point::RefillRead).await;
     stores.redis.project(&catalog(&applied), &entries).await?;
     tracing::info!(generation = applied.generation, keys = entries.len(), "filled Redis anew");
     Ok(())

@@ -23,6 +23,7 @@ use super::secrets::{self, Unusable, Writes};
 use super::status::Publisher;
 use super::step::{Candidate, Error, Outcome};
 use super::{block, observe, project};
+use crate::failpoint::{self, Point};
 use crate::leader::fence::Fence;
 use crate::shared::Shared;
 use crate::store::postgres::control::Control;
@@ -122,9 +123,11 @@ impl Reconciler {
     /// Takes one step.
     pub async fn step(&mut self, fence: Fence) -> Result<Outcome, Error> {
         let tip = self.fetch().await?;
+        failpoint::reach(Point::Fetched).await;
         self.status.fetched(&tip.to_string());
         self.status.leads(true);
         let before = self.read_control(fence).await?;
+        failpoint::reach(Point::ControlRead).await;
         self.status.applied(before.applied());
         let now = Timestamp::now();
         if let Some(outcome) = self.as_seen(tip, before.generation, now) {
@@ -142,6 +145,7 @@ impl Reconciler {
             }
             Look::Planned { candidate, catalog, plan } => (candidate, catalog, *plan),
         };
+        failpoint::reach(Point::Planned).await;
         if plan.is_empty() && candidate.before.commit.as_deref() == Some(tip.to_string().as_str()) {
             secrets::undo(&self.shared.stores, &BTreeSet::new(), fence).await?;
             self.forget_held(fence).await?;
@@ -159,6 +163,7 @@ impl Reconciler {
             return Ok(self.blocked(&candidate, Outcome::Paused, blocked, next_due(&catalog, now)));
         }
         let (plan, writes) = self.open(plan, catalog.clone()).await?;
+        failpoint::reach(Point::Opened).await;
         match writes {
             Ok(writes) => self.apply(&candidate, &catalog, &plan, &writes, release.as_ref(), fence).await,
             Err(unusable) => self.reject(&candidate, unusable.to_string(), Vec::new(), fence).await,
@@ -175,6 +180,7 @@ impl Reconciler {
     /// Compiles the tip and compares it with the stores.
     async fn look(&mut self, tip: Oid, before: sync_state::SyncState, now: Timestamp) -> Result<Look, Error> {
         let compiled = self.compile(tip, now).await?;
+        failpoint::reach(Point::Compiled).await;
         let Some(catalog) = compiled.catalog().cloned().map(Arc::new) else {
             let history = self.clone.history(before.commit.clone(), tip).await?;
             let candidate = Candidate { commit: tip, history, before, now };
@@ -185,6 +191,7 @@ impl Reconciler {
         };
         drop(compiled);
         let (live, before) = observe::observe(&self.shared.stores.postgres, &catalog, now).await?;
+        failpoint::reach(Point::Observed).await;
         let history = self.clone.history(before.commit.clone(), tip).await?;
         let candidate = Candidate { commit: tip, history, before, now };
         let policy = self.policy_in_force(&candidate, &catalog).await?;
@@ -306,9 +313,11 @@ impl Reconciler {
         };
         let applied = execute::apply(&self.shared, &step, fence).await?;
         project::degraded(&self.shared, &project::show(&self.shared.stores, plan, &applied, candidate.now).await);
+        failpoint::reach(Point::Shown).await;
         self.policy = Some((commit, catalog.policy.clone()));
         self.report(candidate, catalog, plan, &applied);
         secrets::delete(&self.shared.stores, fence).await?;
+        failpoint::reach(Point::Done).await;
         self.arrived(candidate, catalog, applied.generation);
         Ok(Outcome::Applied)
     }

@@ -16,6 +16,7 @@ use bindery_schema::value::OperatorId;
 use futures::FutureExt as _;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 
+use crate::failpoint::{self, Point};
 use crate::leader::fence::Fence;
 use crate::store::Stores;
 use crate::store::postgres::{self, intents, retention};
@@ -23,6 +24,9 @@ use crate::store::vault::{self, Vault};
 
 /// Requests to Vault at a time: enough to hide the round trip, few enough to leave a small server room.
 pub(crate) const PARALLEL: usize = 16;
+
+/// Deletions between two words to Postgres, which takes a long silence in a transaction for the agent's end.
+const ROUND: usize = 8 * PARALLEL;
 
 /// Where git notes that a password was changed outside of it.
 const ROTATED_AT: &str = "credentials.rotatedAt";
@@ -66,6 +70,19 @@ enum Content {
     Kept { from: OperatorId },
     /// From Vault's deleted ones.
     Deleted,
+}
+
+impl Write {
+    /// What an undoing has to know: the version to go back to.
+    fn intent(&self, versions: &BTreeMap<OperatorId, Option<u64>>) -> intents::Intent {
+        let version = versions.get(&self.operator).copied().flatten();
+        let version = match self.content {
+            // The newest version was deleted: before, there was none that could be read.
+            Content::Deleted => version.map(|_| 0),
+            Content::Sealed(_) | Content::Kept { .. } => version,
+        };
+        intents::Intent { operator: self.operator.clone(), action: intents::Action::Write, version, held: false }
+    }
 }
 
 /// What a plan does in Vault, with every sealed password opened.
@@ -133,19 +150,14 @@ pub async fn write(stores: &Stores, writes: &Writes, commit: &str, fence: Fence)
     };
     let versions: BTreeMap<OperatorId, Option<u64>> =
         stream::iter(writes.0.iter().map(version).collect::<Vec<_>>()).buffer_unordered(PARALLEL).try_collect().await?;
-    let noted: Vec<intents::Intent> = versions
-        .iter()
-        .map(|(id, version)| intents::Intent {
-            operator: id.clone(),
-            action: intents::Action::Write,
-            version: *version,
-            held: false,
-        })
-        .collect();
+    failpoint::reach(Point::VersionsRead).await;
+    let noted: Vec<intents::Intent> = writes.0.iter().map(|write| write.intent(&versions)).collect();
     let mut transaction = stores.postgres.begin().await?;
     fence.hold(&mut transaction).await?;
     intents::record(&mut transaction, commit, &noted).await?;
+    failpoint::reach(Point::IntentsNoted).await;
     transaction.commit().await?;
+    failpoint::reach(Point::IntentsCommitted).await;
 
     let versions = Arc::new(versions);
     let carry_out = |write| {
@@ -171,14 +183,17 @@ async fn write_one(vault: &Vault, write: &Write, version: Option<u64>) -> Result
             }
             None => return Ok(()),
         },
-        Content::Deleted => return vault.undelete(operator).await.map(drop),
+        Content::Deleted => return vault.undelete(operator, version).await.map(drop),
     };
     // An attempt that was cut off after this write has left it: again it would only push an older version out.
     let newest = if version == Some(0) { None } else { vault.read_credentials(operator).await? };
     if newest.is_some_and(|newest| newest.system_id == *system_id && newest.password.expose() == password.expose()) {
         return Ok(());
     }
-    vault.write_credentials(operator, system_id, password, version).await.map(drop)
+    failpoint::reach(Point::BeforeWrite).await;
+    vault.write_credentials(operator, system_id, password, version).await?;
+    failpoint::reach(Point::PasswordWritten).await;
+    Ok(())
 }
 
 /// The operators whose intents a step's transaction clears, because it makes their writes good: its own, and those of
@@ -201,8 +216,9 @@ pub fn deletions(plan: &Plan, orphans: &[OperatorId]) -> Vec<intents::Intent> {
         .collect()
 }
 
-/// Carries out every deletion that is owed. The fence is held meanwhile: a newer leader may be bringing the operator
-/// back.
+/// Carries out every deletion that is owed. The fence is held meanwhile, since a newer leader may be bringing the operator
+/// back; where the fence is lost on the way, as when this process is stopped, only the version that was there under it is
+/// deleted, and what was brought back is a newer one.
 pub async fn delete(stores: &Stores, fence: Fence) -> Result<(), Error> {
     let owed = |open: Vec<intents::Intent>| -> Vec<OperatorId> {
         let owed = open.into_iter().filter(|intent| intent.action == intents::Action::Delete);
@@ -214,14 +230,26 @@ pub async fn delete(stores: &Stores, fence: Fence) -> Result<(), Error> {
     let mut transaction = stores.postgres.begin().await?;
     fence.hold(&mut transaction).await?;
     let owed = owed(intents::open(&mut transaction).await?);
+    failpoint::reach(Point::DeletionFenced).await;
     let delete = |id: &OperatorId| {
         let (vault, id) = (stores.vault.clone(), id.clone());
-        async move { vault.delete_credentials(&id).await }.boxed()
+        async move {
+            let version = vault.version(&id).await?;
+            failpoint::reach(Point::DeletionRead).await;
+            vault.delete_version(&id, version).await?;
+            failpoint::reach(Point::PasswordDeleted).await;
+            Ok::<_, Error>(())
+        }
+        .boxed()
     };
-    stream::iter(owed.iter().map(delete).collect::<Vec<_>>()).buffer_unordered(PARALLEL).try_collect::<()>().await?;
-    let ids: Vec<&str> = owed.iter().map(OperatorId::as_str).collect();
-    intents::clear(&mut transaction, intents::Action::Delete, &ids).await?;
-    retention::note_deleted(&mut transaction, &ids).await?;
+    for some in owed.chunks(ROUND) {
+        let deletions: Vec<_> = some.iter().map(delete).collect();
+        stream::iter(deletions).buffer_unordered(PARALLEL).try_collect::<()>().await?;
+        let ids: Vec<&str> = some.iter().map(OperatorId::as_str).collect();
+        intents::clear(&mut transaction, intents::Action::Delete, &ids).await?;
+        retention::note_deleted(&mut transaction, &ids).await?;
+    }
+    failpoint::reach(Point::DeletionCleared).await;
     Ok(transaction.commit().await?)
 }
 
@@ -240,25 +268,39 @@ pub async fn undo(stores: &Stores, again: &BTreeSet<&str>, fence: Fence) -> Resu
     let mut transaction = stores.postgres.begin().await?;
     fence.hold(&mut transaction).await?;
     let stale = stale(intents::open(&mut transaction).await?);
+    failpoint::reach(Point::UndoFenced).await;
     for intent in &stale {
-        undo_one(&stores.vault, intent).await?;
+        let deleted = undo_one(&stores.vault, intent).await?;
+        failpoint::reach(Point::Undone).await;
+        let id = [intent.operator.as_str()];
+        intents::clear(&mut transaction, intents::Action::Write, &id).await?;
+        if deleted {
+            retention::note_deleted(&mut transaction, &id).await?;
+        }
         tracing::warn!(operator = %intent.operator, "took back a password whose commit was not applied");
     }
-    let ids: Vec<&str> = stale.iter().map(|intent| intent.operator.as_str()).collect();
-    intents::clear(&mut transaction, intents::Action::Write, &ids).await?;
+    failpoint::reach(Point::UndoCleared).await;
     Ok(transaction.commit().await?)
 }
 
-/// Puts back what was there before an intent.
-pub(crate) async fn undo_one(vault: &Vault, intent: &intents::Intent) -> Result<(), vault::Error> {
-    let (Some(before), Some(now)) = (intent.version, vault.version(&intent.operator).await?) else { return Ok(()) };
+/// Puts back what was there before an intent, as a new version; whether that was nothing, so that what is there was deleted.
+pub(crate) async fn undo_one(vault: &Vault, intent: &intents::Intent) -> Result<bool, vault::Error> {
+    let operator = &intent.operator;
+    let (Some(before), Some(now)) = (intent.version, vault.version(operator).await?) else { return Ok(false) };
     if now == before {
-        return Ok(());
+        return Ok(false);
     }
-    match vault.read_version(&intent.operator, before).await? {
-        Some(kept) => {
-            vault.write_credentials(&intent.operator, &kept.system_id, &kept.password, Some(now)).await.map(drop)
-        }
-        None => vault.delete_credentials(&intent.operator).await,
+    let Some(kept) = vault.read_version(operator, before).await? else {
+        vault.delete_version(operator, Some(now)).await?;
+        return Ok(true);
+    };
+    // An undoing that was cut off after this write has left it: again it would only push an older version out.
+    let newest = vault.read_credentials(operator).await?;
+    let same = |newest: vault::Stored| {
+        newest.system_id == kept.system_id && newest.password.expose() == kept.password.expose()
+    };
+    if !newest.is_some_and(same) {
+        vault.write_credentials(operator, &kept.system_id, &kept.password, Some(now)).await?;
     }
+    Ok(false)
 }

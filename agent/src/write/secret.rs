@@ -12,6 +12,7 @@ use super::error::Error;
 use crate::backoff::Delays;
 use crate::store::Stores;
 use crate::store::postgres::intents::{self, Hold, Intent};
+use crate::store::postgres::retention;
 use crate::sync::secrets;
 
 /// Shortest and longest wait before a password is taken back again.
@@ -67,8 +68,10 @@ impl Ahead {
             let undone: Result<(), secrets::Error> = async {
                 let mut transaction = stores.postgres.begin().await?;
                 // Gone, where a step has made the password good: then it stays.
-                if intents::take(&mut transaction, &intent.operator, hold).await? {
-                    secrets::undo_one(&stores.vault, &intent).await?;
+                if intents::take(&mut transaction, &intent.operator, hold).await?
+                    && secrets::undo_one(&stores.vault, &intent).await?
+                {
+                    retention::note_deleted(&mut transaction, &[intent.operator.as_str()]).await?;
                 }
                 Ok(transaction.commit().await?)
             }

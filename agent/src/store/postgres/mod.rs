@@ -32,6 +32,7 @@ use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
 
 use crate::config::{self, SecretSource};
+use crate::leader::lease;
 
 /// Why Postgres did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +71,7 @@ fn options(
     let mut options = options.application_name("bindery-agent").options([
         ("statement_timeout", format!("{}ms", config.statement().as_millis()).as_str()),
         ("lock_timeout", "10s"),
+        ("idle_in_transaction_session_timeout", format!("{}ms", lease::SILENCE.as_millis()).as_str()),
     ]);
     if let Some(password) = password {
         options = options.password(password.read()?.expose());

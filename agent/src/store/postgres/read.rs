@@ -62,9 +62,12 @@ impl TryFrom<Raw> for OperatorRow {
     }
 }
 
-/// Begins a transaction that sees one state of the tables throughout.
+/// Begins a transaction that sees one state of the tables throughout. It holds no lock that a leader waits for, so it may
+/// take as long as a slow client does.
 pub async fn snapshot(pool: &PgPool) -> Result<PgTransaction<'static>, Error> {
-    Ok(pool.begin_with("begin isolation level repeatable read, read only").await?)
+    let mut snapshot = pool.begin_with("begin isolation level repeatable read, read only").await?;
+    sqlx::query("set local idle_in_transaction_session_timeout = 0").execute(&mut *snapshot).await?;
+    Ok(snapshot)
 }
 
 /// An operator, deleted or not.

@@ -15,6 +15,7 @@ use redis::{AsyncCommands, Script};
 use tokio::sync::Mutex;
 
 use crate::config;
+use crate::failpoint::{self, Point};
 pub use connection::Connection;
 
 /// Which step the cache shows.
@@ -221,7 +222,10 @@ impl Redis {
         for batch in entries.chunks(BATCH) {
             self.write(catalog.generation, batch).await?;
         }
-        self.write(catalog.generation, &[Entry::catalog(catalog)?]).await
+        failpoint::reach(Point::HalfProjected).await;
+        self.write(catalog.generation, &[Entry::catalog(catalog)?]).await?;
+        failpoint::reach(Point::Projected).await;
+        Ok(())
     }
 
     /// Writes entries of a step that `ops:catalog` already names.

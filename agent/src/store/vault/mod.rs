@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 use crate::config;
+use crate::failpoint::{self, Point};
 use crate::metrics::Metrics;
 use session::Session;
 
@@ -179,25 +180,41 @@ impl Vault {
 
     /// Deletes the credentials so that they can still be brought back. Absent ones are no error.
     pub async fn delete_credentials(&self, operator: &OperatorId) -> Result<(), Error> {
-        match self.engine().await? {
-            Engine::V2 => {
-                self.0.session.call("delete", Method::DELETE, &self.data(&live(operator)).await?, None).await.map(drop)
-            }
-            Engine::V1 => self.relocate(&live(operator), &deleted(operator)).await.map(drop),
+        let version = self.version(operator).await?;
+        self.delete_version(operator, version).await
+    }
+
+    /// Deletes a version of the credentials, as [`Vault::version`] told it. One that was written since stays: whoever
+    /// asks late deletes nothing that is newer than what it knew of.
+    pub async fn delete_version(&self, operator: &OperatorId, version: Option<u64>) -> Result<(), Error> {
+        match version {
+            None => self.relocate(&live(operator), &deleted(operator)).await.map(drop),
+            Some(0) => Ok(()),
+            Some(version) => self.on_version("delete", operator, version).await,
         }
     }
 
-    /// Brings deleted credentials back; `false` where there are none to bring back.
-    pub async fn undelete(&self, operator: &OperatorId) -> Result<bool, Error> {
-        match self.version(operator).await? {
+    /// Brings deleted credentials back as a new version; `false` where there are none to bring back. `version` is the
+    /// newest one as [`Vault::version`] told it: like a write, this is refused where that is no longer so.
+    pub async fn undelete(&self, operator: &OperatorId, version: Option<u64>) -> Result<bool, Error> {
+        match version {
             None => self.relocate(&deleted(operator), &live(operator)).await,
             Some(0) => Ok(false),
             Some(version) => {
-                let path = format!("{}/undelete/{}", self.0.mount, live(operator));
-                self.0.session.call("undelete", Method::POST, &path, Some(json!({ "versions": [version] }))).await?;
-                Ok(self.read_credentials(operator).await?.is_some())
+                self.on_version("undelete", operator, version).await?;
+                failpoint::reach(Point::Undeleted).await;
+                let Some(kept) = self.read_version(operator, version).await? else { return Ok(false) };
+                // Under a number of its own, a deletion of the old one that comes late does not reach it.
+                self.write_credentials(operator, &kept.system_id, &kept.password, Some(version)).await?;
+                Ok(true)
             }
         }
+    }
+
+    /// Deletes or undeletes one version. Version 2 only.
+    async fn on_version(&self, operation: &'static str, operator: &OperatorId, version: u64) -> Result<(), Error> {
+        let path = format!("{}/{operation}/{}", self.0.mount, live(operator));
+        self.0.session.call(operation, Method::POST, &path, Some(json!({ "versions": [version] }))).await.map(drop)
     }
 
     /// Destroys deleted credentials for good, with every version before. Absent ones are no error.
