@@ -2,25 +2,74 @@
 //! an operator.
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use bindery_schema::routes::Rule;
 use bindery_schema::value::{E164Prefix, OperatorId};
 use bindery_schema::wire::admin::{AdminRule, Operation};
 use bindery_schema::wire::api::Page;
+use bindery_schema::wire::patch::Patch;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use sqlx::PgTransaction;
 
 use super::body::Body;
 use super::call::{Answer, Call, make};
 use super::operators::known;
 use crate::http::error::{Code, Problem};
+use crate::http::openapi::parameters::{OPERATOR, PREFIX, RULE};
 use crate::http::page::{PageQuery, named};
+use crate::http::params::Params;
+use crate::http::permissions::Permission;
+use crate::http::route::Route;
 use crate::shared::Shared;
 use crate::store::postgres::{read, rules, sync_state};
 use crate::write::tag;
+
+const TAG: &str = "routing-rules";
+
+pub(super) fn routes() -> Vec<Route<Shared>> {
+    let list_path = "/v1/admin/operators/{id}/routing-rules";
+    let path = "/v1/admin/operators/{id}/routing-rules/{rule}";
+    vec![
+        Route::get(list_path, list)
+            .named(TAG, "listRules", "Rules of an operator by prefix")
+            .needs(Permission::ReadOperators)
+            .takes(&[OPERATOR, PREFIX])
+            .lists::<AdminRule>()
+            .fails(&[Code::OperatorNotFound]),
+        Route::post(list_path, create)
+            .named(TAG, "createRule", "Route a prefix to an operator")
+            .needs(Permission::WriteOperators)
+            .takes(&[OPERATOR])
+            .body::<Rule>(json!({
+                "prefix": "+25470", "priority": 10, "weight": 100, "cost": { "amount": "0.0042", "currency": "EUR" },
+            }))
+            .creates::<AdminRule>()
+            .fails(&[Code::OperatorNotFound]),
+        Route::get(path, read)
+            .named(TAG, "getRule", "One rule")
+            .needs(Permission::ReadOperators)
+            .takes(&[OPERATOR, RULE])
+            .answers::<AdminRule>(200, "The rule.")
+            .tagged()
+            .fails(&[Code::OperatorNotFound, Code::ObjectNotFound]),
+        Route::patch(path, update)
+            .named(TAG, "updateRule", "Change a rule")
+            .needs(Permission::WriteOperators)
+            .takes(&[OPERATOR, RULE])
+            .body::<Patch<Rule>>(json!({ "priority": 20 }))
+            .updates::<AdminRule>()
+            .fails(&[Code::OperatorNotFound, Code::ObjectNotFound]),
+        Route::delete(path, delete)
+            .named(TAG, "deleteRule", "Take a rule out")
+            .needs(Permission::WriteOperators)
+            .takes(&[OPERATOR, RULE])
+            .deletes()
+            .fails(&[Code::OperatorNotFound, Code::ObjectNotFound]),
+    ]
+}
 
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Filter {
@@ -32,8 +81,8 @@ pub(super) struct Filter {
 pub(super) async fn list(
     State(shared): State<Shared>,
     Path(id): Path<String>,
-    Query(page): Query<PageQuery>,
-    Query(filter): Query<Filter>,
+    Params(page): Params<PageQuery>,
+    Params(filter): Params<Filter>,
 ) -> Result<Json<Page<AdminRule>>, Problem> {
     let (operator, limit) = (known(&id)?, page.limit()?);
     let within = filter.prefix.unwrap_or_default();

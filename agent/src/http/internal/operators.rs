@@ -1,7 +1,7 @@
 //! `GET /v1/internal/operators[/{id}]`: operators without passwords.
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use bindery_schema::value::OperatorId;
 use bindery_schema::wire::api::{OperatorView, Page};
 use serde::Deserialize;
@@ -9,6 +9,7 @@ use serde::Deserialize;
 use super::Internal;
 use crate::http::error::Problem;
 use crate::http::page::{PageQuery, cursor};
+use crate::http::params::Params;
 use crate::store::postgres::read::{self, OperatorRow, Selection};
 
 #[derive(Debug, Default, Deserialize)]
@@ -19,8 +20,8 @@ pub(super) struct Filter {
 /// A page of operators by id, of one carrier where `?mno=` says so.
 pub(super) async fn list(
     State(internal): State<Internal>,
-    Query(page): Query<PageQuery>,
-    Query(filter): Query<Filter>,
+    Params(page): Params<PageQuery>,
+    Params(filter): Params<Filter>,
 ) -> Result<Json<Page<OperatorView>>, Problem> {
     let limit = page.limit()?;
     // One more than asked for tells whether there is a next page.
