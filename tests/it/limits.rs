@@ -40,6 +40,10 @@ async fn what_cannot_be_understood_is_a_problem_with_a_code() {
         (ask(&world, Method::GET, "/v1/admin/operators?limit=many"), 400, "BAD_REQUEST"),
         (ask(&world, Method::GET, "/v1/admin/operators?stauts=ACTIVE"), 400, "BAD_REQUEST"),
         (ask(&world, Method::GET, "/v1/admin/operators?q=%00"), 400, "BAD_REQUEST"),
+        (ask(&world, Method::GET, "/v1/admin/operators?q=a%0Ab"), 400, "BAD_REQUEST"),
+        (ask(&world, Method::GET, "/v1/admin/operators?mno=No+Id"), 400, "BAD_REQUEST"),
+        (ask(&world, Method::GET, "/v1/admin/mnos?country=Kenya"), 400, "BAD_REQUEST"),
+        (text(Method::PATCH, "/v1/admin/tps-contracts/a:OUTBOUND:b", json, "[]".to_owned()), 400, "BAD_REQUEST"),
         (ask(&world, Method::GET, "/v1/admin/operators/%00"), 400, "BAD_REQUEST"),
         (ask(&world, Method::DELETE, "/v1/admin/operators/none?dryrun=true"), 400, "BAD_REQUEST"),
         (

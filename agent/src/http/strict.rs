@@ -10,6 +10,9 @@ use axum::response::{IntoResponse, Response};
 use super::error::{Code, Problem};
 use super::openapi::endpoint::{Endpoint, Place};
 
+/// Most characters of a parameter: more than any name has.
+const LONGEST: usize = 1_024;
+
 /// Names of the query parameters of a route.
 pub(super) type Known = Arc<[&'static str]>;
 
@@ -35,6 +38,10 @@ fn refusal(known: &Known, request: &Request) -> Option<Problem> {
     let Ok(Query(given)) = Query::<Vec<(String, String)>>::try_from_uri(request.uri()) else {
         return bad("the parameters behind the question mark cannot be read".to_owned());
     };
+    let is_text = |text: &String| text.chars().count() <= LONGEST && !text.contains(char::is_control);
+    if !given.iter().all(|(_, value)| is_text(value)) {
+        return bad(format!("a parameter has a control character or more than {LONGEST} characters"));
+    }
     // Its name is not repeated: it may be anything, of any length.
     let is_known = given.iter().all(|(name, _)| known.contains(&name.as_str()));
     match (is_known, known.is_empty()) {
@@ -61,6 +68,7 @@ mod tests {
             ("/a?dryrun=true", false),
             ("/a?mno=x&other", false),
             ("/a?mno=%00", false),
+            ("/a?mno=a%0Fb", false),
             ("/a%00?mno=x", false),
         ];
         for (address, passes) in table {

@@ -6,13 +6,13 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use bindery_schema::contract::{Contract, Direction, TpsContractSpec};
 use bindery_schema::operator::Status;
-use bindery_schema::value::Day;
+use bindery_schema::value::{Day, MnoId};
 use bindery_schema::wire::admin::{AdminContract, BindShare, ContractKey, NewContract, Operation, Pool};
 use bindery_schema::wire::api::Page;
 use bindery_schema::wire::patch::Patch;
 use jiff::Timestamp;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::body::Body;
 use super::call::{Answer, Call, make};
@@ -72,7 +72,7 @@ pub(super) fn routes() -> Vec<Route<Shared>> {
 
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Filter {
-    mno: Option<String>,
+    mno: Option<MnoId>,
     direction: Option<Direction>,
 }
 
@@ -83,7 +83,7 @@ pub(super) async fn list(
     Params(filter): Params<Filter>,
 ) -> Result<Json<Page<AdminContract>>, Problem> {
     let (limit, after) = (page.limit()?, page.after()?);
-    let mut items = of(&shared, filter.mno.as_deref()).await?;
+    let mut items = of(&shared, filter.mno.as_ref().map(MnoId::as_str)).await?;
     items.sort_by(|a, b| a.id.cmp(&b.id));
     let wanted = |item: &AdminContract| filter.direction.is_none_or(|way| item.contract.direction == way);
     let items = items.into_iter().filter(|item| *item.id > *after && wanted(item)).collect();
@@ -114,10 +114,10 @@ pub(super) async fn update(
     State(shared): State<Shared>,
     Path(id): Path<String>,
     call: Call,
-    Body(contract): Body<Value>,
+    Body(contract): Body<Map<String, Value>>,
 ) -> Result<Response, Problem> {
     let key = known(&id)?;
-    let operation = Operation::UpdateContract { key: key.clone(), contract };
+    let operation = Operation::UpdateContract { key: key.clone(), contract: contract.into() };
     make(shared, call, operation, async move |shared, _| one(&shared, &key, StatusCode::OK).await).await
 }
 

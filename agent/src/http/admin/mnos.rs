@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use bindery_schema::value::MnoId;
+use bindery_schema::value::{Country, MnoId};
 use bindery_schema::wire::admin::{AdminMno, MnoPatch, NewMno, Operation};
 use bindery_schema::wire::api::Page;
 use serde::Deserialize;
@@ -74,7 +74,7 @@ pub(super) fn routes() -> Vec<Route<Shared>> {
 
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Filter {
-    country: Option<String>,
+    country: Option<Country>,
     q: Option<String>,
 }
 
@@ -87,7 +87,8 @@ pub(super) async fn list(
     let (limit, after) = (page.limit()?, page.after()?);
     let mut snapshot = read::snapshot(&shared.stores.postgres).await?;
     let generation = sync_state::read(&mut snapshot).await?.generation;
-    let mut ids = carriers::matching(&mut snapshot, filter.country.as_deref(), filter.q.as_deref()).await?;
+    let country = filter.country.map(String::from);
+    let mut ids = carriers::matching(&mut snapshot, country.as_deref(), filter.q.as_deref()).await?;
     ids.sort();
     // One more than asked for tells whether there is a next page.
     let ids: Vec<MnoId> = ids.into_iter().filter(|id| id.as_str() > &*after).take(usize::from(limit) + 1).collect();

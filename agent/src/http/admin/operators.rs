@@ -5,7 +5,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use bindery_schema::operator::Status;
-use bindery_schema::value::OperatorId;
+use bindery_schema::value::{Country, MnoId, OperatorId};
 use bindery_schema::wire::admin::{NewOperator, Operation, OperatorPatch};
 use bindery_schema::wire::api::{AdminOperator, Page};
 use serde::Deserialize;
@@ -74,8 +74,8 @@ pub(super) fn routes() -> Vec<Route<Shared>> {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Filter {
-    mno: Option<String>,
-    country: Option<String>,
+    mno: Option<MnoId>,
+    country: Option<Country>,
     status: Option<Status>,
     q: Option<String>,
     #[serde(default)]
@@ -92,8 +92,8 @@ pub(super) async fn list(
     let limit = page.limit()?;
     let selection = Selection {
         after: page.after()?,
-        mno: filter.mno,
-        country: filter.country,
+        mno: filter.mno.map(Into::into),
+        country: filter.country.map(Into::into),
         status: filter.status,
         text: filter.q,
         deleted: filter.include_deleted,

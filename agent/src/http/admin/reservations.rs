@@ -11,7 +11,7 @@ use bindery_schema::wire::admin::{AdminReservation, NewReservation, Operation, R
 use bindery_schema::wire::api::Page;
 use bindery_schema::wire::patch::Patch;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::body::Body;
 use super::call::{Answer, Call, make};
@@ -133,10 +133,11 @@ pub(super) async fn update(
     State(shared): State<Shared>,
     Path((tenant, id)): Path<(String, String)>,
     call: Call,
-    Body(reservation): Body<Value>,
+    Body(reservation): Body<Map<String, Value>>,
 ) -> Result<Response, Problem> {
     let key = key(&tenant, &id)?;
     let tenant = key.tenant.clone();
+    let reservation = reservation.into();
     make(shared, call, Operation::UpdateReservation { key, reservation }, async move |shared, _| {
         one(&shared, &tenant, &id, StatusCode::OK).await
     })

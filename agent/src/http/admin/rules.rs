@@ -11,7 +11,7 @@ use bindery_schema::wire::admin::{AdminRule, Operation};
 use bindery_schema::wire::api::Page;
 use bindery_schema::wire::patch::Patch;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use sqlx::PgTransaction;
 
 use super::body::Body;
@@ -28,6 +28,8 @@ use crate::store::postgres::{read, rules, sync_state};
 use crate::write::tag;
 
 const TAG: &str = "routing-rules";
+/// Digits of the longest number (E.164).
+const LONGEST_PREFIX: usize = 15;
 
 pub(super) fn routes() -> Vec<Route<Shared>> {
     let list_path = "/v1/admin/operators/{id}/routing-rules";
@@ -87,7 +89,10 @@ pub(super) async fn list(
     let (operator, limit) = (known(&id)?, page.limit()?);
     let within = filter.prefix.unwrap_or_default();
     // A plus sign stands for a space in an address.
-    let within = within.trim_start_matches(['+', ' ']).to_owned();
+    let within = within.strip_prefix(['+', ' ']).unwrap_or(&within).to_owned();
+    if within.len() > LONGEST_PREFIX || !within.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(Problem::new(Code::BadRequest).detail("prefix is digits, with or without a plus sign before them"));
+    }
     // One more than asked for tells whether there is a next page.
     let selection = rules::Selection { after: page.after()?, within, limit: i64::from(limit) + 1 };
     let (mut snapshot, generation) = of(&shared, &operator).await?;
@@ -110,10 +115,10 @@ pub(super) async fn create(
     State(shared): State<Shared>,
     Path(id): Path<String>,
     call: Call,
-    Body(rule): Body<Value>,
+    Body(rule): Body<Map<String, Value>>,
 ) -> Result<Response, Problem> {
     let operator = known(&id)?;
-    let operation = Operation::CreateRule { operator: operator.clone(), rule };
+    let operation = Operation::CreateRule { operator: operator.clone(), rule: rule.into() };
     make(shared, call, operation, async move |shared, committed| {
         let rule = committed.objects.first().cloned().unwrap_or_default();
         let location = format!("/v1/admin/operators/{operator}/routing-rules/{rule}");
@@ -127,10 +132,10 @@ pub(super) async fn update(
     State(shared): State<Shared>,
     Path((id, rule)): Path<(String, String)>,
     call: Call,
-    Body(patch): Body<Value>,
+    Body(patch): Body<Map<String, Value>>,
 ) -> Result<Response, Problem> {
     let (operator, prefix) = (known(&id)?, prefix(&rule)?);
-    let operation = Operation::UpdateRule { operator: operator.clone(), prefix, rule: patch };
+    let operation = Operation::UpdateRule { operator: operator.clone(), prefix, rule: patch.into() };
     make(shared, call, operation, async move |shared, committed| {
         let rule = committed.objects.first().cloned().unwrap_or_default();
         one(&shared, &operator, &rule, StatusCode::OK).await

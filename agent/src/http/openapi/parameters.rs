@@ -94,7 +94,7 @@ pub(in crate::http) const fn search(description: &'static str) -> Parameter {
 }
 
 fn text(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({ "type": "string", "minLength": 1, "maxLength": 1024, "pattern": r"^[^\x00-\x1f\x7f]*$" })
+    json_schema!({ "type": "string", "maxLength": 1024, "pattern": r"^[^\x00-\x1f\x7f-\x9f]*$" })
 }
 
 fn digits(_: &mut SchemaGenerator) -> Schema {
@@ -102,7 +102,7 @@ fn digits(_: &mut SchemaGenerator) -> Schema {
 }
 
 fn prefix(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({ "type": "string", "pattern": r"^\+?[0-9]{1,15}$" })
+    json_schema!({ "type": "string", "pattern": r"^\+?[0-9]{0,15}$" })
 }
 
 fn hash(_: &mut SchemaGenerator) -> Schema {
