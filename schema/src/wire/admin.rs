@@ -195,7 +195,7 @@ pub struct NewReservation {
     pub mno: MnoId,
     /// As in YAML; the tenant is the path's.
     #[serde(flatten)]
-    #[schemars(with = "Reserved")]
+    #[schemars(with = "WithoutTenant")]
     pub reservation: Value,
 }
 
@@ -203,7 +203,7 @@ pub struct NewReservation {
 #[derive(JsonSchema)]
 #[schemars(rename_all = "camelCase")]
 #[expect(dead_code, reason = "read for its form alone")]
-struct Reserved {
+struct WithoutTenant {
     /// Which way.
     direction: Direction,
     /// Messages a second.
