@@ -114,7 +114,8 @@ async fn every_endpoint_is_open_to_the_roles_of_the_table_and_to_nobody_else() {
     let mut written: Vec<String> = rows.iter().map(|(name, _)| name.clone()).collect();
     let (guarded, open): (Vec<_>, Vec<_>) = document.operations().into_iter().partition(Operation::needs_token);
     let mut documented: Vec<String> = guarded.iter().map(Operation::name).collect();
-    (written.sort(), documented.sort());
+    written.sort();
+    documented.sort();
     assert_eq!(written, documented, "a route is missing in the table, or the table has one that is gone");
     let mut open: Vec<String> = open.iter().map(Operation::name).collect();
     open.sort();
@@ -131,14 +132,14 @@ async fn every_endpoint_is_open_to_the_roles_of_the_table_and_to_nobody_else() {
         let bad = [None, Some(own.sign(past).unwrap()), Some(other.sign(now).unwrap())];
         for operation in &guarded {
             let name = operation.name();
-            let word = rows.iter().find(|(row, _)| *row == name).unwrap().1[index];
+            let decided = rows.iter().find(|(row, _)| *row == name).unwrap().1[index];
             for (token, case) in bad.iter().zip(["no token", "expired", "another audience"]) {
                 let (status, body) = ask(&client, &base, operation, token.as_deref()).await;
                 assert_eq!((status, &body["code"]), (401, &json!("UNAUTHENTICATED")), "{name} {role}: {case}");
             }
             for (token, case) in good.iter().zip(["own tenant", "another tenant", "no tenant"]) {
                 let (status, body) = ask(&client, &base, operation, Some(token)).await;
-                let may = match word {
+                let may = match decided {
                     "yes" => true,
                     "own" => case == "own tenant",
                     _ => false,

@@ -48,7 +48,7 @@ async fn ask(world: &World, base: String, arguments: &[&str]) -> Output {
 fn passed(output: &Output) {
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
-    println!("{text}");
+    anstream::println!("{text}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
