@@ -5,7 +5,7 @@ SHELL := /bin/bash
 CARGO ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: install run test lint format clippy bench bench-sync fuzz clean
+.PHONY: install run test schemathesis lint format clippy bench bench-sync fuzz clean
 
 install:
 	@bash agent/dev/install.sh
@@ -17,6 +17,11 @@ run: install
 test: install
 	$(CARGO) build --workspace --all-targets
 	$(CARGO) test --workspace
+
+# Part of `make test`; here with what was asked and how often.
+schemathesis: install
+	$(CARGO) build --workspace --bins
+	$(CARGO) test -p bindery-tests --test it schemathesis:: -- --nocapture
 
 format:
 	$(CARGO) fmt --all --check

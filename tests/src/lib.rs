@@ -4,6 +4,7 @@ pub mod api;
 pub mod canary;
 pub mod corpus;
 pub mod dev;
+pub mod document;
 pub mod documents;
 pub mod failpoints;
 pub mod listeners;

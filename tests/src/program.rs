@@ -165,6 +165,7 @@ fn toml(config: &Config) -> String {
         redis,
         secrets,
         drift,
+        limits,
         admin,
         internal,
         ops,
@@ -203,7 +204,14 @@ fn toml(config: &Config) -> String {
             "every_seconds": drift.every_seconds, "postgres": drift.postgres, "vault": drift.vault, "redis": drift.redis,
             "nats": drift.nats,
         },
-        "admin": { "listen": admin.listen, "jwks": admin.jwks, "issuer": admin.issuer, "audience": admin.audience },
+        "limits": {
+            "body_bytes": limits.body_bytes, "requests_per_second": limits.requests_per_second, "burst": limits.burst,
+            "concurrent": limits.concurrent, "timeout_seconds": limits.timeout_seconds,
+        },
+        "admin": {
+            "listen": admin.listen, "jwks": admin.jwks, "issuer": admin.issuer, "audience": admin.audience,
+            "cors_origins": admin.cors_origins,
+        },
         "internal": {
             "listen": internal.listen, "cert": internal.cert, "key": internal.key, "client_ca": internal.client_ca,
             "allow_credentials": internal.allow_credentials,

@@ -129,6 +129,7 @@ impl World {
         let token = Token {
             roles: vec![role],
             subject: name.to_owned(),
+            tenant: None,
             ttl: Duration::from_secs(3_600),
             key: self.stack.pki.jwt_key.clone(),
             issuer: DEV_ISSUER.to_owned(),

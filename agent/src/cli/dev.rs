@@ -15,7 +15,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::status::{self, short};
 use super::token::{DEV_AUDIENCE, DEV_ISSUER, mint_dev};
 use crate::config::{
-    Admin, Config, Drift, Internal, Nats, Ops, Postgres, Redis, Repository, Retention, Secrets, Tls, Triggers, Vault,
+    Admin, Config, Drift, Internal, Limits, Nats, Ops, Postgres, Redis, Repository, Retention, Secrets, Tls, Triggers,
+    Vault, clock_skew,
 };
 use crate::dev::seed::{self, Seeded};
 use crate::dev::{Pki, Stack, StackOptions, Tools};
@@ -181,12 +182,16 @@ pub fn config(stack: &Stack, bare: &Path, data_dir: &Path) -> Config {
         secrets: Secrets { identity_file: Some(stack.pki.age_identity.clone()) },
         retention: Retention::default(),
         drift: Drift::default(),
+        limits: Limits::default(),
         admin: Admin {
             listen: loopback(),
             jwks: stack.pki.jwks.display().to_string(),
             issuer: DEV_ISSUER.to_owned(),
             audience: DEV_AUDIENCE.to_owned(),
             roles_claim: "roles".to_owned(),
+            tenant_claim: "tenant".to_owned(),
+            clock_skew_seconds: clock_skew(),
+            cors_origins: Vec::new(),
         },
         internal: Internal {
             listen: loopback(),
@@ -234,12 +239,13 @@ fn greeting(agent: &Agent, env: &Path, stack: &Stack, status: &SyncStatus, opera
     let pki = &stack.pki;
     let certificate = &pki.smpp_connector;
     format!(
-        "\n{}\n  admin     http://{}\n  internal  https://{}\n  ops       http://{}/health/ready\n\n\
+        "\n{}\n  admin     http://{}\n  try it    http://{}/docs\n  internal  https://{}\n  ops       http://{}/health/ready\n\n\
          Addresses and credentials for a shell:\n  set -a; source {}; set +a\n\n\
          The password of one operator:\n  curl --cacert {} --cert {} --key {} \
          https://{}/v1/internal/operators/{operator}/credentials\n\n\
          Ctrl-C ends it; the data stays.",
         status::text(status),
+        listeners.admin,
         listeners.admin,
         listeners.internal,
         listeners.ops,

@@ -11,6 +11,7 @@ pub mod drift;
 pub mod events;
 pub mod history;
 pub mod objects;
+pub mod openapi;
 pub mod pause;
 pub mod release;
 pub mod rollback;
@@ -82,6 +83,8 @@ enum Command {
     Signal(signal::Signal),
     /// Print a bearer token for the admin listener, signed with a key of your own
     Token(token::Token),
+    /// Print the OpenAPI document of a listener, for generating clients without a running agent
+    Openapi(openapi::Openapi),
     /// Print a completion script for a shell
     Completions(completions::Completions),
 }
@@ -125,6 +128,7 @@ pub async fn main() -> ExitCode {
         Command::Events(events) => events.run().await.map(|()| ExitCode::SUCCESS),
         Command::Signal(signal) => signal.run().await.map(|()| ExitCode::SUCCESS),
         Command::Token(token) => token.run().map(|()| ExitCode::SUCCESS).map_err(Into::into),
+        Command::Openapi(openapi) => openapi.run(),
         Command::Completions(completions) => completions.run().map(|()| ExitCode::SUCCESS),
     };
     done.unwrap_or_else(|error| fail(&error))

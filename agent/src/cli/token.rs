@@ -22,6 +22,7 @@ pub const DEV_AUDIENCE: &str = "bindery-admin";
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "EXAMPLES:
   bindery-agent token --role noc
+  bindery-agent token --role tenant --tenant bank
   curl -H \"Authorization: Bearer $(bindery-agent token --role read-only --ttl 10m)\" $BINDERY_ADMIN_URL/v1/admin/sync")]
 pub struct Token {
     /// A role the token grants: carrier-admin, sre, noc, finance, tenant or read-only. May be repeated.
@@ -30,6 +31,9 @@ pub struct Token {
     /// Whom the token names; audit rows show it.
     #[arg(long, default_value = "dev")]
     pub subject: String,
+    /// The tenant it stands for, for the role tenant.
+    #[arg(long)]
+    pub tenant: Option<String>,
     /// How long it is valid, such as 90s, 30m, 1h or 7d.
     #[arg(long, default_value = "1h", value_parser = duration)]
     pub ttl: Duration,
@@ -77,10 +81,13 @@ impl Token {
         let issued = now.as_second();
         let expires = issued.saturating_add_unsigned(self.ttl.as_secs());
         let roles: Vec<_> = self.roles.iter().map(|role| role.as_str()).collect();
-        let claims = json!({
+        let mut claims = json!({
             "iss": self.issuer, "aud": self.audience, "sub": self.subject, "roles": roles,
             "iat": issued, "nbf": issued, "exp": expires,
         });
+        if let Some(tenant) = &self.tenant {
+            claims["tenant"] = json!(tenant);
+        }
         encode(&header, &claims, &key).map_err(fail)
     }
 }
@@ -90,6 +97,7 @@ pub fn mint_dev(data_dir: &Path, roles: &[Role]) -> Result<String, Error> {
     let token = Token {
         roles: roles.to_vec(),
         subject: "dev".to_owned(),
+        tenant: None,
         ttl: Duration::from_secs(86_400),
         key: data_dir.join("keys").join("jwt.pem"),
         issuer: DEV_ISSUER.to_owned(),

@@ -5,6 +5,7 @@
 //! printed, and most may come from a file or another variable instead ([`SecretSource`]).
 
 mod drift;
+mod limits;
 mod listeners;
 mod repository;
 mod retention;
@@ -23,6 +24,8 @@ use figment::{Figment, Metadata, Profile, Provider};
 use serde::Deserialize;
 
 pub use drift::Drift;
+pub use limits::Limits;
+pub(crate) use listeners::clock_skew;
 pub use listeners::{Admin, Internal, Ops};
 pub use repository::{Repository, Triggers};
 pub use retention::Retention;
@@ -63,6 +66,9 @@ pub struct Config {
     /// Full looks at the stores.
     #[serde(default)]
     pub drift: Drift,
+    /// What the listeners take at most.
+    #[serde(default)]
+    pub limits: Limits,
     /// Admin listener: bearer tokens.
     pub admin: Admin,
     /// Internal listener: mutual TLS.
@@ -109,6 +115,10 @@ impl Config {
         }) {
             return Err("repository.url is shown in logs: put its password into repository.password");
         }
+        if !self.admin.origins_are_origins() {
+            return Err("admin.cors_origins lists origins, such as https://console.example, without a path");
+        }
+        self.limits.check()?;
         if vault.token.is_some() == vault.approle.is_some() {
             return Err("vault needs either a `token` or a section [vault.approle]");
         }

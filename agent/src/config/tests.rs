@@ -50,6 +50,8 @@ fn a_variable_stays_the_text_it_is() {
             ("INTERNAL__ALLOW_READ", r#"["two","three"]"#),
             ("REDIS__PASSWORD__FILE", "/p"),
             ("OPS__LISTEN", "127.0.0.1:9"),
+            ("LIMITS__BURST", "70"),
+            ("ADMIN__CORS_ORIGINS", r#"["https://console.example"]"#),
         ],
     )
     .unwrap();
@@ -59,7 +61,8 @@ fn a_variable_stays_the_text_it_is() {
     assert_eq!((config.postgres.max_connections, config.repository.poll()), (7, Duration::from_millis(250)));
     assert_eq!(config.internal.allow_read, ["two", "three"]);
     assert!(matches!(config.redis.password, Some(SecretSource::File(path)) if path == Path::new("/p")));
-    assert_eq!(config.ops.listen.port(), 9);
+    assert_eq!((config.ops.listen.port(), config.limits.burst), (9, 70));
+    assert_eq!(config.admin.origins(), ["https://console.example"]);
 }
 
 #[test]
@@ -95,6 +98,12 @@ fn what_cannot_be_meant_is_an_error_without_the_secret() {
         (r#"url = "nats://nats.example""#, "url = \"nats://n\"\nuser = \"u\"", "go together"),
         (r#"url = "nats://nats.example""#, "url = \"nats://n\"\nnkey = \"S\"\ncreds = \"/c\"", "one of"),
         ("[ops]", "[ops]\nlisten_on = 1", "unknown field"),
+        (r#"audience = "a""#, "audience = \"a\"\ncors_origins = [\"*\"]", "cors_origins"),
+        (r#"audience = "a""#, "audience = \"a\"\ncors_origins = [\"https://c.example/\"]", "cors_origins"),
+        ("[ops]", "[limits]\ntimeout_seconds = 5\n[ops]", "from 15 to 300"),
+        ("[ops]", "[limits]\nburst = 0\n[ops]", "limits.burst"),
+        ("[ops]", "[limits]\nconcurrent = 0\n[ops]", "limits.concurrent"),
+        ("[ops]", "[limits]\nbody_bytes = 1\n[ops]", "limits.body_bytes"),
     ];
     for (from, to, message) in table {
         let error = read(&LEAST.replace(from, to), &[]).unwrap_err();
@@ -134,6 +143,13 @@ fn the_example_has_every_key() {
         "deleted_secrets_days",
         "every_seconds",
         "roles_claim",
+        "tenant_claim",
+        "clock_skew_seconds",
+        "cors_origins",
+        "body_bytes",
+        "requests_per_second",
+        "burst",
+        "concurrent",
         "client_crl",
         "allow_read",
     ] {

@@ -14,11 +14,8 @@ use serde_json::Value;
 use super::error::{Code, Problem};
 use super::jwks::{Key, KeySet};
 use super::permissions::{Permission, Role};
+use super::rates::Rates;
 
-/// How far the clocks of issuer and agent may be apart, in seconds.
-const LEEWAY: u64 = 60;
-/// The claim that names the tenant a caller stands for.
-const TENANT_CLAIM: &str = "tenant";
 /// Longest token, in bytes: what fits into one header of common servers.
 const LONGEST: usize = 8 << 10;
 
@@ -47,6 +44,9 @@ pub(super) struct Tokens {
     issuer: Arc<str>,
     audience: Arc<str>,
     roles_claim: Arc<str>,
+    tenant_claim: Arc<str>,
+    /// How far the clocks of issuer and agent may be apart, in seconds.
+    leeway: u64,
 }
 
 impl Tokens {
@@ -54,7 +54,8 @@ impl Tokens {
     pub(super) fn new(config: &crate::config::Admin, keys: Arc<KeySet>) -> Self {
         let text = |text: &String| Arc::from(text.as_str());
         let (issuer, audience) = (text(&config.issuer), text(&config.audience));
-        Self { keys, issuer, audience, roles_claim: text(&config.roles_claim) }
+        let (roles_claim, tenant_claim) = (text(&config.roles_claim), text(&config.tenant_claim));
+        Self { keys, issuer, audience, roles_claim, tenant_claim, leeway: config.clock_skew_seconds }
     }
 
     /// The caller a request's token names.
@@ -99,7 +100,7 @@ impl Tokens {
     fn validation(&self, key: &Key) -> Validation {
         let mut validation = Validation::default();
         validation.algorithms.clone_from(&key.algorithms);
-        validation.leeway = LEEWAY;
+        validation.leeway = self.leeway;
         validation.validate_nbf = true;
         validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
         validation.set_issuer(&[&self.issuer]);
@@ -116,7 +117,7 @@ impl Tokens {
             Some(Value::String(names)) => names.split_whitespace().filter_map(role).collect(),
             _ => Vec::new(),
         };
-        let tenant = claims.get(TENANT_CLAIM).and_then(Value::as_str).map(str::to_owned);
+        let tenant = claims.get(&*self.tenant_claim).and_then(Value::as_str).map(str::to_owned);
         Ok(Caller { subject, roles, tenant })
     }
 }
@@ -147,6 +148,8 @@ pub(super) struct Guard {
     pub(super) tokens: Tokens,
     /// What they need.
     pub(super) permission: Permission,
+    /// How often they may ask.
+    pub(super) rates: Arc<Rates>,
 }
 
 /// Lets callers with the permission pass and attaches who they are.
@@ -155,6 +158,9 @@ pub(super) async fn authorize(State(guard): State<Guard>, mut request: Request, 
         Ok(caller) => caller,
         Err(problem) => return problem.into_response(),
     };
+    if let Err(problem) = guard.rates.take(&caller.subject) {
+        return problem.into_response();
+    }
     if !guard.permission.is_granted_to(&caller.roles) {
         tracing::warn!(subject = caller.subject, path = request.uri().path(), "refused a caller without the role");
         let names: Vec<_> = guard.permission.roles().iter().map(|role| role.as_str()).collect();

@@ -30,7 +30,14 @@ impl Issuer {
 
     fn tokens(&self) -> Tokens {
         let keys = KeySet::fixed(&json!({ "keys": [Issuer::new().jwk, self.jwk] }).to_string());
-        Tokens { keys: Arc::new(keys), issuer: "issuer".into(), audience: "admin".into(), roles_claim: "roles".into() }
+        Tokens {
+            keys: Arc::new(keys),
+            issuer: "issuer".into(),
+            audience: "admin".into(),
+            roles_claim: "roles".into(),
+            tenant_claim: "tenant".into(),
+            leeway: 60,
+        }
     }
 }
 

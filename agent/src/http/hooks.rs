@@ -14,43 +14,63 @@
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use axum::routing::post;
 use axum::{Json, Router};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use bindery_schema::secret::Secret;
 use hmac::{Hmac, Mac as _};
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use sha2::Sha256;
 
 use super::error::{Code, Problem, chain};
+use super::openapi::endpoint::Access;
+use super::route::{self, Route};
 use crate::shared::Shared;
 use crate::sync::trigger;
 
 /// How far the clocks of a forge and the agent may be apart, in seconds: what Standard Webhooks recommends.
 const CLOCKS: i64 = 300;
 
-/// The route, where a secret is configured.
+/// The route.
+pub(super) fn routes() -> Vec<Route<Shared>> {
+    vec![
+        Route::post("/v1/hooks/git", push)
+            .named("hooks", "gitHook", "Have the branch fetched, as the forge that was pushed to asks")
+            .open_to(Access::Signature)
+            .body::<Push>(json!({ "ref": "refs/heads/main" }))
+            .answers::<Answer>(202, "It was understood, whether anything comes of it or not.")
+            .fails(&[Code::NotFound]),
+    ]
+}
+
+/// What serves it, where a secret is configured.
 pub(super) fn router(shared: &Shared) -> Router {
     if shared.config.triggers.webhook_secret.is_none() {
         return Router::new();
     }
-    Router::new().route("/v1/hooks/git", post(push)).with_state(shared.clone())
+    route::router(routes()).with_state(shared.clone())
 }
 
 /// What became of a push.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "GitHookAnswer")]
 struct Answer {
+    /// Whether the branch is fetched.
     triggered: bool,
+    /// Why not.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
 }
 
 /// What all forges send for a push.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[schemars(rename = "GitPush")]
 struct Push {
+    /// The reference that was pushed to.
     #[serde(rename = "ref")]
     reference: Option<String>,
 }

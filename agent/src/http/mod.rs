@@ -4,12 +4,15 @@
 //! [`frame`]: request id, metric, time limit, security headers, and problem details in one form ([`error`]).
 //! Who may do what is decided before a handler runs: [`permissions`] for roles, [`identity`] for client certificates.
 //!
+//! Each route and its part of the OpenAPI document are declared together ([`route`], [`openapi`]).
+//!
 //! Webhooks ([`hooks`]) prove themselves by a signature and only have the branch fetched.
 //!
 //! Deliberately absent: another way to write configuration than git. What is changed here is committed first ([`crate::write`]).
 
 mod admin;
 mod bearer;
+mod code;
 pub mod error;
 mod frame;
 mod hooks;
@@ -19,18 +22,25 @@ mod jwks;
 mod linger;
 mod listener;
 mod mtls;
+pub mod openapi;
 mod ops;
 mod page;
+mod params;
 pub mod permissions;
+mod rates;
+mod route;
+mod strict;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use self::frame::Frame;
 use crate::shared::Shared;
 
 /// How long requests under way may take to end once the agent shuts down.
@@ -103,11 +113,22 @@ pub async fn serve(shared: Shared, cancel: CancellationToken) -> Result<Listener
     let ops = listener::bind("ops", config.ops.listen)?;
     let (admin_at, internal_at, ops_at) = (admin.address, internal.address, ops.address);
 
-    let metrics = &shared.metrics;
+    let frame = |listener| Frame {
+        listener,
+        metrics: shared.metrics.clone(),
+        limits: config.limits.clone(),
+        // The listeners do not take each other's places.
+        places: Some(Arc::new(Semaphore::new(config.limits.concurrent))),
+        tls: false,
+        origins: Vec::new(),
+    };
     let open = admin::router(&shared, keys).merge(hooks::router(&shared));
-    tasks.spawn(listener::plain(admin, frame::frame("admin", metrics, open), cancel.clone()));
-    tasks.spawn(listener::plain(ops, frame::frame("ops", metrics, ops::router(&shared)), cancel.clone()));
-    let router = frame::frame("internal", metrics, internal::router(&shared, tls.clone()));
+    let origins = config.admin.origins();
+    tasks.spawn(listener::plain(admin, Frame { origins, ..frame("admin") }.around(open), cancel.clone()));
+    // Whether the agent works has to be told above all when it has too much to do.
+    let probes = Frame { places: None, ..frame("ops") }.around(ops::router(&shared));
+    tasks.spawn(listener::plain(ops, probes, cancel.clone()));
+    let router = Frame { tls: true, ..frame("internal") }.around(internal::router(&shared, tls.clone()));
     tasks.spawn(listener::tls(internal, router, tls.settings(), cancel));
     tracing::info!(admin = %admin_at, internal = %internal_at, ops = %ops_at, "listening");
     Ok(Listeners { admin: admin_at, internal: internal_at, ops: ops_at, tasks })

@@ -8,12 +8,16 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use axum::{Json, Router};
 use bindery_schema::wire::api::{Component, ComponentState, Readiness, SyncPhase};
 use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::error::{Code, Problem, chain};
+use super::openapi::endpoint::{Access, Answer, SchemaOf};
+use super::openapi::{self, Listener};
+use super::route::{self, Route};
 use crate::pools::Pools;
 use crate::shared::Shared;
 use crate::store::postgres::read;
@@ -21,14 +25,46 @@ use crate::store::vault::Health;
 
 /// Longest wait for a part: below the second that probes commonly wait.
 const TIMEOUT: Duration = Duration::from_millis(800);
+/// What metrics are served as.
+const METRICS: &str = "application/openmetrics-text";
+
+const TAG: &str = "ops";
 
 /// The routes.
+pub(super) fn routes() -> Vec<Route<Shared>> {
+    let text: SchemaOf = |_| schemars::json_schema!({ "type": "string" });
+    let metrics_answer =
+        Answer { status: 200, description: "The metrics.", content: Some((METRICS, vec![text])), headers: Vec::new() };
+    let mut routes = vec![
+        Route::get("/health/live", live)
+            .named(TAG, "getLive", "Whether the agent runs")
+            .answers::<Liveness>(200, "It does."),
+        Route::get("/health/ready", ready)
+            .named(TAG, "getReady", "Whether it can serve, part by part")
+            .answers::<Readiness>(200, "It can.")
+            .answers::<Readiness>(503, "Vault or Postgres does not work."),
+        Route::get("/metrics", metrics)
+            .named(TAG, "getMetrics", "Metrics, in OpenMetrics form")
+            .answers_with(metrics_answer),
+    ];
+    routes.extend(openapi::routes(Listener::Ops, Access::Open));
+    routes
+}
+
+/// What serves them.
 pub(super) fn router(shared: &Shared) -> Router {
-    Router::new()
-        .route("/health/live", get(|| async { Json(serde_json::json!({ "status": "UP" })) }))
-        .route("/health/ready", get(ready))
-        .route("/metrics", get(metrics))
-        .with_state(shared.clone())
+    route::router(routes()).with_state(shared.clone())
+}
+
+/// That the process answers.
+#[derive(Serialize, JsonSchema)]
+struct Liveness {
+    /// `UP`.
+    status: ComponentState,
+}
+
+async fn live() -> Json<Liveness> {
+    Json(Liveness { status: ComponentState::Up })
 }
 
 async fn metrics(State(shared): State<Shared>) -> Result<Response, Problem> {
@@ -42,8 +78,7 @@ async fn metrics(State(shared): State<Shared>) -> Result<Response, Problem> {
     };
     let text = pools.encode().and_then(|pools| Ok(pools + &shared.metrics.encode()?));
     let text = text.map_err(|_| Problem::new(Code::Internal))?;
-    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    Ok(([(CONTENT_TYPE, kind)], text).into_response())
+    Ok(([(CONTENT_TYPE, format!("{METRICS}; version=1.0.0; charset=utf-8"))], text).into_response())
 }
 
 /// 503 where Vault or Postgres does not work, since without them no credentials can be served. NATS and Redis only

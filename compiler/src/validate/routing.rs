@@ -108,7 +108,9 @@ pub(super) fn check(
         sink
     };
     let sinks: Vec<Sink> = parts.par_iter().map(of_part).collect();
-    sinks.into_iter().for_each(|found| sink.append(found));
+    for found in sinks {
+        sink.append(found);
+    }
     digest.filter(|_| sink.len() == found).map(|digest| Clean::of(&sweep, digest))
 }
 

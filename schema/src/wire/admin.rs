@@ -6,8 +6,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::patch::Patch;
 use crate::contract::{Contract, Direction, Reservation};
 use crate::mno::MnoSpec;
+use crate::operator::OperatorSpec;
 use crate::routes::Rule;
 use crate::secret::Secret;
 use crate::value::{ContractRef, Day, E164Prefix, MnoId, OperatorId, TenantId, Tps};
@@ -36,6 +38,7 @@ pub enum Operation {
         /// The operator.
         operator: OperatorId,
         /// As in YAML.
+        #[schemars(with = "Rule")]
         rule: Value,
     },
     /// Changes a rule.
@@ -45,6 +48,7 @@ pub enum Operation {
         /// The rule's prefix.
         prefix: E164Prefix,
         /// A merge patch (RFC 7396).
+        #[schemars(with = "Patch<Rule>")]
         rule: Value,
     },
     /// Takes a rule out.
@@ -61,6 +65,7 @@ pub enum Operation {
         /// The carrier.
         id: MnoId,
         /// A merge patch (RFC 7396).
+        #[schemars(with = "Patch<MnoSpec>")]
         spec: Value,
     },
     /// Takes a carrier and its contracts out.
@@ -73,6 +78,7 @@ pub enum Operation {
         /// The carrier.
         mno: MnoId,
         /// As in YAML.
+        #[schemars(with = "Contract")]
         contract: Value,
     },
     /// Changes a contract.
@@ -81,6 +87,7 @@ pub enum Operation {
         #[serde(flatten)]
         key: ContractKey,
         /// A merge patch (RFC 7396).
+        #[schemars(with = "Patch<Contract>")]
         contract: Value,
     },
     /// Takes a contract out.
@@ -94,6 +101,7 @@ pub enum Operation {
         /// The carrier.
         mno: MnoId,
         /// As in YAML.
+        #[schemars(with = "Reservation")]
         reservation: Value,
     },
     /// Changes a reservation.
@@ -102,6 +110,7 @@ pub enum Operation {
         #[serde(flatten)]
         key: ReservationKey,
         /// A merge patch (RFC 7396).
+        #[schemars(with = "Patch<Reservation>")]
         reservation: Value,
     },
     /// Takes a reservation out.
@@ -122,6 +131,7 @@ pub struct NewOperator {
     /// Its carrier.
     pub mno: MnoId,
     /// As in YAML.
+    #[schemars(with = "OperatorSpec")]
     pub spec: Value,
     /// The SMPP password.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -137,6 +147,7 @@ pub struct OperatorPatch {
     pub mno: Option<MnoId>,
     /// A merge patch (RFC 7396) of the spec.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<Patch<OperatorSpec>>")]
     pub spec: Option<Value>,
     /// Another SMPP password.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -151,7 +162,57 @@ pub struct NewMno {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<MnoId>,
     /// As in YAML.
+    #[schemars(with = "MnoSpec")]
     pub spec: Value,
+}
+
+/// What changes of a carrier: the body of `PATCH /v1/admin/mnos/{id}`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct MnoPatch {
+    /// A merge patch (RFC 7396).
+    #[schemars(with = "Patch<MnoSpec>")]
+    pub spec: Value,
+}
+
+/// A new contract: the body of `POST /v1/admin/tps-contracts`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NewContract {
+    /// Its carrier.
+    pub mno: MnoId,
+    /// As in YAML.
+    #[serde(flatten)]
+    #[schemars(with = "Contract")]
+    pub contract: Value,
+}
+
+/// A new reservation: the body of `POST /v1/admin/tenants/{id}/reservations`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NewReservation {
+    /// Its carrier.
+    pub mno: MnoId,
+    /// As in YAML; the tenant is the path's.
+    #[serde(flatten)]
+    #[schemars(with = "WithoutTenant")]
+    pub reservation: Value,
+}
+
+/// What a reservation says beside its tenant: the form of [`NewReservation`].
+#[derive(JsonSchema)]
+#[schemars(rename_all = "camelCase")]
+#[expect(dead_code, reason = "read for its form alone")]
+struct WithoutTenant {
+    /// Which way.
+    direction: Direction,
+    /// Messages a second.
+    #[schemars(range(min = 1))]
+    reserved_tps: Tps,
+    /// First day; the direction's first contract's when absent.
+    effective_from: Option<Day>,
+    /// First day no longer reserved; as long as contracts last when absent.
+    effective_to: Option<Day>,
 }
 
 /// Which contract.
@@ -286,7 +347,7 @@ impl JsonSchema for Password {
 }
 
 /// A rule as administrators see it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AdminRule {
     /// Its id within the operator: the digits of its prefix.
@@ -301,7 +362,7 @@ pub struct AdminRule {
 }
 
 /// A carrier as administrators see it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AdminMno {
     /// The carrier.
@@ -313,7 +374,7 @@ pub struct AdminMno {
 }
 
 /// A contract as administrators see it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AdminContract {
     /// `<mno>:<direction>:<ref>`.
@@ -332,7 +393,7 @@ pub struct AdminContract {
 }
 
 /// The throughput of a carrier in one direction.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Pool {
     /// What the contract allows.
@@ -344,7 +405,7 @@ pub struct Pool {
 }
 
 /// What an operator may send of a contract.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct BindShare {
     /// The operator.
@@ -354,7 +415,7 @@ pub struct BindShare {
 }
 
 /// A reservation as administrators and its tenant see it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AdminReservation {
     /// `<mno>:<direction>:<first day>`.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::control::{Pause, Refused};
@@ -10,7 +11,7 @@ use crate::secret::Secret;
 use crate::value::{Cost, E164Prefix, Instant, MnoId, OperatorId};
 
 /// An operator without its password.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OperatorView {
     /// The operator.
@@ -34,7 +35,7 @@ pub struct OperatorView {
 }
 
 /// An operator with its password: `GET /v1/internal/operators/{id}/credentials`. The only answer that has one.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OperatorCredentials {
     /// The operator.
@@ -45,6 +46,7 @@ pub struct OperatorCredentials {
     pub smpp: Smpp,
     /// What to bind with.
     #[serde(with = "exposed")]
+    #[schemars(with = "String")]
     pub password: Secret,
     /// Version of the password in Vault; absent where the engine keeps none.
     pub version: Option<u64>,
@@ -69,7 +71,7 @@ mod exposed {
 }
 
 /// An operator as administrators see it: as in YAML, with what the agent knows about it. Never a password.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AdminOperator {
     /// The operator.
@@ -92,8 +94,9 @@ pub struct AdminOperator {
 }
 
 /// A part of a list.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "{T}Page")]
 pub struct Page<T> {
     /// In the list's order.
     pub items: Vec<T>,
@@ -102,7 +105,7 @@ pub struct Page<T> {
 }
 
 /// Whether the agent can serve: `GET /health/ready`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Readiness {
     /// The worst that matters: DOWN where Vault or Postgres is.
@@ -112,7 +115,7 @@ pub struct Readiness {
 }
 
 /// State of one part.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Component {
     /// Its state.
@@ -123,7 +126,7 @@ pub struct Component {
 }
 
 /// How well a part works.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum ComponentState {
     /// It works.
@@ -135,7 +138,7 @@ pub enum ComponentState {
 }
 
 /// Who serves which destinations: `GET /v1/internal/routing-table`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RoutingTable {
     /// Number of the applied step. The entity tag follows it.
@@ -147,7 +150,7 @@ pub struct RoutingTable {
 }
 
 /// A row of the routing table. Only active rules of ACTIVE operators are in it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RouteRow {
     /// The destinations.
@@ -163,7 +166,7 @@ pub struct RouteRow {
 }
 
 /// What a sync is doing, for people: `GET /v1/admin/sync`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SyncStatus {
     /// What the agent is at: see [`SyncPhase`].
@@ -188,7 +191,7 @@ pub struct SyncStatus {
 }
 
 /// What the sync loop is at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum SyncPhase {
     /// Nothing was applied since the start.
@@ -208,7 +211,7 @@ pub enum SyncPhase {
 }
 
 /// A commit that was applied.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AppliedCommit {
     /// The commit.
@@ -220,7 +223,7 @@ pub struct AppliedCommit {
 }
 
 /// Why a commit is not applied, and what to do.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Blocked {
     /// The commit.
@@ -228,6 +231,7 @@ pub struct Blocked {
     /// One line.
     pub reason: String,
     /// Findings of a rejected commit, in the form `bindery check --format json` has.
+    #[schemars(with = "Vec<Finding>")]
     pub findings: Vec<serde_json::Value>,
     /// What holds a plan.
     pub holds: Vec<String>,
@@ -240,4 +244,64 @@ pub struct Blocked {
     pub until: Option<Instant>,
     /// The safe next step.
     pub next_step: String,
+}
+
+/// What the compiler found, as `bindery check --format json` writes it. It is read here for its form alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Finding {
+    /// Its code, such as `BND0401`; `bindery explain` tells what it means.
+    pub code: String,
+    /// The code's name, such as `duplicate-endpoint`.
+    pub name: String,
+    /// `error`, `warning` or `note`.
+    pub severity: String,
+    /// What is wrong, with the value.
+    pub message: String,
+    /// The file; absent for what is in none.
+    pub file: Option<String>,
+    /// First line, from 1.
+    pub line: Option<u32>,
+    /// First character of that line, from 1.
+    pub column: Option<u32>,
+    /// Last line.
+    pub end_line: Option<u32>,
+    /// The character behind the last.
+    pub end_column: Option<u32>,
+    /// Other places it is about.
+    pub related: Vec<RelatedPlace>,
+    /// What to do.
+    pub help: Option<String>,
+    /// What certainly repairs it.
+    pub fix: Option<Fix>,
+}
+
+/// Another place a finding is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RelatedPlace {
+    /// The file.
+    pub file: String,
+    /// Its line, from 1.
+    pub line: u32,
+    /// Its character, from 1.
+    pub column: u32,
+    /// What is there.
+    pub message: String,
+}
+
+/// A replacement of text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Fix {
+    /// First line, from 1.
+    pub line: u32,
+    /// First character, from 1.
+    pub column: u32,
+    /// Last line.
+    pub end_line: u32,
+    /// The character behind the last.
+    pub end_column: u32,
+    /// What stands there instead.
+    pub replacement: String,
 }

@@ -1,12 +1,14 @@
 //! What people tell the sync and ask of it: `/v1/admin/sync/…` and `/v1/admin/audit`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::plan::Hold;
 use crate::value::Instant;
 
 /// A pause in force: commits are looked at and not applied.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Pause {
     /// Why.
@@ -20,17 +22,19 @@ pub struct Pause {
 }
 
 /// Body of `POST /v1/admin/sync/pause`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PauseRequest {
-    /// Why, for whoever finds the sync paused.
+    /// Why, for whoever finds the sync paused: one line.
+    #[schemars(length(min = 1, max = 500), regex(pattern = r"^[^\x00-\x1f\x7f-\x9f]*$"))]
     pub reason: String,
-    /// How long, from now.
+    /// How long, from now: a week at most.
+    #[schemars(range(min = 1, max = 604_800))]
     pub seconds: u32,
 }
 
 /// A revision that was rolled back: a tip with its tree is rejected.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Refused {
     /// The commit that was rolled back.
@@ -44,10 +48,11 @@ pub struct Refused {
 }
 
 /// Body of `POST /v1/admin/sync/rollback`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RollbackRequest {
     /// The commit to take back: its name, or enough of its beginning.
+    #[schemars(regex(pattern = "^[0-9a-fA-F]{7,40}$"))]
     pub revision: String,
     /// Why; it stands in the commit and in the status.
     #[serde(default)]
@@ -55,7 +60,7 @@ pub struct RollbackRequest {
 }
 
 /// Answer to `POST /v1/admin/sync/rollback`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RolledBack {
     /// The commit that was taken back, in full.
@@ -65,7 +70,7 @@ pub struct RolledBack {
 }
 
 /// A plan that a guardrail holds: `GET /v1/admin/sync/held`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct HeldPlan {
     /// The commit.
@@ -75,6 +80,7 @@ pub struct HeldPlan {
     /// Since when.
     pub since: Instant,
     /// The guardrails it runs into: `guardrail` and `message`.
+    #[schemars(with = "Vec<Hold>")]
     pub holds: Value,
     /// How many objects it changes.
     pub counts: Value,
@@ -87,7 +93,7 @@ pub struct HeldPlan {
 }
 
 /// What became of a commit: an item of `GET /v1/admin/sync/runs`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SyncRun {
     /// Its number.
@@ -109,11 +115,12 @@ pub struct SyncRun {
     /// Change counts of an applied run, findings of a rejected one, guardrails of a held one, the reason of a failed one.
     pub detail: Value,
     /// Commits between the previous and this one that this one made needless.
+    #[schemars(with = "Vec<String>")]
     pub skipped: Value,
 }
 
 /// One row of the audit trail: an item of `GET /v1/admin/audit`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AuditEntry {
     /// Its number.

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::value::{Instant, OperatorId};
 
 /// How well an operator takes traffic, from unknown over bad to good.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum HealthState {
     /// Nothing was heard for the silence time.
@@ -44,7 +45,7 @@ impl fmt::Display for HealthState {
 }
 
 /// State of a connector's SMPP session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum BindState {
     /// The session stands.
@@ -56,7 +57,7 @@ pub enum BindState {
 }
 
 /// What smpp-connector reports about one bind, on `operator.health.signal.v1.{operatorId}`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct HealthSignal {
     /// The operator.
@@ -85,7 +86,7 @@ pub struct HealthSignal {
 }
 
 /// `ops:health:{operatorId}` in Redis and the answer of the internal health endpoint.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct HealthView {
     /// The operator's state.
@@ -114,7 +115,7 @@ impl HealthView {
 }
 
 /// What one connector last said.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ConnectorView {
     /// The state its signals amount to.
@@ -139,7 +140,7 @@ pub struct ConnectorView {
 }
 
 /// Signals in a row, up to the newest, that asked for a state or one beyond it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SignalRuns {
     /// Asked for HEALTHY.

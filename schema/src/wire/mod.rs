@@ -9,4 +9,5 @@ pub mod control;
 pub mod drift;
 pub mod event;
 pub mod health;
+pub mod patch;
 pub mod projection;

@@ -1,16 +1,30 @@
 //! `GET /v1/admin/audit`: who changed what, newest first.
 
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use bindery_schema::value::Instant;
 use bindery_schema::wire::api::Page;
 use bindery_schema::wire::control::AuditEntry;
 use serde::Deserialize;
 
 use crate::http::error::{Code, Problem};
+use crate::http::openapi::parameters::{OBJECT, SINCE, UNTIL};
 use crate::http::page::{PageQuery, numbered};
+use crate::http::params::Params;
+use crate::http::permissions::Permission;
+use crate::http::route::Route;
 use crate::shared::Shared;
 use crate::store::postgres::audit::{Selection, page};
+
+pub(super) fn routes() -> Vec<Route<Shared>> {
+    vec![
+        Route::get("/v1/admin/audit", list)
+            .named("audit", "listAudit", "Who changed what, newest first")
+            .needs(Permission::ReadAudit)
+            .takes(&[OBJECT, SINCE, UNTIL])
+            .lists::<AuditEntry>(),
+    ]
+}
 
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Filter {
@@ -22,8 +36,8 @@ pub(super) struct Filter {
 /// A page of the audit trail; `?object=`, `?since=` and `?until=`.
 pub(super) async fn list(
     State(shared): State<Shared>,
-    Query(query): Query<PageQuery>,
-    Query(filter): Query<Filter>,
+    Params(query): Params<PageQuery>,
+    Params(filter): Params<Filter>,
 ) -> Result<Json<Page<AuditEntry>>, Problem> {
     let limit = query.limit()?;
     let selection = Selection {

@@ -1,6 +1,6 @@
 //! Bodies of calls: JSON, with errors that say where they are wrong and never what stands there.
 
-use axum::body::Bytes;
+use axum::body::{Bytes, HttpBody as _};
 use axum::extract::{FromRequest, Request};
 use axum::http::header::CONTENT_TYPE;
 use serde::de::DeserializeOwned;
@@ -24,6 +24,22 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
             Problem::new(if too_large { Code::PayloadTooLarge } else { Code::BadRequest })
         })?;
         read(&bytes).map(Self)
+    }
+}
+
+/// A body of a known form that may be left out.
+pub(super) struct Optional<T>(pub(super) T);
+
+impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for Optional<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let is_empty = request.body().is_end_stream();
+        if is_empty {
+            Ok(Self(T::default()))
+        } else {
+            Body::from_request(request, state).await.map(|Body(body)| Self(body))
+        }
     }
 }
 

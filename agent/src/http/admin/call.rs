@@ -3,7 +3,7 @@
 
 use std::future::Future;
 
-use axum::extract::{FromRequestParts, Query};
+use axum::extract::FromRequestParts;
 use axum::http::header::{ETAG, IF_MATCH, LOCATION};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
@@ -16,6 +16,7 @@ use serde_json::Value;
 use super::idempotency::{self, Key};
 use crate::http::bearer::Caller;
 use crate::http::error::{Code, Problem, chain};
+use crate::http::params::Params;
 use crate::shared::Shared;
 use crate::write::{self, Change, Error};
 
@@ -44,8 +45,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Call {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let Extension(caller) =
             parts.extract::<Extension<Caller>>().await.map_err(|_| Problem::new(Code::Unauthenticated))?;
-        let Query(wishes) = parts
-            .extract::<Query<Wishes>>()
+        let Params(wishes) = parts
+            .extract::<Params<Wishes>>()
             .await
             .map_err(|_| Problem::new(Code::BadRequest).detail("dryRun is true or false"))?;
         let expected = text(&parts.headers, IF_MATCH.as_str())?.filter(|tag| tag != "*");

@@ -1,49 +1,89 @@
 //! `/v1/admin/tps-contracts[/{id}]`: what carriers' contracts allow, what is reserved of it and which binds share it.
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use bindery_schema::contract::{Contract, Direction, TpsContractSpec};
 use bindery_schema::operator::Status;
 use bindery_schema::value::{Day, MnoId};
-use bindery_schema::wire::admin::{AdminContract, BindShare, ContractKey, Operation, Pool};
+use bindery_schema::wire::admin::{AdminContract, BindShare, ContractKey, NewContract, Operation, Pool};
 use bindery_schema::wire::api::Page;
+use bindery_schema::wire::patch::Patch;
 use jiff::Timestamp;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 use super::body::Body;
 use super::call::{Answer, Call, make};
 use crate::http::error::{Code, Problem};
+use crate::http::openapi::parameters::{CONTRACT, DIRECTION, OF_MNO};
 use crate::http::page::{PageQuery, named};
+use crate::http::params::Params;
+use crate::http::permissions::Permission;
+use crate::http::route::Route;
 use crate::shared::Shared;
 use crate::store::postgres::{carriers, operators, read, sync_state};
 use crate::sync::project;
 use crate::write::tag;
 
-/// A new contract: its carrier, and the rest as in YAML.
-#[derive(Debug, Deserialize)]
-pub(super) struct New {
-    mno: MnoId,
-    #[serde(flatten)]
-    contract: Value,
+const TAG: &str = "tps-contracts";
+
+pub(super) fn routes() -> Vec<Route<Shared>> {
+    let (list_path, path) = ("/v1/admin/tps-contracts", "/v1/admin/tps-contracts/{id}");
+    let new = json!({
+        "mno": "ke-acme", "ref": "CTR-2026", "direction": "OUTBOUND", "contractedTps": 100,
+        "effectiveFrom": "2026-01-01", "document": "s3://contracts/ke-acme/2026.pdf",
+    });
+    vec![
+        Route::get(list_path, list)
+            .named(TAG, "listContracts", "Contracts by id, with what is reserved of them")
+            .needs(Permission::ReadContracts)
+            .takes(&[OF_MNO, DIRECTION])
+            .lists::<AdminContract>(),
+        Route::post(list_path, create)
+            .named(TAG, "createContract", "Add a contract")
+            .needs(Permission::WriteContracts)
+            .body::<NewContract>(new)
+            .creates::<AdminContract>()
+            .fails(&[Code::ObjectNotFound]),
+        Route::get(path, read)
+            .named(TAG, "getContract", "One contract")
+            .needs(Permission::ReadContracts)
+            .takes(&[CONTRACT])
+            .answers::<AdminContract>(200, "The contract.")
+            .tagged()
+            .fails(&[Code::ObjectNotFound]),
+        Route::patch(path, update)
+            .named(TAG, "updateContract", "Change a contract")
+            .needs(Permission::WriteContracts)
+            .takes(&[CONTRACT])
+            .body::<Patch<Contract>>(json!({ "contractedTps": 120 }))
+            .updates::<AdminContract>()
+            .fails(&[Code::ObjectNotFound]),
+        Route::delete(path, delete)
+            .named(TAG, "deleteContract", "Take a contract out")
+            .needs(Permission::WriteContracts)
+            .takes(&[CONTRACT])
+            .deletes()
+            .fails(&[Code::ObjectNotFound]),
+    ]
 }
 
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Filter {
-    mno: Option<String>,
+    mno: Option<MnoId>,
     direction: Option<Direction>,
 }
 
 /// A page of contracts by id; `?mno=` and `?direction=`.
 pub(super) async fn list(
     State(shared): State<Shared>,
-    Query(page): Query<PageQuery>,
-    Query(filter): Query<Filter>,
+    Params(page): Params<PageQuery>,
+    Params(filter): Params<Filter>,
 ) -> Result<Json<Page<AdminContract>>, Problem> {
     let (limit, after) = (page.limit()?, page.after()?);
-    let mut items = of(&shared, filter.mno.as_deref()).await?;
+    let mut items = of(&shared, filter.mno.as_ref().map(MnoId::as_str)).await?;
     items.sort_by(|a, b| a.id.cmp(&b.id));
     let wanted = |item: &AdminContract| filter.direction.is_none_or(|way| item.contract.direction == way);
     let items = items.into_iter().filter(|item| *item.id > *after && wanted(item)).collect();
@@ -59,9 +99,9 @@ pub(super) async fn read(State(shared): State<Shared>, Path(id): Path<String>) -
 pub(super) async fn create(
     State(shared): State<Shared>,
     call: Call,
-    Body(new): Body<New>,
+    Body(new): Body<NewContract>,
 ) -> Result<Response, Problem> {
-    let New { mno, contract } = new;
+    let NewContract { mno, contract } = new;
     make(shared, call, Operation::CreateContract { mno, contract }, async |shared, committed| {
         let id = committed.objects.first().cloned().unwrap_or_default();
         Ok(one(&shared, &known(&id)?, StatusCode::CREATED).await?.at(format!("/v1/admin/tps-contracts/{id}")))
@@ -74,10 +114,10 @@ pub(super) async fn update(
     State(shared): State<Shared>,
     Path(id): Path<String>,
     call: Call,
-    Body(contract): Body<Value>,
+    Body(contract): Body<Map<String, Value>>,
 ) -> Result<Response, Problem> {
     let key = known(&id)?;
-    let operation = Operation::UpdateContract { key: key.clone(), contract };
+    let operation = Operation::UpdateContract { key: key.clone(), contract: contract.into() };
     make(shared, call, operation, async move |shared, _| one(&shared, &key, StatusCode::OK).await).await
 }
 

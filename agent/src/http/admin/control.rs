@@ -7,11 +7,37 @@ use axum::{Extension, Json};
 use bindery_schema::wire::control::{HeldPlan, Pause, PauseRequest};
 use serde_json::json;
 
+use super::body::Body;
 use crate::http::bearer::Caller;
 use crate::http::error::{Code, Problem};
+use crate::http::openapi::parameters::PLAN;
+use crate::http::permissions::Permission;
+use crate::http::route::Route;
 use crate::shared::Shared;
 use crate::store::postgres::audit::{self, Cause, Entry};
 use crate::store::postgres::control;
+
+const TAG: &str = "sync";
+
+pub(super) fn routes() -> Vec<Route<Shared>> {
+    vec![
+        Route::post("/v1/admin/sync/held/{hash}/release", release)
+            .named(TAG, "releasePlan", "Release the held plan by its hash")
+            .needs(Permission::ReleasePlan)
+            .takes(&[PLAN])
+            .answers::<HeldPlan>(202, "It is about to be applied.")
+            .fails(&[Code::NothingHeld, Code::PlanHashMismatch]),
+        Route::post("/v1/admin/sync/pause", pause)
+            .named(TAG, "pauseSync", "Apply no commit for a while; the branch is still looked at")
+            .needs(Permission::PauseSync)
+            .body::<PauseRequest>(json!({ "reason": "INC-4711: carrier maintenance", "seconds": 3600 }))
+            .answers::<Pause>(200, "The pause."),
+        Route::delete("/v1/admin/sync/pause", resume)
+            .named(TAG, "resumeSync", "End a pause")
+            .needs(Permission::PauseSync)
+            .answers_nothing(204, "There is no pause any more."),
+    ]
+}
 
 /// Longest pause, in seconds: a week. Whoever wants more has to say so again.
 const LONGEST: u32 = 7 * 24 * 3_600;
@@ -32,7 +58,7 @@ pub(super) fn reason(text: &str) -> Result<&str, Problem> {
 pub(super) async fn pause(
     State(shared): State<Shared>,
     Extension(caller): Extension<Caller>,
-    Json(request): Json<PauseRequest>,
+    Body(request): Body<PauseRequest>,
 ) -> Result<Json<Pause>, Problem> {
     let reason = reason(&request.reason)?;
     if !(1..=LONGEST).contains(&request.seconds) {

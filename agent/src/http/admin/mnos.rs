@@ -1,47 +1,94 @@
 //! `/v1/admin/mnos[/{id}]`: carriers as in YAML.
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use bindery_schema::value::MnoId;
-use bindery_schema::wire::admin::{AdminMno, NewMno, Operation};
+use bindery_schema::value::{Country, MnoId};
+use bindery_schema::wire::admin::{AdminMno, MnoPatch, NewMno, Operation};
 use bindery_schema::wire::api::Page;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::json;
 
 use super::body::Body;
 use super::call::{Answer, Call, make};
 use crate::http::error::{Code, Problem};
+use crate::http::openapi::parameters::{COUNTRY, MNO, search};
 use crate::http::page::{PageQuery, named};
+use crate::http::params::Params;
+use crate::http::permissions::Permission;
+use crate::http::route::Route;
 use crate::shared::Shared;
 use crate::store::postgres::{carriers, read, sync_state};
 use crate::write::tag;
 
-/// What changes of a carrier.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Patch {
-    /// A merge patch.
-    spec: Value,
+const TAG: &str = "mnos";
+
+pub(super) fn routes() -> Vec<Route<Shared>> {
+    let (list_path, path) = ("/v1/admin/mnos", "/v1/admin/mnos/{id}");
+    let new = json!({
+        "id": "ke-acme",
+        "spec": {
+            "name": "Acme Kenya", "country": "KE",
+            "contacts": {
+                "t1": [{ "name": "Acme NOC", "phone": "+254700000001" }],
+                "t2": [{ "name": "Acme messaging", "email": "messaging@ke-acme.example" }],
+                "t3": [{ "name": "Acme carrier relations", "email": "carriers@ke-acme.example" }],
+            },
+        },
+    });
+    vec![
+        Route::get(list_path, list)
+            .named(TAG, "listMnos", "Carriers by id")
+            .needs(Permission::ReadOperators)
+            .takes(&[COUNTRY, search("A text in id or name.")])
+            .lists::<AdminMno>(),
+        Route::post(list_path, create)
+            .named(TAG, "createMno", "Add a carrier")
+            .needs(Permission::WriteCarriers)
+            .body::<NewMno>(new)
+            .creates::<AdminMno>()
+            .fails(&[Code::AlreadyExists]),
+        Route::get(path, read)
+            .named(TAG, "getMno", "One carrier")
+            .needs(Permission::ReadOperators)
+            .takes(&[MNO])
+            .answers::<AdminMno>(200, "The carrier.")
+            .tagged()
+            .fails(&[Code::ObjectNotFound]),
+        Route::patch(path, update)
+            .named(TAG, "updateMno", "Change a carrier")
+            .needs(Permission::WriteCarriers)
+            .takes(&[MNO])
+            .body::<MnoPatch>(json!({ "spec": { "notes": "Maintenance is announced by e-mail." } }))
+            .updates::<AdminMno>()
+            .fails(&[Code::ObjectNotFound]),
+        Route::delete(path, delete)
+            .named(TAG, "deleteMno", "Take a carrier without operators out, and its contracts")
+            .needs(Permission::WriteCarriers)
+            .takes(&[MNO])
+            .deletes()
+            .fails(&[Code::ObjectNotFound, Code::CarrierInUse]),
+    ]
 }
 
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Filter {
-    country: Option<String>,
+    country: Option<Country>,
     q: Option<String>,
 }
 
 /// A page of carriers by id; `?country=`, and `?q=` for a text in id or name.
 pub(super) async fn list(
     State(shared): State<Shared>,
-    Query(page): Query<PageQuery>,
-    Query(filter): Query<Filter>,
+    Params(page): Params<PageQuery>,
+    Params(filter): Params<Filter>,
 ) -> Result<Json<Page<AdminMno>>, Problem> {
     let (limit, after) = (page.limit()?, page.after()?);
     let mut snapshot = read::snapshot(&shared.stores.postgres).await?;
     let generation = sync_state::read(&mut snapshot).await?.generation;
-    let mut ids = carriers::matching(&mut snapshot, filter.country.as_deref(), filter.q.as_deref()).await?;
+    let country = filter.country.map(String::from);
+    let mut ids = carriers::matching(&mut snapshot, country.as_deref(), filter.q.as_deref()).await?;
     ids.sort();
     // One more than asked for tells whether there is a next page.
     let ids: Vec<MnoId> = ids.into_iter().filter(|id| id.as_str() > &*after).take(usize::from(limit) + 1).collect();
@@ -74,7 +121,7 @@ pub(super) async fn update(
     State(shared): State<Shared>,
     Path(id): Path<String>,
     call: Call,
-    Body(patch): Body<Patch>,
+    Body(patch): Body<MnoPatch>,
 ) -> Result<Response, Problem> {
     let id = known(&id)?;
     let operation = Operation::UpdateMno { id: id.clone(), spec: patch.spec };

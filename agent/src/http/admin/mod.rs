@@ -1,4 +1,4 @@
-//! What people and the console use. Bearer tokens; each group of routes needs a permission.
+//! What people and the console use. Bearer tokens; each route needs a permission.
 
 mod audit;
 mod body;
@@ -17,76 +17,53 @@ mod sync;
 
 use std::sync::Arc;
 
-use axum::routing::{delete, get, patch, post};
-use axum::{Router, middleware};
+use axum::Router;
+use axum::middleware::from_fn_with_state;
 
 use super::bearer::{Guard, Tokens, authorize};
 use super::jwks::KeySet;
-use super::permissions::Permission;
+use super::openapi::endpoint::Access;
+use super::openapi::{self, Listener};
+use super::rates::Rates;
+use super::route::{self, Route};
+use super::strict;
 use crate::shared::Shared;
 
 /// The routes.
+pub(super) fn routes() -> Vec<Route<Shared>> {
+    [
+        operators::routes(),
+        rules::routes(),
+        mnos::routes(),
+        contracts::routes(),
+        reservations::routes(),
+        changesets::routes(),
+        sync::routes(),
+        drift::routes(),
+        control::routes(),
+        rollback::routes(),
+        audit::routes(),
+        openapi::routes(Listener::Admin, Access::Open),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// What serves them: a token first, then an address without anything unknown.
 pub(super) fn router(shared: &Shared, keys: Arc<KeySet>) -> Router {
     let tokens = Tokens::new(&shared.config.admin, keys);
-    let guarded = |permission: Permission, routes: Router<Shared>| {
-        let guard = Guard { tokens: tokens.clone(), permission };
-        routes.route_layer(middleware::from_fn_with_state(guard, authorize))
-    };
-    let sync = Router::new()
-        .route("/v1/admin/sync", get(sync::status))
-        .route("/v1/admin/sync/drift", get(drift::status))
-        .route("/v1/admin/sync/held", get(sync::held))
-        .route("/v1/admin/sync/runs", get(sync::runs));
-    let trigger = Router::new()
-        .route("/v1/admin/sync/trigger", post(sync::trigger))
-        .route("/v1/admin/sync/drift", post(drift::ask));
-    let pause = Router::new().route("/v1/admin/sync/pause", post(control::pause).delete(control::resume));
-    let release = Router::new().route("/v1/admin/sync/held/{hash}/release", post(control::release));
-    let rollback = Router::new()
-        .route("/v1/admin/sync/rollback", post(rollback::roll_back))
-        .route("/v1/admin/sync/refused/{revision}", delete(rollback::allow));
-    let operators = Router::new()
-        .route("/v1/admin/operators", get(operators::list))
-        .route("/v1/admin/operators/{id}", get(operators::read))
-        .route("/v1/admin/operators/{id}/routing-rules", get(rules::list))
-        .route("/v1/admin/operators/{id}/routing-rules/{rule}", get(rules::read))
-        .route("/v1/admin/mnos", get(mnos::list))
-        .route("/v1/admin/mnos/{id}", get(mnos::read));
-    let operator_writes = Router::new()
-        .route("/v1/admin/operators", post(operators::create))
-        .route("/v1/admin/operators/{id}", patch(operators::update).delete(operators::delete))
-        .route("/v1/admin/operators/{id}/routing-rules", post(rules::create))
-        .route("/v1/admin/operators/{id}/routing-rules/{rule}", patch(rules::update).delete(rules::delete));
-    let carrier_writes = Router::new()
-        .route("/v1/admin/mnos", post(mnos::create))
-        .route("/v1/admin/mnos/{id}", patch(mnos::update).delete(mnos::delete))
-        .route("/v1/admin/changesets", post(changesets::create));
-    let contracts = Router::new()
-        .route("/v1/admin/tps-contracts", get(contracts::list))
-        .route("/v1/admin/tps-contracts/{id}", get(contracts::read));
-    let contract_writes = Router::new()
-        .route("/v1/admin/tps-contracts", post(contracts::create))
-        .route("/v1/admin/tps-contracts/{id}", patch(contracts::update).delete(contracts::delete))
-        .route("/v1/admin/tenants/{id}/reservations", post(reservations::create))
-        .route(
-            "/v1/admin/tenants/{id}/reservations/{reservation}",
-            patch(reservations::update).delete(reservations::delete),
-        );
-    let reservations = Router::new()
-        .route("/v1/admin/tenants/{id}/reservations", get(reservations::list))
-        .route("/v1/admin/tenants/{id}/reservations/{reservation}", get(reservations::read));
-    let audit = Router::new().route("/v1/admin/audit", get(audit::list));
-    guarded(Permission::ReadSync, sync)
-        .merge(guarded(Permission::TriggerSync, trigger))
-        .merge(guarded(Permission::PauseSync, pause))
-        .merge(guarded(Permission::ReleasePlan, release))
-        .merge(guarded(Permission::RollBack, rollback))
-        .merge(guarded(Permission::ReadOperators, operators))
-        .merge(guarded(Permission::ReadAudit, audit))
-        .merge(guarded(Permission::WriteOperators, operator_writes))
-        .merge(guarded(Permission::WriteCarriers, carrier_writes))
-        .merge(guarded(Permission::ReadContracts, contracts))
-        .merge(guarded(Permission::WriteContracts, contract_writes))
-        .merge(guarded(Permission::ReadReservations, reservations))
-        .with_state(shared.clone())
+    let rates = Arc::new(Rates::new(&shared.config.limits));
+    let guarded = routes().into_iter().map(|route| {
+        route.behind(|endpoint, serve| match endpoint.access {
+            Access::Token(permission) => {
+                let guard = Guard { tokens: tokens.clone(), permission, rates: rates.clone() };
+                serve
+                    .route_layer(from_fn_with_state(strict::known(endpoint), strict::check))
+                    .route_layer(from_fn_with_state(guard, authorize))
+            }
+            _ => serve,
+        })
+    });
+    route::router(guarded).with_state(shared.clone())
 }

@@ -1,29 +1,81 @@
 //! `/v1/admin/operators[/{id}]`: operators as in YAML. A password comes in and never goes out.
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use bindery_schema::operator::Status;
-use bindery_schema::value::OperatorId;
+use bindery_schema::value::{Country, MnoId, OperatorId};
 use bindery_schema::wire::admin::{NewOperator, Operation, OperatorPatch};
 use bindery_schema::wire::api::{AdminOperator, Page};
 use serde::Deserialize;
+use serde_json::json;
 
 use super::body::Body;
 use super::call::{Answer, Call, make};
-use crate::http::error::Problem;
+use crate::http::error::{Code, Problem};
+use crate::http::openapi::parameters::{COUNTRY, INCLUDE_DELETED, OF_MNO, OPERATOR, STATUS, search};
 use crate::http::page::{PageQuery, named};
+use crate::http::params::Params;
+use crate::http::permissions::Permission;
+use crate::http::route::Route;
 use crate::shared::Shared;
 use crate::store::postgres::read::{self, OperatorRow, Selection};
 use crate::store::postgres::sync_state;
 use crate::write::tag;
 
+const TAG: &str = "operators";
+
+pub(super) fn routes() -> Vec<Route<Shared>> {
+    let (list_path, path) = ("/v1/admin/operators", "/v1/admin/operators/{id}");
+    let new = json!({
+        "id": "ke-acme-1", "mno": "ke-acme", "password": "s3cret42",
+        "spec": {
+            "displayName": "Acme Kenya, site A",
+            "smpp": { "host": "smpp1.ke-acme.example", "port": 2775, "systemId": "keacme1" },
+            "tps": { "outbound": 50, "inbound": 0 },
+        },
+    });
+    vec![
+        Route::get(list_path, list)
+            .named(TAG, "listOperators", "Operators by id")
+            .needs(Permission::ReadOperators)
+            .takes(&[OF_MNO, COUNTRY, STATUS, search("A text in id, name, host or systemId."), INCLUDE_DELETED])
+            .lists::<AdminOperator>(),
+        Route::post(list_path, create)
+            .named(TAG, "createOperator", "Add an operator")
+            .needs(Permission::WriteOperators)
+            .body::<NewOperator>(new)
+            .creates::<AdminOperator>()
+            .fails(&[Code::ObjectNotFound, Code::OperatorIdRetired]),
+        Route::get(path, read)
+            .named(TAG, "getOperator", "One operator, without its password")
+            .needs(Permission::ReadOperators)
+            .takes(&[OPERATOR])
+            .answers::<AdminOperator>(200, "The operator.")
+            .tagged()
+            .fails(&[Code::OperatorNotFound]),
+        Route::patch(path, update)
+            .named(TAG, "updateOperator", "Change an operator, its password, or both")
+            .needs(Permission::WriteOperators)
+            .takes(&[OPERATOR])
+            .body::<OperatorPatch>(json!({ "spec": { "tps": { "outbound": 40 } } }))
+            .updates::<AdminOperator>()
+            .fails(&[Code::OperatorNotFound, Code::ObjectNotFound]),
+        Route::delete(path, delete)
+            .named(TAG, "deleteOperator", "Take an operator and its rules out; its id is never given to another")
+            .needs(Permission::WriteOperators)
+            .takes(&[OPERATOR])
+            .deletes()
+            .fails(&[Code::OperatorNotFound]),
+    ]
+}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Filter {
-    mno: Option<String>,
-    country: Option<String>,
+    mno: Option<MnoId>,
+    country: Option<Country>,
     status: Option<Status>,
     q: Option<String>,
     #[serde(default)]
@@ -34,14 +86,14 @@ pub(super) struct Filter {
 /// `?includeDeleted=true`.
 pub(super) async fn list(
     State(shared): State<Shared>,
-    Query(page): Query<PageQuery>,
-    Query(filter): Query<Filter>,
+    Params(page): Params<PageQuery>,
+    Params(filter): Params<Filter>,
 ) -> Result<Json<Page<AdminOperator>>, Problem> {
     let limit = page.limit()?;
     let selection = Selection {
         after: page.after()?,
-        mno: filter.mno,
-        country: filter.country,
+        mno: filter.mno.map(Into::into),
+        country: filter.country.map(Into::into),
         status: filter.status,
         text: filter.q,
         deleted: filter.include_deleted,

@@ -2,30 +2,73 @@
 
 use axum::Extension;
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use bindery_schema::contract::Reservation;
 use bindery_schema::value::{MnoId, TenantId};
-use bindery_schema::wire::admin::{AdminReservation, Operation, ReservationKey};
+use bindery_schema::wire::admin::{AdminReservation, NewReservation, Operation, ReservationKey};
 use bindery_schema::wire::api::Page;
+use bindery_schema::wire::patch::Patch;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::body::Body;
 use super::call::{Answer, Call, make};
 use crate::http::bearer::Caller;
 use crate::http::error::{Code, Problem};
+use crate::http::openapi::parameters::{OF_MNO, RESERVATION, TENANT};
 use crate::http::page::{PageQuery, named};
+use crate::http::params::Params;
+use crate::http::permissions::Permission;
+use crate::http::route::Route;
 use crate::shared::Shared;
 use crate::store::postgres::{carriers, read, sync_state};
 use crate::write::tag;
 
-/// A new reservation: its carrier, and the rest as in YAML; the tenant is the path's.
-#[derive(Debug, Deserialize)]
-pub(super) struct New {
-    mno: MnoId,
-    #[serde(flatten)]
-    reservation: Value,
+const TAG: &str = "reservations";
+
+pub(super) fn routes() -> Vec<Route<Shared>> {
+    let list_path = "/v1/admin/tenants/{id}/reservations";
+    let path = "/v1/admin/tenants/{id}/reservations/{reservation}";
+    let new = json!({
+        "mno": "ke-acme", "direction": "OUTBOUND", "reservedTps": 20, "effectiveFrom": "2026-01-01",
+    });
+    vec![
+        Route::get(list_path, list)
+            .named(TAG, "listReservations", "Reservations of a tenant by id; a tenant sees its own")
+            .needs(Permission::ReadReservations)
+            .takes(&[TENANT, OF_MNO])
+            .lists::<AdminReservation>()
+            .fails(&[Code::ObjectNotFound]),
+        Route::post(list_path, create)
+            .named(TAG, "createReservation", "Reserve throughput for a tenant")
+            .needs(Permission::WriteContracts)
+            .takes(&[TENANT])
+            .body::<NewReservation>(new)
+            .creates::<AdminReservation>()
+            .fails(&[Code::ObjectNotFound]),
+        Route::get(path, read)
+            .named(TAG, "getReservation", "One reservation")
+            .needs(Permission::ReadReservations)
+            .takes(&[TENANT, RESERVATION])
+            .answers::<AdminReservation>(200, "The reservation.")
+            .tagged()
+            .fails(&[Code::ObjectNotFound]),
+        Route::patch(path, update)
+            .named(TAG, "updateReservation", "Change a reservation")
+            .needs(Permission::WriteContracts)
+            .takes(&[TENANT, RESERVATION])
+            .body::<Patch<Reservation>>(json!({ "reservedTps": 30 }))
+            .updates::<AdminReservation>()
+            .fails(&[Code::ObjectNotFound]),
+        Route::delete(path, delete)
+            .named(TAG, "deleteReservation", "Give a reservation up")
+            .needs(Permission::WriteContracts)
+            .takes(&[TENANT, RESERVATION])
+            .deletes()
+            .fails(&[Code::ObjectNotFound]),
+    ]
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -38,8 +81,8 @@ pub(super) async fn list(
     State(shared): State<Shared>,
     Extension(caller): Extension<Caller>,
     Path(tenant): Path<String>,
-    Query(page): Query<PageQuery>,
-    Query(filter): Query<Filter>,
+    Params(page): Params<PageQuery>,
+    Params(filter): Params<Filter>,
 ) -> Result<Json<Page<AdminReservation>>, Problem> {
     let (limit, after) = (page.limit()?, page.after()?);
     let tenant = own(&caller, &tenant)?;
@@ -64,10 +107,10 @@ pub(super) async fn create(
     State(shared): State<Shared>,
     Path(tenant): Path<String>,
     call: Call,
-    Body(new): Body<New>,
+    Body(new): Body<NewReservation>,
 ) -> Result<Response, Problem> {
     let tenant = known(&tenant)?;
-    let New { mno, mut reservation } = new;
+    let NewReservation { mno, mut reservation } = new;
     reservation["tenant"] = json!(tenant);
     let direction = reservation["direction"].as_str().unwrap_or_default().to_owned();
     let from = reservation["effectiveFrom"].as_str().map(str::to_owned);
@@ -90,10 +133,11 @@ pub(super) async fn update(
     State(shared): State<Shared>,
     Path((tenant, id)): Path<(String, String)>,
     call: Call,
-    Body(reservation): Body<Value>,
+    Body(reservation): Body<Map<String, Value>>,
 ) -> Result<Response, Problem> {
     let key = key(&tenant, &id)?;
     let tenant = key.tenant.clone();
+    let reservation = reservation.into();
     make(shared, call, Operation::UpdateReservation { key, reservation }, async move |shared, _| {
         one(&shared, &tenant, &id, StatusCode::OK).await
     })
@@ -145,7 +189,7 @@ async fn of(shared: &Shared, tenant: &TenantId) -> Result<Vec<AdminReservation>,
         let own = of.reservations.into_iter().filter(|reservation| reservation.tenant == *tenant);
         own.map(move |reservation| (mno.clone(), reservation)).collect::<Vec<_>>()
     });
-    let view = |(mno, reservation): (MnoId, bindery_schema::contract::Reservation)| {
+    let view = |(mno, reservation): (MnoId, Reservation)| {
         let effective_from = reservation.effective_from?;
         let (tenant, direction) = (tenant.clone(), reservation.direction);
         let key = ReservationKey { tenant, mno, direction, effective_from };

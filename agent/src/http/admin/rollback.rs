@@ -9,20 +9,49 @@ use bindery_schema::wire::control::{RollbackRequest, RolledBack};
 use jiff::Timestamp;
 use serde_json::json;
 
+use super::body::Body;
 use super::control::reason;
 use crate::http::bearer::Caller;
 use crate::http::error::{Code, Problem, chain};
+use crate::http::openapi::parameters::REVISION;
+use crate::http::permissions::Permission;
+use crate::http::route::Route;
 use crate::shared::Shared;
 use crate::store::postgres::audit::{self, Cause, Entry};
 use crate::store::postgres::{control, read};
 use crate::sync::rollback::{Error, Reverted, Rollback, revert};
 use crate::sync::{branch, fetch};
 
+const TAG: &str = "sync";
+
+pub(super) fn routes() -> Vec<Route<Shared>> {
+    vec![
+        Route::post("/v1/admin/sync/rollback", roll_back)
+            .named(TAG, "rollBack", "Take a commit back by a revert on the branch, and refuse it from then on")
+            .needs(Permission::RollBack)
+            .body::<RollbackRequest>(json!({ "revision": "231f281856", "reason": "INC-4711: wrong host" }))
+            .answers::<RolledBack>(200, "It is taken back and refused.")
+            .fails(&[
+                Code::RevisionNotFound,
+                Code::RevertConflict,
+                Code::ValidationFailed,
+                Code::PushRefused,
+                Code::RepositoryUnavailable,
+            ]),
+        Route::delete("/v1/admin/sync/refused/{revision}", allow)
+            .named(TAG, "allowRevision", "Allow a revision again that was rolled back")
+            .needs(Permission::RollBack)
+            .takes(&[REVISION])
+            .answers_nothing(204, "It is allowed again.")
+            .fails(&[Code::RevisionNotFound]),
+    ]
+}
+
 /// Reverts a commit on the branch, pushes, and refuses the trees that hold it.
 pub(super) async fn roll_back(
     State(shared): State<Shared>,
     Extension(caller): Extension<Caller>,
-    Json(request): Json<RollbackRequest>,
+    Body(request): Body<RollbackRequest>,
 ) -> Result<Json<RolledBack>, Problem> {
     let RollbackRequest { revision, reason: why } = request;
     let why = why.as_deref().map(reason).transpose()?.map(str::to_owned);

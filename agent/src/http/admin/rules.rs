@@ -2,25 +2,76 @@
 //! an operator.
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use bindery_schema::routes::Rule;
 use bindery_schema::value::{E164Prefix, OperatorId};
 use bindery_schema::wire::admin::{AdminRule, Operation};
 use bindery_schema::wire::api::Page;
+use bindery_schema::wire::patch::Patch;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 use sqlx::PgTransaction;
 
 use super::body::Body;
 use super::call::{Answer, Call, make};
 use super::operators::known;
 use crate::http::error::{Code, Problem};
+use crate::http::openapi::parameters::{OPERATOR, PREFIX, RULE};
 use crate::http::page::{PageQuery, named};
+use crate::http::params::Params;
+use crate::http::permissions::Permission;
+use crate::http::route::Route;
 use crate::shared::Shared;
 use crate::store::postgres::{read, rules, sync_state};
 use crate::write::tag;
+
+const TAG: &str = "routing-rules";
+/// Digits of the longest number (E.164).
+const LONGEST_PREFIX: usize = 15;
+
+pub(super) fn routes() -> Vec<Route<Shared>> {
+    let list_path = "/v1/admin/operators/{id}/routing-rules";
+    let path = "/v1/admin/operators/{id}/routing-rules/{rule}";
+    vec![
+        Route::get(list_path, list)
+            .named(TAG, "listRules", "Rules of an operator by prefix")
+            .needs(Permission::ReadOperators)
+            .takes(&[OPERATOR, PREFIX])
+            .lists::<AdminRule>()
+            .fails(&[Code::OperatorNotFound]),
+        Route::post(list_path, create)
+            .named(TAG, "createRule", "Route a prefix to an operator")
+            .needs(Permission::WriteOperators)
+            .takes(&[OPERATOR])
+            .body::<Rule>(json!({
+                "prefix": "+25470", "priority": 10, "weight": 100, "cost": { "amount": "0.0042", "currency": "EUR" },
+            }))
+            .creates::<AdminRule>()
+            .fails(&[Code::OperatorNotFound]),
+        Route::get(path, read)
+            .named(TAG, "getRule", "One rule")
+            .needs(Permission::ReadOperators)
+            .takes(&[OPERATOR, RULE])
+            .answers::<AdminRule>(200, "The rule.")
+            .tagged()
+            .fails(&[Code::OperatorNotFound, Code::ObjectNotFound]),
+        Route::patch(path, update)
+            .named(TAG, "updateRule", "Change a rule")
+            .needs(Permission::WriteOperators)
+            .takes(&[OPERATOR, RULE])
+            .body::<Patch<Rule>>(json!({ "priority": 20 }))
+            .updates::<AdminRule>()
+            .fails(&[Code::OperatorNotFound, Code::ObjectNotFound]),
+        Route::delete(path, delete)
+            .named(TAG, "deleteRule", "Take a rule out")
+            .needs(Permission::WriteOperators)
+            .takes(&[OPERATOR, RULE])
+            .deletes()
+            .fails(&[Code::OperatorNotFound, Code::ObjectNotFound]),
+    ]
+}
 
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Filter {
@@ -32,13 +83,16 @@ pub(super) struct Filter {
 pub(super) async fn list(
     State(shared): State<Shared>,
     Path(id): Path<String>,
-    Query(page): Query<PageQuery>,
-    Query(filter): Query<Filter>,
+    Params(page): Params<PageQuery>,
+    Params(filter): Params<Filter>,
 ) -> Result<Json<Page<AdminRule>>, Problem> {
     let (operator, limit) = (known(&id)?, page.limit()?);
     let within = filter.prefix.unwrap_or_default();
     // A plus sign stands for a space in an address.
-    let within = within.trim_start_matches(['+', ' ']).to_owned();
+    let within = within.strip_prefix(['+', ' ']).unwrap_or(&within).to_owned();
+    if within.len() > LONGEST_PREFIX || !within.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(Problem::new(Code::BadRequest).detail("prefix is digits, with or without a plus sign before them"));
+    }
     // One more than asked for tells whether there is a next page.
     let selection = rules::Selection { after: page.after()?, within, limit: i64::from(limit) + 1 };
     let (mut snapshot, generation) = of(&shared, &operator).await?;
@@ -61,10 +115,10 @@ pub(super) async fn create(
     State(shared): State<Shared>,
     Path(id): Path<String>,
     call: Call,
-    Body(rule): Body<Value>,
+    Body(rule): Body<Map<String, Value>>,
 ) -> Result<Response, Problem> {
     let operator = known(&id)?;
-    let operation = Operation::CreateRule { operator: operator.clone(), rule };
+    let operation = Operation::CreateRule { operator: operator.clone(), rule: rule.into() };
     make(shared, call, operation, async move |shared, committed| {
         let rule = committed.objects.first().cloned().unwrap_or_default();
         let location = format!("/v1/admin/operators/{operator}/routing-rules/{rule}");
@@ -78,10 +132,10 @@ pub(super) async fn update(
     State(shared): State<Shared>,
     Path((id, rule)): Path<(String, String)>,
     call: Call,
-    Body(patch): Body<Value>,
+    Body(patch): Body<Map<String, Value>>,
 ) -> Result<Response, Problem> {
     let (operator, prefix) = (known(&id)?, prefix(&rule)?);
-    let operation = Operation::UpdateRule { operator: operator.clone(), prefix, rule: patch };
+    let operation = Operation::UpdateRule { operator: operator.clone(), prefix, rule: patch.into() };
     make(shared, call, operation, async move |shared, committed| {
         let rule = committed.objects.first().cloned().unwrap_or_default();
         one(&shared, &operator, &rule, StatusCode::OK).await

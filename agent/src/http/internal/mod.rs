@@ -8,12 +8,19 @@ mod routing;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use axum::routing::get;
-use axum::{Router, middleware};
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use bindery_schema::wire::api::{OperatorCredentials, OperatorView, RoutingTable};
+use bindery_schema::wire::health::HealthView;
 use tokio::sync::Semaphore;
 
+use super::error::Code;
 use super::identity::{Gate, admit};
 use super::mtls::Tls;
+use super::openapi::endpoint::{Access, Answer, JSON, of};
+use super::openapi::parameters::{IF_NONE_MATCH, OF_MNO, OPERATOR};
+use super::openapi::{self, Listener};
+use super::route::{self, Route};
 use crate::shared::Shared;
 
 /// Routing tables that are streamed at a time: each holds a connection to Postgres for as long as its client reads.
@@ -21,12 +28,60 @@ const STREAMS: usize = 3;
 
 /// What the handlers have at hand.
 #[derive(Clone)]
-struct Internal {
+pub(super) struct Internal {
     shared: Shared,
     streams: Arc<Semaphore>,
 }
 
+/// Clients that may read passwords.
+const CREDENTIALS: Access = Access::Certificate("internal.allow_credentials");
+/// Clients that may read all else; those above may too.
+const READ: Access = Access::Certificate("internal.allow_read");
+const TAG: &str = "platform";
+
 /// The routes.
+pub(super) fn routes() -> Vec<Route<Internal>> {
+    let table = |status, description, content| Answer { status, description, content, headers: vec!["ETag"] };
+    let mut routes = vec![
+        Route::get("/v1/internal/operators", operators::list)
+            .named(TAG, "listOperators", "Operators by id, without passwords")
+            .open_to(READ)
+            .takes(&[OF_MNO])
+            .lists::<OperatorView>(),
+        Route::get("/v1/internal/operators/{id}", operators::read)
+            .named(TAG, "getOperator", "One operator, without its password")
+            .open_to(READ)
+            .takes(&[OPERATOR])
+            .answers::<OperatorView>(200, "The operator.")
+            .fails(&[Code::OperatorNotFound]),
+        Route::get("/v1/internal/operators/{id}/credentials", credentials::read)
+            .named(TAG, "getCredentials", "What to bind with: the only answer with a password")
+            .open_to(CREDENTIALS)
+            .takes(&[OPERATOR])
+            .answers::<OperatorCredentials>(200, "The operator with its password.")
+            .fails(&[Code::OperatorNotFound, Code::CredentialsNotSet, Code::VaultUnavailable]),
+        Route::get("/v1/internal/operators/{id}/health", health::read)
+            .named(TAG, "getHealth", "State of an operator")
+            .open_to(READ)
+            .takes(&[OPERATOR])
+            .answers::<HealthView>(200, "The state.")
+            .fails(&[Code::OperatorNotFound]),
+        Route::get("/v1/internal/routing-table", routing::table)
+            .named(TAG, "getRoutingTable", "Who serves which destinations, as one step left it")
+            .open_to(READ)
+            .takes(&[IF_NONE_MATCH])
+            .answers_with(table(
+                200,
+                "The table; the entity tag follows the step.",
+                Some((JSON, vec![of::<RoutingTable>()])),
+            ))
+            .answers_with(table(304, "The client has this step's table.", None)),
+    ];
+    routes.extend(openapi::routes(Listener::Internal, READ));
+    routes
+}
+
+/// What serves them.
 pub(super) fn router(shared: &Shared, tls: Arc<Tls>) -> Router {
     let config = &shared.config.internal;
     let credentials: BTreeSet<String> = config.allow_credentials.iter().cloned().collect();
@@ -34,16 +89,12 @@ pub(super) fn router(shared: &Shared, tls: Arc<Tls>) -> Router {
     let refusals = Some(shared.metrics.clone());
     let to_credentials = Gate { tls: tls.clone(), allowed: credentials.into_iter().collect(), refusals };
     let to_the_rest = Gate { tls, allowed: read.into_iter().collect(), refusals: None };
-
-    let credentials = Router::new()
-        .route("/v1/internal/operators/{id}/credentials", get(credentials::read))
-        .route_layer(middleware::from_fn_with_state(to_credentials, admit));
-    let rest = Router::new()
-        .route("/v1/internal/operators", get(operators::list))
-        .route("/v1/internal/operators/{id}", get(operators::read))
-        .route("/v1/internal/operators/{id}/health", get(health::read))
-        .route("/v1/internal/routing-table", get(routing::table))
-        .route_layer(middleware::from_fn_with_state(to_the_rest, admit));
+    let guarded = routes().into_iter().map(|route| {
+        route.behind(|endpoint, serve| {
+            let gate = if endpoint.access == CREDENTIALS { &to_credentials } else { &to_the_rest };
+            serve.route_layer(from_fn_with_state(gate.clone(), admit))
+        })
+    });
     let state = Internal { shared: shared.clone(), streams: Arc::new(Semaphore::new(STREAMS)) };
-    credentials.merge(rest).with_state(state)
+    route::router(guarded).with_state(state)
 }

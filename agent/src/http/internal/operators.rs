@@ -1,31 +1,36 @@
 //! `GET /v1/internal/operators[/{id}]`: operators without passwords.
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
-use bindery_schema::value::OperatorId;
+use axum::extract::{Path, State};
+use bindery_schema::value::{MnoId, OperatorId};
 use bindery_schema::wire::api::{OperatorView, Page};
 use serde::Deserialize;
 
 use super::Internal;
 use crate::http::error::Problem;
 use crate::http::page::{PageQuery, cursor};
+use crate::http::params::Params;
 use crate::store::postgres::read::{self, OperatorRow, Selection};
 
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Filter {
-    mno: Option<String>,
+    mno: Option<MnoId>,
 }
 
 /// A page of operators by id, of one carrier where `?mno=` says so.
 pub(super) async fn list(
     State(internal): State<Internal>,
-    Query(page): Query<PageQuery>,
-    Query(filter): Query<Filter>,
+    Params(page): Params<PageQuery>,
+    Params(filter): Params<Filter>,
 ) -> Result<Json<Page<OperatorView>>, Problem> {
     let limit = page.limit()?;
     // One more than asked for tells whether there is a next page.
-    let selection =
-        Selection { after: page.after()?, mno: filter.mno, limit: i64::from(limit) + 1, ..Selection::default() };
+    let selection = Selection {
+        after: page.after()?,
+        mno: filter.mno.map(Into::into),
+        limit: i64::from(limit) + 1,
+        ..Selection::default()
+    };
     let mut connection = internal.shared.stores.postgres.acquire().await?;
     let rows = read::operators(&mut connection, &selection).await?;
     let next = (rows.len() > usize::from(limit)).then(|| rows.get(usize::from(limit) - 1)).flatten();
