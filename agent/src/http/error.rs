@@ -41,6 +41,8 @@ pub enum Code {
     PrefixConflict,
     /// A contract overlaps another of its direction.
     ContractOverlap,
+    /// The signed document of a contract is not in the object store.
+    DocumentNotFound,
     /// A reservation is more than what is left.
     ReservationExceedsContract,
     /// The binds of a carrier may send more than its contract allows.
@@ -119,6 +121,9 @@ impl Code {
             Self::OperatorIdRetired => ("OPERATOR_ID_RETIRED", S::CONFLICT, "A deleted operator had that id"),
             Self::PrefixConflict => ("PREFIX_CONFLICT", S::CONFLICT, "The rule collides with another"),
             Self::ContractOverlap => ("CONTRACT_OVERLAP", S::CONFLICT, "The contract overlaps another"),
+            Self::DocumentNotFound => {
+                ("DOCUMENT_NOT_FOUND", S::UNPROCESSABLE_ENTITY, "The signed document is not in the object store")
+            }
             Self::ReservationExceedsContract => {
                 ("RESERVATION_EXCEEDS_CONTRACT", S::CONFLICT, "More is reserved than the contract allows")
             }
