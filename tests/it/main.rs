@@ -35,6 +35,7 @@ mod rollback;
 mod routing_rules;
 mod secured;
 mod shutdown;
+mod signed_documents;
 mod sync;
 mod takeover;
 mod terminal;
