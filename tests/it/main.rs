@@ -42,6 +42,7 @@ mod schemathesis;
 mod sealed;
 mod secured;
 mod shutdown;
+mod signed_documents;
 mod sync;
 mod takeover;
 mod terminal;

@@ -3,7 +3,6 @@
 //!
 //! The cases are the same in every run, so that a failure comes again. A program that is not installed is a failure.
 
-use std::path::PathBuf;
 use std::process::Output;
 
 use bindery_agent::dev::KeyPairFiles;
@@ -12,19 +11,12 @@ use bindery_schema::secret::Secret;
 use bindery_tests::api::small;
 use bindery_tests::document::Document;
 use bindery_tests::program::run;
+use bindery_tests::servers::tested_with;
 use bindery_tests::stack::workspace;
 use bindery_tests::world::World;
 
 const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,\
                       response_headers_conformance,negative_data_rejection,unsupported_method";
-
-/// Where `make install` puts it.
-fn program() -> PathBuf {
-    let folder = std::env::var_os("BINDERY_SCHEMATHESIS").map(PathBuf::from);
-    let program = folder.unwrap_or_else(|| workspace().join(".bindery/schemathesis")).join("bin/schemathesis");
-    assert!(program.is_file(), "{} is not there: `make install` brings it", program.display());
-    program
-}
 
 /// Runs it in a folder of its own.
 async fn ask(world: &World, base: String, arguments: &[&str]) -> Output {
@@ -36,7 +28,7 @@ async fn ask(world: &World, base: String, arguments: &[&str]) -> Output {
     let repeatable = ["--generation-deterministic", "--workers", "1", "--no-shrink"];
     let arguments: Vec<String> =
         common.iter().chain(&repeatable).chain(arguments).map(|argument| (*argument).to_owned()).collect();
-    let program = program();
+    let program = tested_with("schemathesis");
     tokio::task::spawn_blocking(move || {
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         run(program.to_str().unwrap(), &arguments, &dir, None)

@@ -171,7 +171,9 @@ fn toml(config: &Config) -> String {
         ops,
         retention,
         environment,
+        documents,
     } = config;
+    assert!(documents.is_none(), "no test runs a program with an object store");
     let secret =
         |source: &Option<SecretSource>| source.as_ref().map(|source| source.read().unwrap().expose().to_owned());
     let file = |source: &Option<SecretSource>| match source {

@@ -11,8 +11,17 @@ use std::time::Duration;
 use bindery_agent::dev::{KeyPairFiles, Pki, free_port};
 
 use crate::program::{Program, run};
-use crate::stack::tools;
+use crate::stack::{tools, workspace};
 use crate::world::PATIENCE;
+
+/// A program that only tests need, where `make install` put it.
+pub fn tested_with(name: &str) -> PathBuf {
+    let folder =
+        std::env::var_os("BINDERY_TEST_TOOLS").map_or_else(|| workspace().join(".bindery/test-tools"), PathBuf::from);
+    let path = folder.join("bin").join(name);
+    assert!(path.is_file(), "{} is missing; `make install` brings it", path.display());
+    path
+}
 
 /// A server that listens.
 #[derive(Debug)]
@@ -84,6 +93,13 @@ impl Server {
         let tls = format!("-dev-tls-cert-dir={}", dir.display());
         let arguments = ["server", "-dev-tls", &tls, &token, &listen, "-dev-no-store-token"];
         Self::start(&tools().bao, &arguments, dir, port).await
+    }
+
+    /// An object store with the API of S3, in memory and open to any key.
+    pub async fn s3(dir: &Path) -> Self {
+        let port = free_port().unwrap();
+        let arguments = ["-H", "127.0.0.1", "-p", &port.to_string()];
+        Self::start(&tested_with("moto_server"), &arguments, dir, port).await
     }
 
     /// A forge over HTTPS that serves the repositories of a folder to one user.

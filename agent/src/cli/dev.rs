@@ -181,6 +181,7 @@ pub fn config(stack: &Stack, bare: &Path, data_dir: &Path) -> Config {
         redis: Redis::at(stack.redis.url()),
         secrets: Secrets { identity_file: Some(stack.pki.age_identity.clone()) },
         retention: Retention::default(),
+        documents: None,
         drift: Drift::default(),
         limits: Limits::default(),
         admin: Admin {

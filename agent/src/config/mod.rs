@@ -4,6 +4,7 @@
 //! stays text where a key wants one: a password of digits keeps its leading zeros. Secrets are a type that is not
 //! printed, and most may come from a file or another variable instead ([`SecretSource`]).
 
+mod documents;
 mod drift;
 mod limits;
 mod listeners;
@@ -23,6 +24,7 @@ use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider};
 use serde::Deserialize;
 
+pub use documents::Documents;
 pub use drift::Drift;
 pub use limits::Limits;
 pub(crate) use listeners::clock_skew;
@@ -63,6 +65,8 @@ pub struct Config {
     /// How long history is kept.
     #[serde(default)]
     pub retention: Retention,
+    /// Where signed contracts lie, to see whether one is there.
+    pub documents: Option<Documents>,
     /// Full looks at the stores.
     #[serde(default)]
     pub drift: Drift,

@@ -142,6 +142,8 @@ fn the_example_has_every_key() {
         "sync_runs_days",
         "deleted_secrets_days",
         "every_seconds",
+        "endpoint",
+        "region",
         "roles_claim",
         "tenant_claim",
         "clock_skew_seconds",

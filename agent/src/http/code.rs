@@ -64,6 +64,8 @@ codes! {
     PrefixConflict = "PREFIX_CONFLICT", CONFLICT, "The rule collides with another";
     /// A contract overlaps another of its direction.
     ContractOverlap = "CONTRACT_OVERLAP", CONFLICT, "The contract overlaps another";
+    /// The signed document of a contract is not in the object store.
+    DocumentNotFound = "DOCUMENT_NOT_FOUND", UNPROCESSABLE_ENTITY, "The signed document is not in the object store";
     /// A reservation is more than what is left.
     ReservationExceedsContract = "RESERVATION_EXCEEDS_CONTRACT", CONFLICT, "More is reserved than the contract allows";
     /// The binds of a carrier may send more than its contract allows.

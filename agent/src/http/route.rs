@@ -23,6 +23,7 @@ const OF_CHANGES: &[Code] = &[
     Code::DuplicateOperator,
     Code::PrefixConflict,
     Code::ContractOverlap,
+    Code::DocumentNotFound,
     Code::ReservationExceedsContract,
     Code::TpsExceedsContract,
     Code::PreconditionFailed,

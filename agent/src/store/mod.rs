@@ -1,6 +1,8 @@
-//! The four stores. Each module owns the form its store is written in; nothing outside knows SQL, paths or keys.
+//! The four stores, and the one with documents that is only looked into. Each module owns the form its store is written in;
+//! nothing outside knows SQL, paths or keys.
 
 pub mod breaker;
+pub mod documents;
 pub mod nats;
 pub mod postgres;
 pub mod redis;

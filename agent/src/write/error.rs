@@ -1,11 +1,11 @@
 //! Why a change was not made. Nothing of it is left: no commit, no password in Vault.
 
 use bindery_compiler::{edit, seal, source};
-use bindery_schema::value::{MnoId, OperatorId};
+use bindery_schema::value::{DocumentUri, MnoId, OperatorId};
 use git2::Oid;
 use serde_json::Value;
 
-use crate::store::{postgres, vault};
+use crate::store::{documents, postgres, vault};
 use crate::sync::{branch, fetch};
 
 /// Why a change was not made.
@@ -40,6 +40,12 @@ pub enum Error {
     /// The branch is not valid as it is.
     #[error("the branch does not compile as it is: mend it first")]
     Broken(Vec<Value>),
+    /// Signed documents of contracts are not in the object store.
+    #[error("the object store has no {}: put the signed document there first", list(.0))]
+    NoDocument(Vec<DocumentUri>),
+    /// See [`documents::Error`].
+    #[error(transparent)]
+    Documents(#[from] documents::Error),
     /// A guardrail would hold the plan.
     #[error("a guardrail would hold the plan {hash}: {}", holds.join("; "))]
     Held {
@@ -99,6 +105,10 @@ pub enum Error {
     /// The work was cut off.
     #[error("the work was cut off")]
     Cut(#[from] tokio::task::JoinError),
+}
+
+fn list(documents: &[DocumentUri]) -> String {
+    documents.iter().map(DocumentUri::as_str).collect::<Vec<_>>().join(", ")
 }
 
 impl From<sqlx::Error> for Error {

@@ -8,6 +8,7 @@
 //! turns between agents, and against others the push decides. Once a commit is on the branch nothing is an error any more.
 
 mod applied;
+mod documents;
 mod draft;
 mod error;
 mod operation;
@@ -94,9 +95,13 @@ struct Prepared {
 pub async fn preview(shared: &Shared, change: Change) -> Result<Value, Error> {
     let mut compiler = shared.writer.clone().lock_owned().await;
     let retired = retired(shared).await?;
-    let (config, now) = (shared.clone(), Timestamp::now());
+    let (for_task, now) = (shared.clone(), Timestamp::now());
+    let task = move || prepare(&mut compiler, &for_task, &change, &retired, now);
+    let prepared = tokio::task::spawn_blocking(task).await??;
+    if let Some(store) = &shared.config.documents {
+        documents::check(store, &prepared.before, &prepared.after).await?;
+    }
     tokio::task::spawn_blocking(move || {
-        let prepared = prepare(&mut compiler, &config, &change, &retired, now)?;
         let report = plan::report(&prepared.before, &prepared.after, now);
         // Both catalogs hold everything: there is nothing a report of them could lack.
         report.map(|report| plan::text::json(&report)).map_err(|error| Error::BadRequest(error.to_string()))
@@ -210,6 +215,9 @@ async fn push(
     now: Timestamp,
 ) -> Result<Option<(Oid, Vec<String>)>, Error> {
     guard(shared, &prepared.before.policy, prepared.after.clone(), now).await?;
+    if let Some(store) = &shared.config.documents {
+        documents::check(store, &prepared.before, &prepared.after).await?;
+    }
     if ahead.is_none() {
         *ahead = Some(Ahead::write(&shared.stores, &prepared.passwords, &prepared.after).await?);
     }

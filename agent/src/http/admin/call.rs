@@ -223,6 +223,7 @@ impl From<Error> for Problem {
             Error::Changed => Code::PreconditionFailed,
             Error::Invalid(findings) => invalid(findings),
             Error::Broken(_) => Code::BranchBroken,
+            Error::NoDocument(_) => Code::DocumentNotFound,
             Error::Held { .. } => Code::PlanHeld,
             Error::Paused { .. } => Code::SyncPaused,
             Error::Layout { .. } => Code::LayoutNotEditable,
@@ -234,7 +235,7 @@ impl From<Error> for Problem {
             | Error::Busy
             | Error::Unknown { .. } => Code::RepositoryUnavailable,
             Error::Seal(_) | Error::Cut(_) => Code::Internal,
-            Error::Postgres(_) => Code::StoreUnavailable,
+            Error::Postgres(_) | Error::Documents(_) => Code::StoreUnavailable,
         };
         let outside = matches!(code, Code::VaultUnavailable | Code::RepositoryUnavailable | Code::StoreUnavailable);
         if outside || code == Code::Internal {
