@@ -5,7 +5,7 @@ SHELL := /bin/bash
 CARGO ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: install run test lint format clippy bench bench-sync fuzz clean
+.PHONY: install run test chaos lint format clippy bench bench-sync fuzz clean
 
 install:
 	@bash agent/dev/install.sh
@@ -17,6 +17,14 @@ run: install
 test: install
 	$(CARGO) build --workspace --all-targets
 	$(CARGO) test --workspace
+
+# Minutes: random operations and faults on two agents and servers of its own, then every invariant. `make chaos
+# CHAOS_SEED=…` draws the same operations again.
+CHAOS_OPERATIONS ?= 2000
+CHAOS_SEED ?=
+chaos: install
+	@$(CARGO) build --quiet --workspace --bins
+	@$(TARGET)/debug/chaos --operations $(CHAOS_OPERATIONS) $(if $(CHAOS_SEED),--seed $(CHAOS_SEED))
 
 format:
 	$(CARGO) fmt --all --check

@@ -155,8 +155,14 @@ impl Outside {
 
     /// How many operators Vault holds a secret of.
     pub async fn secrets(&self) -> usize {
+        self.secret_names().await.len()
+    }
+
+    /// Operators that Vault holds a secret of, or has held one.
+    pub async fn secret_names(&self) -> Vec<String> {
         let answer = self.vault("LIST", "metadata/ops/operators").await.unwrap_or_default();
-        answer["data"]["keys"].as_array().map_or(0, Vec::len)
+        let keys = answer["data"]["keys"].as_array().into_iter().flatten();
+        keys.map(|key| key.as_str().unwrap().trim_end_matches('/').to_owned()).collect()
     }
 
     async fn vault(&self, method: &str, path: &str) -> Option<Value> {
