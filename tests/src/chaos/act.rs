@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::Campaign;
 use super::edits::{self, Place};
 use super::forge::{Changes, Files};
-use super::plan::{Call, Damage, Edit, Numbered, Operation, Page, Server, Who};
+use super::operation::{Call, Damage, Edit, Numbered, Operation, Page, Server, Who};
 use super::writes::Request;
 use crate::listeners::client;
 

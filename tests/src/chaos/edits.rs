@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::canary::Canary;
 use super::forge::{Changes, Files};
-use super::plan::{Edit, Numbered};
+use super::operation::{Edit, Numbered};
 use crate::documents;
 
 /// The carriers of every campaign.

@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use anyhow::{Context as _, Result};
 use bindery_agent::config::Config;
 
-use super::plan::Who;
+use super::operation::Who;
 use crate::program::{Agent, signal};
 
 /// Where an agent listens.

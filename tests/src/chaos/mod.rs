@@ -25,6 +25,7 @@ pub mod check;
 pub mod edits;
 pub mod fleet;
 pub mod forge;
+pub mod operation;
 pub mod plan;
 #[cfg(test)]
 mod plan_tests;
@@ -49,7 +50,8 @@ use canary::Canary;
 use edits::Passwords;
 use fleet::Fleet;
 use forge::Forge;
-use plan::{Operation, Shape, Step, Who};
+use operation::{Operation, Who};
+use plan::{Shape, Step};
 use watch::Watch;
 use writes::Desk;
 

@@ -1,147 +1,12 @@
 //! What a campaign does, drawn from its seed before anything runs: the same seed gives the same operations.
 //!
-//! An operation names no object, since which there are depends on what the agents made of the operations before. It
-//! carries a number instead, by which one of those that exist then is picked. Whatever is taken away is given back some
-//! operations later; an outage never lasts to the end of a plan.
+//! Whatever is taken away is given back some operations later; an outage never lasts to the end of a plan.
 
 use std::collections::BTreeSet;
 
 use fastrand::Rng;
 
-/// One of the two agents.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Who {
-    /// The first.
-    A,
-    /// The second.
-    B,
-}
-
-/// A server of the stack.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[expect(missing_docs, reason = "the names say it")]
-pub enum Server {
-    Postgres,
-    Nats,
-    Redis,
-    Vault,
-}
-
-/// A change of files that somebody commits. Numbers pick an operator or carrier; see [`Numbered`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names say it")]
-pub enum Edit {
-    Create,
-    Rebind,
-    Rotate,
-    Delete,
-    Restore,
-    Rule,
-    Contract,
-    Reservation,
-}
-
-/// A change that somebody asks the admin API for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names say it")]
-pub enum Call {
-    Create,
-    Rename,
-    Rotate,
-    Delete,
-    Rule,
-    Reservation,
-}
-
-/// What is read over the admin and ops listeners.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names say it")]
-pub enum Page {
-    Operators,
-    Rules,
-    Status,
-    Runs,
-    Audit,
-    Metrics,
-    Ready,
-}
-
-/// Damage done to a store by hand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Damage {
-    /// A column of an operator is changed in Postgres.
-    Row,
-    /// Rules of an operator are deleted in Postgres.
-    Rules,
-    /// A secret is deleted in Vault.
-    Secret,
-    /// A projection is changed in Redis.
-    Projection,
-}
-
-/// Something with what picks its object and makes its values unlike all others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Numbered<T> {
-    /// What.
-    pub what: T,
-    /// Picks one of the objects that exist then.
-    pub pick: u32,
-    /// Unique in the plan.
-    pub number: u32,
-}
-
-/// One operation.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Operation {
-    /// Commits one after the other, without a wait between them.
-    Commit(Vec<Numbered<Edit>>),
-    /// A commit that does not compile.
-    Break,
-    /// Takes it back.
-    Mend,
-    /// A commit that deletes two fifths of the operators.
-    MassDelete(u32),
-    /// A commit whose trailer releases the plan that is held.
-    Release,
-    /// Calls of the admin API at once, each sent again until it is answered.
-    Write(Vec<Numbered<Call>>),
-    /// Reads.
-    Read(Who, Numbered<Page>),
-    /// Reads a password where it may be read.
-    Credentials(Who, u32),
-    /// Kills an agent.
-    Crash(Who),
-    /// Starts it again.
-    Revive(Who),
-    /// Stops an agent in the middle of whatever it does (SIGSTOP).
-    Freeze(Who),
-    /// Lets it go on (SIGCONT), once another agent has taken its lease where that is said.
-    Thaw(Who, bool),
-    /// Kills a server.
-    Kill(Server),
-    /// Starts it again.
-    Start(Server),
-    /// Seals Vault.
-    Seal,
-    /// Unseals it.
-    Unseal,
-    /// Empties Redis.
-    Flush,
-    /// Damages a store by hand.
-    Damage(Numbered<Damage>),
-    /// Pauses the sync over the API.
-    Pause,
-    /// Ends the pause.
-    Resume,
-    /// Takes the repository away.
-    Hide,
-    /// Brings it back.
-    Show,
-    /// Waits until the stores are equal to the branch, where nothing keeps them from it.
-    Settle,
-    /// Brings everything back and checks every invariant.
-    Check,
-}
+use super::operation::{Call, Damage, Edit, Numbered, Operation, Page, Server, Who};
 
 /// An operation with the wait after it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -150,83 +15,6 @@ pub struct Step {
     pub operation: Operation,
     /// Milliseconds until the next.
     pub rest: u64,
-}
-
-impl Operation {
-    /// Its name, for people and counts.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Commit(edits) => match edits.as_slice() {
-                [edit] => match edit.what {
-                    Edit::Create => "commit: create",
-                    Edit::Rebind => "commit: rebind",
-                    Edit::Rotate => "commit: rotate",
-                    Edit::Delete => "commit: delete",
-                    Edit::Restore => "commit: restore",
-                    Edit::Rule => "commit: rule",
-                    Edit::Contract => "commit: contract",
-                    Edit::Reservation => "commit: reservation",
-                },
-                _ => "commit: burst",
-            },
-            Self::Break => "commit: invalid",
-            Self::Mend => "commit: mend",
-            Self::MassDelete(_) => "commit: mass deletion",
-            Self::Release => "commit: release",
-            Self::Write(calls) => match calls.as_slice() {
-                [call] => match call.what {
-                    Call::Create => "write: create",
-                    Call::Rename => "write: name",
-                    Call::Rotate => "write: rotate",
-                    Call::Delete => "write: delete",
-                    Call::Rule => "write: rule",
-                    Call::Reservation => "write: reservation",
-                },
-                _ => "write: several at once",
-            },
-            Self::Read(..) => "read",
-            Self::Credentials(..) => "read credentials",
-            Self::Crash(_) => "kill agent",
-            Self::Revive(_) => "start agent",
-            Self::Freeze(_) => "freeze agent",
-            Self::Thaw(..) => "thaw agent",
-            Self::Kill(Server::Postgres) => "kill postgres",
-            Self::Kill(Server::Nats) => "kill nats",
-            Self::Kill(Server::Redis) => "kill redis",
-            Self::Kill(Server::Vault) => "kill vault",
-            Self::Start(_) => "start server",
-            Self::Seal => "seal vault",
-            Self::Unseal => "unseal vault",
-            Self::Flush => "flush redis",
-            Self::Damage(damage) => match damage.what {
-                Damage::Row => "damage: row",
-                Damage::Rules => "damage: rules",
-                Damage::Secret => "damage: secret",
-                Damage::Projection => "damage: projection",
-            },
-            Self::Pause => "pause",
-            Self::Resume => "resume",
-            Self::Hide => "take repository away",
-            Self::Show => "bring repository back",
-            Self::Settle => "settle",
-            Self::Check => "check",
-        }
-    }
-
-    /// What has to follow some operations later.
-    fn ending(&self, draw: &mut Rng) -> Option<Self> {
-        Some(match self {
-            Self::Break => Self::Mend,
-            Self::MassDelete(_) => Self::Release,
-            Self::Crash(who) => Self::Revive(*who),
-            Self::Freeze(who) => Self::Thaw(*who, draw.u8(..4) == 0),
-            Self::Kill(server) => Self::Start(*server),
-            Self::Seal => Self::Unseal,
-            Self::Pause => Self::Resume,
-            Self::Hide => Self::Show,
-            _ => return None,
-        })
-    }
 }
 
 /// Most outages at a time: with more of them hardly anything happens that could go wrong.
@@ -256,17 +44,18 @@ pub fn draw(seed: u64, shape: &Shape) -> Vec<Step> {
         let index = steps.len();
         let left = shape.operations - index;
         let is_due = |(due, _): &(usize, Operation)| *due <= index || open.len() >= left;
-        let operation = if let Some(at) = open.iter().position(is_due) {
-            open.remove(at).1
-        } else if (index + 1).is_multiple_of(shape.check_every) {
+        let operation = if (index + 1).is_multiple_of(shape.check_every) {
             // Everything comes back: what was to bring it back is needless.
             open.clear();
             Operation::Check
+        } else if let Some(at) = open.iter().position(is_due) {
+            open.remove(at).1
         } else {
             let operation = one(&mut draw, &mut number);
-            if let Some(ending) = operation.ending(&mut draw) {
+            if let Some(ending) = ending(&operation, &mut draw) {
                 let is_open = open.iter().any(|(_, other)| clashes(other, &ending));
-                if is_open || open.len() >= OUTAGES || left < 2 {
+                // There has to be room for every ending behind it.
+                if is_open || open.len() >= OUTAGES || open.len() + 2 > left {
                     continue;
                 }
                 open.push((index + 1 + draw.usize(1..=LASTS), ending));
@@ -278,6 +67,21 @@ pub fn draw(seed: u64, shape: &Shape) -> Vec<Step> {
         steps.push(Step { operation, rest });
     }
     steps
+}
+
+/// What has to follow an operation some operations later.
+fn ending(operation: &Operation, draw: &mut Rng) -> Option<Operation> {
+    Some(match operation {
+        Operation::Break => Operation::Mend,
+        Operation::MassDelete(_) => Operation::Release,
+        Operation::Crash(who) => Operation::Revive(*who),
+        Operation::Freeze(who) => Operation::Thaw(*who, draw.u8(..4) == 0),
+        Operation::Kill(server) => Operation::Start(*server),
+        Operation::Seal => Operation::Unseal,
+        Operation::Pause => Operation::Resume,
+        Operation::Hide => Operation::Show,
+        _ => return None,
+    })
 }
 
 /// Whether two endings are about the same thing.

@@ -1,3 +1,4 @@
+use super::operation::Operation;
 use super::plan::*;
 
 const SHAPE: Shape = Shape { operations: 2_000, check_every: 250, rest: 100 };
@@ -85,4 +86,11 @@ fn numbers_are_unique() {
             assert!(seen.insert(number), "{number}");
         }
     }
+}
+
+#[test]
+fn checks_come_when_they_should() {
+    let steps = draw(1, &SHAPE);
+    let checks: Vec<usize> = (0..steps.len()).filter(|at| steps[*at].operation == Operation::Check).collect();
+    assert_eq!(checks, [249, 499, 749, 999, 1_249, 1_499, 1_749, 1_999]);
 }

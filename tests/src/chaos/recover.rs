@@ -9,7 +9,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::edits;
-use super::plan::{Server, Who};
+use super::operation::{Server, Who};
 use super::{Campaign, Violation};
 
 /// Longest wait for convergence. A call whose agent died is taken up again after a minute, and a lease is given up on

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use super::canary::Canary;
 use super::edits::{self, Place, prefix};
 use super::fleet::Addresses;
-use super::plan::{Call, Numbered, Who};
+use super::operation::{Call, Numbered, Who};
 
 /// The caller's name.
 pub const CALLER: &str = "chaos";
