@@ -165,12 +165,20 @@ impl Outside {
         keys.map(|key| key.as_str().unwrap().trim_end_matches('/').to_owned()).collect()
     }
 
+    /// Deletes the newest version of an operator's secret; whether Vault did so.
+    pub async fn delete_secret(&self, operator: &str) -> bool {
+        self.call_vault("DELETE", &format!("data/ops/operators/{operator}/credentials")).await.is_some()
+    }
+
     async fn vault(&self, method: &str, path: &str) -> Option<Value> {
+        Some(self.call_vault(method, path).await?.json().await.unwrap())
+    }
+
+    async fn call_vault(&self, method: &str, path: &str) -> Option<reqwest::Response> {
         let Addresses { vault_addr, vault_mount, vault_token, .. } = &self.at;
         let url = format!("{vault_addr}/v1/{vault_mount}/{path}");
         let request = self.http.request(method.parse().unwrap(), url).header("X-Vault-Token", vault_token);
-        let answer = request.send().await.ok()?.error_for_status().ok()?;
-        Some(answer.json().await.unwrap())
+        request.send().await.ok()?.error_for_status().ok()
     }
 }
 

@@ -153,7 +153,8 @@ pub async fn run(options: &Options, servers: Servers, mut tell: impl FnMut(usize
 }
 
 impl Campaign {
-    async fn begin(options: &Options, servers: Servers) -> Result<Self> {
+    /// Starts both agents on a first configuration and waits until it is applied.
+    pub async fn begin(options: &Options, servers: Servers) -> Result<Self> {
         std::fs::create_dir_all(&options.keep)
             .with_context(|| format!("cannot make the folder {}", options.keep.display()))?;
         let mut world = World::within(servers, bindery_agent::dev::KvVersion::V2).await;
@@ -179,8 +180,27 @@ impl Campaign {
         let mut campaign =
             Self { seed: options.seed, fleet, world, passwords, forge, desk, watch, journal, checks, report };
         // Begins where nothing is amiss yet: what is found later came about later.
-        campaign.converge(0).await?;
+        let found = campaign.converge(0).await?;
+        campaign.violate(0, found)?;
         Ok(campaign)
+    }
+
+    /// Where it takes place.
+    pub fn world(&self) -> &World {
+        &self.world
+    }
+
+    /// A password of the campaign.
+    pub fn password(&self, number: u32) -> String {
+        self.passwords.canary.password(number)
+    }
+
+    /// Kills both agents: what is done to the stores from now on stays.
+    pub fn silence(&mut self) -> Result<()> {
+        for who in [Who::A, Who::B] {
+            self.fleet.kill(who)?;
+        }
+        Ok(())
     }
 
     /// Carries an operation out, and looks at what may be looked at any time.

@@ -45,7 +45,7 @@ impl Progress {
 
 impl Campaign {
     /// Checks every invariant. Everything has come to rest, and nothing is under way.
-    pub(super) async fn check(&mut self) -> Result<Vec<Violation>> {
+    pub async fn check(&mut self) -> Result<Vec<Violation>> {
         let outside = self.world.outside().await;
         let git = self.forge.open().context("the repository is away")?;
         let tip = self.forge.tip()?;
@@ -57,7 +57,7 @@ impl Campaign {
         let history = self.forge.history()?;
         self.count(&history, &steps, &told);
 
-        let mut found = Vec::new();
+        let mut found = self.watch.look().await;
         found.extend(stores::postgres(&outside, &catalog).await?);
         found.extend(stores::redis(&outside, &catalog, &steps).await);
         found.extend(secrets::vault(&outside, &catalog, &self.world.stack.pki.age_identity).await?);
