@@ -48,7 +48,7 @@ impl Campaign {
             Operation::Resume => self.tell(Method::DELETE, "/sync/pause", None).await,
             Operation::Hide => Ok(did(self.forge.hide()?, "it is away")),
             Operation::Show => Ok(did(self.forge.show()?, "it is there")),
-            Operation::Settle => self.settle().await,
+            Operation::Settle => self.settle(index).await,
             Operation::Check => {
                 let found = self.converge(index).await?;
                 let found = if found.is_empty() { self.check().await? } else { found };
@@ -265,14 +265,18 @@ impl Campaign {
         Ok(format!("nothing: {said}"))
     }
 
-    /// Waits until the tip is applied, and no longer than a little: an outage may stand in the way.
-    async fn settle(&mut self) -> Result<String> {
+    /// Waits until the tip is applied, releasing what is held, and no longer than a little: an outage may stand in the way.
+    async fn settle(&mut self, index: usize) -> Result<String> {
         let begun = Instant::now();
         while begun.elapsed() < SETTLES {
             let Ok(tip) = self.forge.tip() else { return Ok("nothing: the repository is away".to_owned()) };
             let applied = self.watch.text("select applied_commit from ops.sync_state").await;
             if applied == Some(tip.to_string()) {
                 return Ok("settled".to_owned());
+            }
+            // Outages add up deletions that nobody meant to be many, and while a plan is held every call is refused.
+            if self.watch.held().await.is_some() {
+                return self.release(index).await;
             }
             tokio::time::sleep(LOOK).await;
         }
