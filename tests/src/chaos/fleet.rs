@@ -1,6 +1,7 @@
 //! The two agents: started, killed, frozen, and what they wrote.
 
-use std::fmt::Write as _;
+use std::fs::File;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -161,10 +162,9 @@ impl Fleet {
 
 impl Member {
     fn keep(&self, text: &str) -> Result<()> {
-        let earlier = std::fs::read_to_string(&self.archive).unwrap_or_default();
-        let mut all = earlier;
-        let _ = write!(all, "{text}");
-        std::fs::write(&self.archive, all).with_context(|| format!("cannot write {}", self.archive.display()))
+        let failed = || format!("cannot write {}", self.archive.display());
+        let mut file = File::options().create(true).append(true).open(&self.archive).with_context(failed)?;
+        file.write_all(text.as_bytes()).with_context(failed)
     }
 }
 
