@@ -167,7 +167,7 @@ impl Campaign {
         Ok(status)
     }
 
-    /// Reads a password; whatever is answered is compared when everything has come to rest.
+    /// Reads a password. Only whose it is is looked at: which one is right changes from moment to moment.
     async fn credentials(&mut self, who: Who, pick: u32) -> Result<String> {
         let Some(address) = self.fleet.addresses.of(who) else { return Ok("nothing: it does not run".to_owned()) };
         let Some(place) = edits::one(&self.files()?, pick) else { return Ok("nothing to ask for".to_owned()) };
