@@ -5,7 +5,7 @@ SHELL := /bin/bash
 CARGO ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: install run test schemathesis lint format clippy bench bench-sync fuzz clean
+.PHONY: install run test schemathesis chaos lint format clippy bench bench-sync fuzz clean
 
 install:
 	@bash agent/dev/install.sh
@@ -22,6 +22,14 @@ test: install
 schemathesis: install
 	$(CARGO) build --workspace --bins
 	$(CARGO) test -p bindery-tests --test it schemathesis:: -- --nocapture
+
+# Minutes: random operations and faults on two agents and servers of its own, then every invariant. `make chaos
+# CHAOS_SEED=…` draws the same operations again.
+CHAOS_OPERATIONS ?= 2000
+CHAOS_SEED ?=
+chaos: install
+	@$(CARGO) build --quiet --workspace --bins
+	@$(TARGET)/debug/chaos --operations $(CHAOS_OPERATIONS) $(if $(CHAOS_SEED),--seed $(CHAOS_SEED))
 
 format:
 	$(CARGO) fmt --all --check

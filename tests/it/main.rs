@@ -5,6 +5,7 @@
 mod admin;
 mod audit;
 mod certificates;
+mod chaos;
 mod ci;
 mod client;
 mod control;

@@ -55,9 +55,13 @@ impl Texts {
         self.0.iter().filter(|(place, all)| place.starts_with(beginning) && all.contains(text)).count()
     }
 
+    /// The places whose text is as asked for.
+    pub fn that(&self, is_wanted: impl Fn(&str) -> bool) -> Vec<&str> {
+        self.0.iter().filter(|(_, text)| is_wanted(text)).map(|(place, _)| place.as_str()).collect()
+    }
+
     /// The places that hold any of the words.
     pub fn that_hold<'a>(&'a self, words: &[String]) -> Vec<&'a str> {
-        let holds = |text: &str| words.iter().any(|word| text.contains(word.as_str()));
-        self.0.iter().filter(|(_, text)| holds(text)).map(|(place, _)| place.as_str()).collect()
+        self.that(|text| words.iter().any(|word| text.contains(word.as_str())))
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod canary;
+pub mod chaos;
 pub mod corpus;
 pub mod dev;
 pub mod document;

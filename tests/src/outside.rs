@@ -157,8 +157,19 @@ impl Outside {
 
     /// How many operators Vault holds a secret of.
     pub async fn secrets(&self) -> usize {
+        self.secret_names().await.len()
+    }
+
+    /// Operators that Vault holds a secret of, or has held one.
+    pub async fn secret_names(&self) -> Vec<String> {
         let answer = self.vault("LIST", "metadata/ops/operators").await.unwrap_or_default();
-        answer["data"]["keys"].as_array().map_or(0, Vec::len)
+        let keys = answer["data"]["keys"].as_array().into_iter().flatten();
+        keys.map(|key| key.as_str().unwrap().trim_end_matches('/').to_owned()).collect()
+    }
+
+    /// Deletes the newest version of an operator's secret; whether Vault did so.
+    pub async fn delete_secret(&self, operator: &str) -> bool {
+        self.call_vault("DELETE", &format!("data/ops/operators/{operator}/credentials")).await.is_some()
     }
 
     /// What Vault holds of each operator: `data` of every version that can be read, oldest first, each told once where it
@@ -184,11 +195,14 @@ impl Outside {
     }
 
     async fn vault(&self, method: &str, path: &str) -> Option<Value> {
+        Some(self.call_vault(method, path).await?.json().await.unwrap())
+    }
+
+    async fn call_vault(&self, method: &str, path: &str) -> Option<reqwest::Response> {
         let Addresses { vault_addr, vault_mount, vault_token, .. } = &self.at;
         let url = format!("{vault_addr}/v1/{vault_mount}/{path}");
         let request = self.http.request(method.parse().unwrap(), url).header("X-Vault-Token", vault_token);
-        let answer = request.send().await.ok()?.error_for_status().ok()?;
-        Some(answer.json().await.unwrap())
+        request.send().await.ok()?.error_for_status().ok()
     }
 }
 

@@ -109,6 +109,8 @@ pub struct Agent {
     pub program: Program,
     /// Base URL of the admin listener.
     pub admin: String,
+    /// Base URL of the internal listener, by the name its certificate has.
+    pub internal: String,
     /// Base URL of the ops listener.
     pub ops: String,
 }
@@ -124,7 +126,8 @@ impl Agent {
         };
         let fields = program.line(listening).await;
         let url = |name: &str| format!("http://{}", fields[name].as_str().unwrap());
-        Self { program, admin: url("admin"), ops: url("ops") }
+        let internal = url("internal").replace("http://127.0.0.1", "https://localhost");
+        Self { program, admin: url("admin"), internal, ops: url("ops") }
     }
 
     /// Starts it with a configuration file and waits for nothing.

@@ -31,7 +31,12 @@ impl Servers {
 
     /// A stack of one's own.
     pub async fn own() -> Self {
-        Self::Own(Box::new(start(format!("stack-{}", OWN.fetch_add(1, Ordering::Relaxed))).await))
+        Self::named(&format!("stack-{}", OWN.fetch_add(1, Ordering::Relaxed))).await
+    }
+
+    /// The same in a folder by a name, beside which other processes may have theirs.
+    pub async fn named(name: &str) -> Self {
+        Self::Own(Box::new(start(name.to_owned()).await))
     }
 }
 

@@ -69,7 +69,7 @@ impl World {
         Self::within(Servers::own().await, KvVersion::V2).await
     }
 
-    async fn within(stack: Servers, engine: KvVersion) -> Self {
+    pub(crate) async fn within(stack: Servers, engine: KvVersion) -> Self {
         let name = format!("world_{}", NEXT.fetch_add(1, Ordering::Relaxed));
         let dir = tempfile::tempdir().unwrap();
         let mut bare = RepositoryInitOptions::new();

@@ -31,6 +31,50 @@ pub fn signature(who: &str) -> Result<Signature<'static>, git2::Error> {
 
 /// Pushes what a reference of the clone names over the tip it was made on; `false` when the branch is another by now.
 pub fn push(repository: &Repository, config: &config::Repository, reference: &str, tip: Oid) -> Result<bool, Error> {
+    let branch = format!("refs/heads/{}", config.branch);
+    match in_a_folder(&config.url) {
+        Some(forge) => push_into(repository, &forge, config, (reference, &branch), tip),
+        None => push_to(repository, config, (reference, &branch), tip),
+    }
+}
+
+/// The repository, where the address is a path.
+fn in_a_folder(url: &str) -> Option<Repository> {
+    Repository::open(url.strip_prefix("file://").unwrap_or(url)).ok()
+}
+
+/// Pushes into a folder. No server is there to compare the branch with the tip, and libgit2 sets it whatever it has become
+/// since it was listed: so the commit is brought there under a name of its own, and the branch is exchanged under its lock.
+fn push_into(
+    repository: &Repository,
+    forge: &Repository,
+    config: &config::Repository,
+    (reference, branch): (&str, &str),
+    tip: Oid,
+) -> Result<bool, Error> {
+    if forge.refname_to_id(branch)? != tip {
+        return Ok(false);
+    }
+    let commit = repository.refname_to_id(reference)?;
+    let incoming = format!("refs/bindery/incoming/{commit}");
+    repository.remote_anonymous(&config.url)?.push(&[format!("+{reference}:{incoming}")], None)?;
+    let exchanged = forge.reference_matching(branch, commit, true, tip, "push");
+    forge.find_reference(&incoming)?.delete()?;
+    match exchanged {
+        Ok(_) => Ok(true),
+        // Somebody else was faster, or is at it.
+        Err(error) if matches!(error.code(), ErrorCode::Modified | ErrorCode::Locked) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Pushes to a server, which compares the branch with the tip that this side names.
+fn push_to(
+    repository: &Repository,
+    config: &config::Repository,
+    (reference, branch): (&str, &str),
+    tip: Oid,
+) -> Result<bool, Error> {
     let (mut refusal, distrust) = (None, remote::Refusal::default());
     let mut callbacks = remote::callbacks(config, &distrust);
     callbacks.push_negotiation(move |updates| {
@@ -48,7 +92,7 @@ pub fn push(repository: &Repository, config: &config::Repository, reference: &st
     let mut options = PushOptions::new();
     options.remote_callbacks(callbacks);
     let mut remote = repository.remote_anonymous(&config.url)?;
-    let pushed = remote.push(&[format!("{reference}:refs/heads/{}", config.branch)], Some(&mut options));
+    let pushed = remote.push(&[format!("{reference}:{branch}")], Some(&mut options));
     drop(options);
     match (pushed, refusal) {
         (Ok(()), None) => Ok(true),
@@ -98,6 +142,40 @@ mod tests {
         assert!(!push(&clone, &remote, OWN, second).unwrap());
         assert!(push(&clone, &remote, OWN, first).unwrap());
         assert_eq!(forge.refname_to_id(main).unwrap(), own);
+    }
+
+    #[test]
+    fn of_pushes_at_once_into_a_folder_one_gets_through() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut bare = RepositoryInitOptions::new();
+        let forge = Repository::init_opts(dir.path().join("forge.git"), bare.bare(true)).unwrap();
+        let remote = config::Repository::at(forge.path().to_str().unwrap());
+        let main = "refs/heads/main";
+        let mut tip = commit(&forge, Some(main), "First", &[]);
+        for round in 0..20 {
+            let start = std::sync::Barrier::new(4);
+            let pushed: Vec<Option<Oid>> = std::thread::scope(|scope| {
+                let one = |n: usize| {
+                    let clone = dir.path().join(format!("clone-{n}.git"));
+                    let (remote, start) = (&remote, &start);
+                    scope.spawn(move || {
+                        assert_eq!(fetch::fetch(&clone, remote, TIP).unwrap(), tip);
+                        let clone = Repository::open_bare(clone).unwrap();
+                        let own = commit(&clone, None, &format!("{round} of {n}"), &[tip]);
+                        clone.reference(OWN, own, true, "test").unwrap();
+                        start.wait();
+                        push(&clone, remote, OWN, tip).unwrap().then_some(own)
+                    })
+                };
+                let threads: Vec<_> = (0..4).map(one).collect();
+                threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+            });
+            let through: Vec<Oid> = pushed.into_iter().flatten().collect();
+            tip = forge.refname_to_id(main).unwrap();
+            assert_eq!(through, [tip], "round {round}");
+        }
+        let left = forge.references_glob("refs/bindery/*").unwrap();
+        assert_eq!(left.count(), 0);
     }
 
     #[test]
