@@ -8,6 +8,10 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use bindery_tests::listeners::{Served, answer};
+use bindery_tests::world::eventually;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 fn token(world: &Served, roles: &[Role], change: impl FnOnce(&mut Token)) -> String {
     let mut token = Token { roles: roles.to_vec(), ..parts(world) };
@@ -63,6 +67,55 @@ fn parts(world: &Served) -> Token {
         issuer: DEV_ISSUER.to_owned(),
         audience: DEV_AUDIENCE.to_owned(),
     }
+}
+
+/// An issuer that answers with a text, or with 500 while there is none.
+async fn issuer() -> (String, watch::Sender<Option<String>>) {
+    let (keys, answer) = watch::channel(None::<String>);
+    let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/jwks.json", socket.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = socket.accept().await {
+            let mut request = [0; 4_096];
+            let _ = stream.read(&mut request).await;
+            let head = if answer.borrow().is_some() { "200 OK" } else { "500 Internal Server Error" };
+            let body = answer.borrow().clone().unwrap_or_default();
+            let length = body.len();
+            let text = format!("HTTP/1.1 {head}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}");
+            let _ = stream.write_all(text.as_bytes()).await;
+        }
+    });
+    (url, keys)
+}
+
+#[tokio::test]
+async fn keys_come_from_a_url_that_may_be_down_at_first() {
+    let (url, keys) = issuer().await;
+    let world = Served::with(|config| config.admin.jwks = url).await;
+    let good = token(&world, &[Role::Sre], |_| {});
+    let (status, body) = ask(&world, Method::GET, "/v1/admin/sync", &good).await;
+    assert_eq!((status, &body["code"]), (503, &json!("KEYS_UNAVAILABLE")), "{body}");
+    keys.send_replace(Some(std::fs::read_to_string(&world.stack.pki.jwks).unwrap()));
+    eventually("tokens are checked", || async { ask(&world, Method::GET, "/v1/admin/sync", &good).await.0 == 200 })
+        .await;
+}
+
+#[tokio::test]
+async fn a_file_of_keys_is_read_again_and_a_broken_one_leaves_the_last_in_force() {
+    let file = tempfile::tempdir().unwrap().keep().join("jwks.json");
+    let other = include_str!("../fixtures/jwks.json");
+    std::fs::write(&file, other).unwrap();
+    let path = file.display().to_string();
+    let world = Served::with(|config| config.admin.jwks = path).await;
+    let good = token(&world, &[Role::Sre], |_| {});
+    let (status, body) = ask(&world, Method::GET, "/v1/admin/sync", &good).await;
+    assert_eq!((status, &body["detail"]), (401, &json!("the token is signed with an unknown key")), "{body}");
+    std::fs::copy(&world.stack.pki.jwks, &file).unwrap();
+    eventually("the new key is known", || async { ask(&world, Method::GET, "/v1/admin/sync", &good).await.0 == 200 })
+        .await;
+    std::fs::write(&file, "no keys").unwrap();
+    assert_eq!(ask(&world, Method::GET, "/v1/admin/sync", &good).await.0, 200);
+    std::fs::remove_dir_all(file.parent().unwrap()).unwrap();
 }
 
 #[tokio::test]

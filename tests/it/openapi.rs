@@ -85,6 +85,24 @@ async fn what_is_served_and_what_is_documented_are_the_same() {
     }
 }
 
+#[tokio::test]
+async fn the_page_needs_nothing_from_elsewhere_and_runs_nothing_that_is_written_into_it() {
+    let world = Served::new().await;
+    for (path, kind) in [("/docs", "text/html"), ("/docs/page.js", "text/javascript"), ("/docs/page.css", "text/css")] {
+        let answer = reqwest::get(format!("http://{}{path}", world.listeners.admin)).await.unwrap();
+        assert_eq!(answer.status(), 200, "{path}");
+        assert_eq!(answer.headers()["content-type"], format!("{kind}; charset=utf-8"), "{path}");
+        let policy = answer.headers()["content-security-policy"].to_str().unwrap().to_owned();
+        assert!(policy.contains("script-src 'self'") && !policy.contains("unsafe"), "{policy}");
+        let text = answer.text().await.unwrap();
+        for foreign in ["://", "innerHTML", "<style", "style=", "onclick", "eval(", "localStorage"] {
+            assert!(!text.contains(foreign), "{path} has {foreign}");
+        }
+        // Each script is a file of its own.
+        assert_eq!(text.matches("<script").count(), text.matches("<script src=\"docs/").count(), "{path}");
+    }
+}
+
 /// In this order each request finds what it needs.
 const STORY: [&str; 38] = [
     "createMno",

@@ -112,14 +112,20 @@ impl Tokens {
         let subject = claims.get("sub").and_then(Value::as_str).filter(|subject| !subject.is_empty());
         let subject = subject.ok_or_else(|| invalid("the token names no subject"))?.to_owned();
         let role = |name: &str| name.parse::<Role>().ok();
-        let roles = match claims.get(&*self.roles_claim) {
+        let roles = match claim(claims, &self.roles_claim) {
             Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).filter_map(role).collect(),
             Some(Value::String(names)) => names.split_whitespace().filter_map(role).collect(),
             _ => Vec::new(),
         };
-        let tenant = claims.get(&*self.tenant_claim).and_then(Value::as_str).map(str::to_owned);
+        let tenant = claim(claims, &self.tenant_claim).and_then(Value::as_str).map(str::to_owned);
         Ok(Caller { subject, roles, tenant })
     }
+}
+
+/// A claim by its name, or by its way through objects: `realm_access.roles`. Names of claims may have dots themselves, as
+/// those that are URLs do.
+fn claim<'c>(claims: &'c Value, name: &str) -> Option<&'c Value> {
+    claims.get(name).or_else(|| name.split('.').try_fold(claims, |object, part| object.get(part)))
 }
 
 fn invalid(why: &str) -> Problem {

@@ -93,6 +93,21 @@ fn claims_decide() {
 }
 
 #[test]
+fn claims_may_lie_in_objects_or_have_dots() {
+    let issuer = Issuer::new();
+    let realm = Tokens { roles_claim: "realm_access.roles".into(), ..issuer.tokens() };
+    let url = Tokens { roles_claim: "https://bindery.example/roles".into(), ..issuer.tokens() };
+    let ask = |tokens: &Tokens, changes: &Value| {
+        ask(tokens, &format!("Bearer {}", issuer.sign(&claims(changes)))).map(|caller| caller.roles)
+    };
+    let none = json!({ "roles": null });
+    assert_eq!(ask(&realm, &json!({ "realm_access": { "roles": ["noc", "offline_access"] } })), Ok(vec![Role::Noc]));
+    assert_eq!(ask(&realm, &json!({ "realm_access": "noc" })), Ok(vec![]));
+    assert_eq!((ask(&realm, &none), ask(&url, &none)), (Ok(vec![]), Ok(vec![])));
+    assert_eq!(ask(&url, &json!({ "https://bindery.example/roles": "finance" })), Ok(vec![Role::Finance]));
+}
+
+#[test]
 fn signatures_decide() {
     use base64::Engine as _;
     use base64::prelude::BASE64_URL_SAFE_NO_PAD as B64;

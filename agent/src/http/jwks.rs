@@ -115,7 +115,8 @@ async fn fetch(client: &reqwest::Client, url: &str) -> Result<Vec<u8>, Error> {
 
 /// Reads the set again and again until cancelled. A set that cannot be read leaves the last good one in force.
 pub(super) async fn refresh(set: Arc<KeySet>, cancel: CancellationToken) {
-    let mut failing = false;
+    // An issuer that was down when the agent started is asked soon.
+    let mut failing = set.keys().is_none();
     loop {
         let wait = match set.source {
             Source::File(_) => FILE_REFRESH,

@@ -18,7 +18,8 @@ const pretty = (value) => JSON.stringify(value, null, 2);
 
 function field(parameter) {
   const schema = parameter.schema ?? {};
-  const options = schema.type === "boolean" ? ["true", "false"] : schema.enum;
+  const named = schema.enum ?? schema.oneOf?.map((option) => option.const);
+  const options = schema.type === "boolean" ? ["true", "false"] : named;
   const input = options
     ? make("select", {}, make("option", { value: "", textContent: "" }), ...options.map((name) => make("option", { value: name, textContent: name })))
     : make("input", { autocomplete: "off", spellcheck: false });
