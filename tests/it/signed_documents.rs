@@ -13,7 +13,7 @@ const ACCESS_KEY: &str = "q7w3-never-shown";
 
 fn inbound() -> Value {
     json!({"mno": "carrier", "ref": "IN", "direction": "INBOUND", "contractedTps": 50, "effectiveFrom": "2026-01-01",
-        "document": "s3://contracts/2026/carrier in.pdf"})
+        "document": "s3://contracts/2026/carrier-in.pdf"})
 }
 
 /// Puts something into the object store; a path with one name makes a bucket.
@@ -45,12 +45,12 @@ async fn a_contract_needs_its_document_in_the_object_store() {
         for path in [CONTRACTS, "/tps-contracts?dryRun=true"] {
             let refused = finn.post(path, &inbound()).await;
             assert_eq!(refused.problem(), (422, "DOCUMENT_NOT_FOUND"), "{}", refused.body);
-            assert!(refused.body["detail"].as_str().unwrap().contains("s3://contracts/2026/carrier in.pdf"));
+            assert!(refused.body["detail"].as_str().unwrap().contains("s3://contracts/2026/carrier-in.pdf"));
         }
     }
     assert_eq!(world.head().id(), before);
 
-    put(&store, "contracts/2026/carrier%20in.pdf").await;
+    put(&store, "contracts/2026/carrier-in.pdf").await;
     let created = finn.post(CONTRACTS, &inbound()).await;
     assert_eq!(created.status, 201, "{}", created.body);
 

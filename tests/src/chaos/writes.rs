@@ -127,6 +127,7 @@ impl Desk {
     pub fn new(pki: &Pki, addresses: Addresses, canary: Canary) -> Result<Self> {
         let token = Token {
             roles: vec![Role::CarrierAdmin],
+            tenant: None,
             subject: CALLER.to_owned(),
             ttl: Duration::from_secs(7 * 86_400),
             key: pki.jwt_key.clone(),
