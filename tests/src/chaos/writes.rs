@@ -128,6 +128,7 @@ impl Desk {
         let token = Token {
             roles: vec![Role::CarrierAdmin],
             subject: CALLER.to_owned(),
+            tenant: None,
             ttl: Duration::from_secs(7 * 86_400),
             key: pki.jwt_key.clone(),
             issuer: DEV_ISSUER.to_owned(),
