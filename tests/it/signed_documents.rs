@@ -17,9 +17,9 @@ fn inbound() -> Value {
 }
 
 /// Puts something into the object store; a path with one name makes a bucket.
-async fn put(store: &Server, path: &str) {
+async fn put(store: &Server, path: &str, body: &'static str) {
     let url = format!("http://127.0.0.1:{}/{path}", store.port);
-    let answer = reqwest::Client::new().put(url).body("signed").send().await.unwrap();
+    let answer = reqwest::Client::new().put(url).body(body).send().await.unwrap();
     assert!(answer.status().is_success(), "{answer:?}");
 }
 
@@ -40,7 +40,7 @@ async fn a_contract_needs_its_document_in_the_object_store() {
     // Neither the bucket nor, later, the document.
     for bucket in [None, Some("contracts")] {
         if let Some(bucket) = bucket {
-            put(&store, bucket).await;
+            put(&store, bucket, "").await;
         }
         for path in [CONTRACTS, "/tps-contracts?dryRun=true"] {
             let refused = finn.post(path, &inbound()).await;
@@ -50,7 +50,7 @@ async fn a_contract_needs_its_document_in_the_object_store() {
     }
     assert_eq!(world.head().id(), before);
 
-    put(&store, "contracts/2026/carrier-in.pdf").await;
+    put(&store, "contracts/2026/carrier-in.pdf", "signed").await;
     let created = finn.post(CONTRACTS, &inbound()).await;
     assert_eq!(created.status, 201, "{}", created.body);
 

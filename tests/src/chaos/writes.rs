@@ -129,7 +129,6 @@ impl Desk {
             roles: vec![Role::CarrierAdmin],
             tenant: None,
             subject: CALLER.to_owned(),
-            tenant: None,
             ttl: Duration::from_secs(7 * 86_400),
             key: pki.jwt_key.clone(),
             issuer: DEV_ISSUER.to_owned(),
