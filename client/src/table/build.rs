@@ -7,7 +7,7 @@ use bindery_schema::value::{Cost, E164Prefix, OperatorId};
 use bindery_schema::wire::api::{RouteRow, RoutingTable};
 use bindery_schema::wire::routing::PackedRoute;
 
-use super::{NONE, Parts, Table, place};
+use super::{Group, NONE, Parts, Table, place};
 
 /// Most rows of a table: places are 32 bits wide, and the last stands for none.
 pub(super) const MOST: usize = NONE as usize - 1;
@@ -74,9 +74,8 @@ impl Builder {
 impl Parts {
     /// Adds routes of a prefix that is the last one or comes after it.
     pub(super) fn add(&mut self, prefix: E164Prefix, routes: &[PackedRoute]) {
-        if self.prefixes.last() != Some(&prefix) {
-            self.prefixes.push(prefix);
-            self.first.push(place(self.routes.len()));
+        if self.groups.last().is_none_or(|last| last.prefix != prefix) {
+            self.groups.push(Group { prefix, first: place(self.routes.len()), broader: NONE });
         }
         self.routes.extend_from_slice(routes);
     }

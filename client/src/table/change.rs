@@ -4,7 +4,7 @@ use bindery_schema::value::{E164Prefix, OperatorId};
 use bindery_schema::wire::routing::{PackedRoute, RouteChange, RoutingChanges};
 
 use super::build::{self, Interned};
-use super::{Parts, Table};
+use super::{Group, Parts, Table};
 
 /// Why changes do not go onto a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -40,12 +40,12 @@ impl Table {
         }
         let mut merge = Merge::onto(self, changes);
         let mut rest = &*changes.changes;
-        for (at, prefix) in self.prefixes.iter().enumerate() {
-            while let Some(new) = next(&mut rest, |change| change.prefix < *prefix) {
+        for (at, Group { prefix, .. }) in self.groups.iter().copied().enumerate() {
+            while let Some(new) = next(&mut rest, |change| change.prefix < prefix) {
                 merge.prefix(new[0].prefix, &[], new);
             }
-            let own = next(&mut rest, |change| change.prefix == *prefix).unwrap_or_default();
-            merge.prefix(*prefix, self.routes_at(at), own);
+            let own = next(&mut rest, |change| change.prefix == prefix).unwrap_or_default();
+            merge.prefix(prefix, self.routes_at(at), own);
         }
         while let Some(new) = next(&mut rest, |_| true) {
             merge.prefix(new[0].prefix, &[], new);
@@ -86,8 +86,7 @@ impl Merge {
         let parts = Parts {
             generation: changes.generation,
             commit: changes.commit.clone(),
-            prefixes: Vec::with_capacity(table.prefixes.len()),
-            first: Vec::with_capacity(table.first.len()),
+            groups: Vec::with_capacity(table.groups.len()),
             routes: Vec::with_capacity(table.routes.len()),
             ..Parts::default()
         };
@@ -135,7 +134,8 @@ impl Merge {
             route.operator = operator_place[route.operator as usize];
             route.cost = cost_place[route.cost as usize];
         }
-        parts.operators = operators.into_iter().zip(operator_used).filter_map(|(id, used)| used.then_some(id)).collect();
+        parts.operators =
+            operators.into_iter().zip(operator_used).filter_map(|(id, used)| used.then_some(id)).collect();
         parts.costs = costs.into_iter().zip(&cost_used[1..]).filter_map(|(cost, used)| used.then_some(cost)).collect();
         parts
     }

@@ -40,9 +40,7 @@ impl Table {
             commit: head.commit,
             operators: head.operators,
             costs: head.costs,
-            prefixes: Vec::with_capacity(head.groups.min(AHEAD)),
-            // One more for the end of the last.
-            first: Vec::with_capacity(head.groups.min(AHEAD) + 1),
+            groups: Vec::with_capacity(head.groups.min(AHEAD)),
             routes: Vec::with_capacity(head.routes.min(AHEAD)),
         };
         let add = |parts: &mut Parts, prefix: E164Prefix, routes: &[PackedRoute]| parts.add(prefix, routes);

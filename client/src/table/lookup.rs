@@ -12,7 +12,7 @@
 use bindery_schema::value::{Cost, E164Prefix, OperatorId};
 use bindery_schema::wire::routing::PackedRoute;
 
-use super::{INDEXED, NONE, Table};
+use super::{NONE, Table};
 
 /// Tells which operators take traffic now.
 pub trait Health {
@@ -125,13 +125,13 @@ impl Table {
         let mut at = self.longest(number);
         while at != NONE {
             for tier in self.tiers(at) {
-                match self.share(self.prefixes[at as usize], tier, key, health, &mut skipped) {
+                match self.share(self.groups[at as usize].prefix, tier, key, health, &mut skipped) {
                     Share::Taken(route) => return Decision { route: Some(route), skipped },
                     Share::Nobody => return Decision { route: None, skipped },
                     Share::AllUnhealthy => {}
                 }
             }
-            at = self.broader[at as usize];
+            at = self.groups[at as usize].broader;
         }
         Decision { route: None, skipped }
     }
@@ -142,7 +142,7 @@ impl Table {
         let mut found = Vec::new();
         let (mut settled, mut at) = (None, self.longest(number));
         while at != NONE {
-            let prefix = self.prefixes[at as usize];
+            let prefix = self.groups[at as usize].prefix;
             for tier in self.tiers(at) {
                 let healthy = |route: &PackedRoute| health.takes_traffic(&self.operators[route.operator as usize]);
                 let verdict = |route: &PackedRoute| match settled {
@@ -152,26 +152,26 @@ impl Table {
                     None if healthy(route) => Verdict::Serves,
                     None => Verdict::Unhealthy,
                 };
-                let candidates = tier.iter().map(|route| Candidate { route: self.shown(prefix, *route), verdict: verdict(route) });
+                let candidates =
+                    tier.iter().map(|route| Candidate { route: self.shown(prefix, *route), verdict: verdict(route) });
                 found.extend(candidates);
                 let shares = || tier.iter().filter(|route| route.weight > 0);
                 if settled.is_none() && (shares().next().is_none() || shares().any(healthy)) {
                     settled = Some(prefix);
                 }
             }
-            at = self.broader[at as usize];
+            at = self.groups[at as usize].broader;
         }
         found
     }
 
     /// Place of the longest prefix that contains a number.
     fn longest(&self, number: E164Prefix) -> u32 {
-        let head = head(number.word());
-        let (from, to) = (self.index[head] as usize, self.index[head + 1] as usize);
-        let behind = from + self.prefixes[from..to].partition_point(|prefix| *prefix <= number);
+        let range = self.index.range(number);
+        let behind = range.start + self.groups[range].partition_point(|group| group.prefix <= number);
         let mut at = behind.checked_sub(1).map_or(NONE, super::place);
-        while at != NONE && !self.prefixes[at as usize].contains(number) {
-            at = self.broader[at as usize];
+        while at != NONE && !self.groups[at as usize].prefix.contains(number) {
+            at = self.groups[at as usize].broader;
         }
         at
     }
@@ -261,9 +261,4 @@ fn mixed(key: u64, draw: u64) -> u64 {
 /// carry one id go to one operator.
 pub fn share_key(id: &[u8]) -> u64 {
     id.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
-}
-
-/// The leading digits of a packed word as a number; digits that are not there count as 0.
-pub(super) fn head(word: u64) -> usize {
-    (0..INDEXED).fold(0, |head, digit| head * 10 + (word >> (60 - 4 * digit) & 0xf) as usize)
 }

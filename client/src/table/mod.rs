@@ -3,8 +3,11 @@
 //! A table is built whole ([`Table::decode`], [`Builder`], [`Table::changed`]) and never altered; whoever follows the
 //! agent swaps one for the next. Prefixes lie sorted in one array as machine words, each directly before what lies inside
 //! it, as the nodes of a tree read from the top. A lookup is therefore one binary search for the last prefix at or before
-//! the number, and a step to a broader prefix, or a few, where that one does not contain it. The routes of all prefixes
-//! lie in one further array; operators and costs are kept once and named by their place.
+//! the number, and a step to a broader prefix, or a few, where that one does not contain it. An index of the leading
+//! digits leaves a handful of prefixes to search. The routes of all prefixes lie in one further array; operators and costs
+//! are kept once and named by their place.
+//!
+//! What a lookup costs is the memory it waits for: an entry of the index, one or two lines of prefixes, one of routes.
 //!
 //! Pure: no IO, no clock, no randomness.
 
@@ -26,11 +29,8 @@ pub use lookup::{AllHealthy, Candidate, Decision, Health, Route, SkipReason, Ski
 
 /// No broader prefix.
 const NONE: u32 = u32::MAX;
-/// Leading digits the index tells apart. Five are as many as country code and network have in most plans, and their
-/// places fit the second cache of any server.
-const INDEXED: u32 = 5;
-/// Entries of the index: one for every five digits, and one behind the last.
-const ENTRIES: usize = 10_usize.pow(INDEXED) + 1;
+/// Most leading digits the index tells apart: a million entries, fewer than a full table has prefixes.
+const MOST_INDEXED: u32 = 6;
 
 /// The routing table of one applied step.
 #[derive(Clone)]
@@ -39,15 +39,29 @@ pub struct Table {
     commit: Option<Box<str>>,
     operators: Box<[OperatorId]>,
     costs: Box<[Cost]>,
-    /// Sorted, each once.
-    prefixes: Box<[E164Prefix]>,
-    /// Where the routes of a prefix begin; one entry more than there are prefixes.
-    first: Box<[u32]>,
-    /// Place of the nearest broader prefix.
-    broader: Box<[u32]>,
+    /// By prefix, each once.
+    groups: Box<[Group]>,
     routes: Box<[PackedRoute]>,
-    /// Where the prefixes begin that have these five leading digits or greater ones.
-    index: Box<[u32]>,
+    index: Index,
+}
+
+/// A prefix. What a lookup asks of it lies together.
+#[derive(Debug, Clone, Copy)]
+struct Group {
+    prefix: E164Prefix,
+    /// Where its routes begin; they end where those of the next begin.
+    first: u32,
+    /// Place of the nearest broader prefix.
+    broader: u32,
+}
+
+/// Where the prefixes begin that have some leading digits or greater ones.
+#[derive(Debug, Clone)]
+struct Index {
+    /// How many digits.
+    digits: u32,
+    /// An entry for every such number, and one behind the last.
+    begins: Box<[u32]>,
 }
 
 impl Table {
@@ -68,7 +82,7 @@ impl Table {
 
     /// How many distinct prefixes there are.
     pub fn prefix_count(&self) -> usize {
-        self.prefixes.len()
+        self.groups.len()
     }
 
     /// How many rows there are.
@@ -83,9 +97,9 @@ impl Table {
 
     /// Every row by prefix, priority and operator, as the agent's JSON has them.
     pub fn rows(&self) -> impl Iterator<Item = RouteRow> {
-        (0..self.prefixes.len()).flat_map(move |at| {
+        (0..self.groups.len()).flat_map(move |at| {
             self.routes_at(at).iter().map(move |route| RouteRow {
-                prefix: self.prefixes[at],
+                prefix: self.groups[at].prefix,
                 operator: self.operators[route.operator as usize].clone(),
                 priority: route.priority,
                 weight: route.weight,
@@ -97,11 +111,9 @@ impl Table {
     /// Bytes on the heap, ids and costs included.
     pub fn heap_bytes(&self) -> usize {
         let ids: usize = self.operators.iter().map(|id| id.as_str().len() + 2 * size_of::<usize>()).sum();
-        size_of_val(&*self.prefixes)
-            + size_of_val(&*self.first)
-            + size_of_val(&*self.broader)
+        size_of_val(&*self.groups)
             + size_of_val(&*self.routes)
-            + size_of_val(&*self.index)
+            + size_of_val(&*self.index.begins)
             + size_of_val(&*self.operators)
             + size_of_val(&*self.costs)
             + self.commit.as_deref().map_or(0, str::len)
@@ -113,38 +125,51 @@ impl Table {
     }
 
     fn routes_at(&self, at: usize) -> &[PackedRoute] {
-        &self.routes[self.first[at] as usize..self.first[at + 1] as usize]
+        let end = self.groups.get(at + 1).map_or(self.routes.len(), |next| next.first as usize);
+        &self.routes[self.groups[at].first as usize..end]
     }
 
     /// Puts sorted parts together: finds each prefix's nearest broader one and makes the index.
     fn assemble(parts: Parts) -> Self {
-        let Parts { generation, commit, operators, costs, prefixes, mut first, routes } = parts;
-        first.push(place(routes.len()));
-        let mut broader = Vec::with_capacity(prefixes.len());
-        for (at, prefix) in prefixes.iter().enumerate() {
-            let mut up = at.checked_sub(1).map_or(NONE, place);
-            while up != NONE && !prefixes[up as usize].contains(*prefix) {
-                up = broader[up as usize];
+        let Parts { generation, commit, operators, costs, mut groups, routes } = parts;
+        for at in 1..groups.len() {
+            let prefix = groups[at].prefix;
+            let mut up = place(at - 1);
+            while up != NONE && !groups[up as usize].prefix.contains(prefix) {
+                up = groups[up as usize].broader;
             }
-            broader.push(up);
+            groups[at].broader = up;
         }
-        let mut index = Vec::with_capacity(ENTRIES);
-        for (at, prefix) in prefixes.iter().enumerate() {
-            let head = lookup::head(prefix.word());
-            index.resize(index.len().max(head + 1), place(at));
-        }
-        index.resize(ENTRIES, place(prefixes.len()));
         Self {
             generation,
             commit: commit.map(String::into_boxed_str),
             operators: operators.into(),
             costs: costs.into(),
-            prefixes: prefixes.into(),
-            first: first.into(),
-            broader: broader.into(),
+            index: Index::of(&groups),
+            groups: groups.into(),
             routes: routes.into(),
-            index: index.into(),
         }
+    }
+}
+
+impl Index {
+    /// One digit more for each tenfold of prefixes: small tables stay small.
+    fn of(groups: &[Group]) -> Self {
+        let digits = groups.len().checked_ilog10().map_or(1, |tens| (tens + 1).min(MOST_INDEXED));
+        let entries = 10_usize.pow(digits) + 1;
+        let mut begins = Vec::with_capacity(entries);
+        for (at, group) in groups.iter().enumerate() {
+            let head = group.prefix.leading(digits) as usize;
+            begins.resize(begins.len().max(head + 1), place(at));
+        }
+        begins.resize(entries, place(groups.len()));
+        Self { digits, begins: begins.into() }
+    }
+
+    /// The places of the prefixes that have the leading digits of a number.
+    fn range(&self, number: E164Prefix) -> std::ops::Range<usize> {
+        let head = number.leading(self.digits) as usize;
+        self.begins[head] as usize..self.begins[head + 1] as usize
     }
 }
 
@@ -158,7 +183,7 @@ impl std::fmt::Debug for Table {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Table")
             .field("generation", &self.generation)
-            .field("prefixes", &self.prefixes.len())
+            .field("prefixes", &self.groups.len())
             .field("routes", &self.routes.len())
             .field("operators", &self.operators.len())
             .finish_non_exhaustive()
@@ -172,8 +197,7 @@ struct Parts {
     commit: Option<String>,
     operators: Vec<OperatorId>,
     costs: Vec<Cost>,
-    prefixes: Vec<E164Prefix>,
-    first: Vec<u32>,
+    groups: Vec<Group>,
     routes: Vec<PackedRoute>,
 }
 

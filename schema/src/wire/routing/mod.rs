@@ -34,7 +34,7 @@ mod tests;
 use serde::{Deserialize, Serialize};
 
 pub use decode::{DecodeError, decode};
-pub use encode::{Encoder, EncodeError};
+pub use encode::{EncodeError, Encoder};
 
 use crate::value::{Cost, E164Prefix, OperatorId};
 
