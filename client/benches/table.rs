@@ -24,8 +24,8 @@ static ALLOCATOR: AllocProfiler = AllocProfiler::system();
 
 const PREFIXES: usize = 1_000_000;
 const OPERATORS: usize = 10_000;
-/// Numbers that are looked up; their array is small beside the tables.
-const NUMBERS: usize = 1 << 16;
+/// Numbers that are looked up: as many as there are prefixes, so that none is asked for twice in a row.
+const NUMBERS: usize = 1 << 20;
 
 fn main() {
     let table = &*TABLE;

@@ -88,7 +88,14 @@ fn parameter(parameter: &Parameter, schemas: &mut Schemas) -> Value {
 fn responses(endpoint: &Endpoint, schemas: &mut Schemas) -> Value {
     let mut responses: BTreeMap<String, Value> = BTreeMap::new();
     for answer in &endpoint.answers {
-        responses.insert(answer.status.to_string(), self::answer(answer, schemas));
+        let mut described = self::answer(answer, schemas);
+        let known = responses.entry(answer.status.to_string()).or_insert(Value::Null);
+        // One answer in several forms.
+        if let (Some(forms), Some(more)) = (known["content"].as_object_mut(), described["content"].as_object_mut()) {
+            forms.append(more);
+        } else {
+            *known = described;
+        }
     }
     for (status, response) in problem::of_codes(&endpoint.all_codes()) {
         // A status may come with a document of its own, as that of readiness does.

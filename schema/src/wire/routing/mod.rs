@@ -31,6 +31,7 @@ mod encode;
 #[cfg(test)]
 mod tests;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use decode::{DecodeError, decode};
@@ -97,7 +98,7 @@ pub struct LinesEnd {
 }
 
 /// What changed since a step: `GET /v1/internal/routing-table/changes?since=GENERATION`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RoutingChanges {
     /// The step that was asked about.
@@ -111,7 +112,7 @@ pub struct RoutingChanges {
 }
 
 /// What is now true of an operator and a prefix that changed in between, and perhaps back.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RouteChange {
     /// The destinations.
@@ -124,7 +125,7 @@ pub struct RouteChange {
 }
 
 /// How an operator serves a prefix.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RouteTerms {
     /// Lowest wins among equal prefixes.
