@@ -89,13 +89,14 @@ fn responses(endpoint: &Endpoint, schemas: &mut Schemas) -> Value {
     let mut responses: BTreeMap<String, Value> = BTreeMap::new();
     for answer in &endpoint.answers {
         let mut described = self::answer(answer, schemas);
-        let known = responses.entry(answer.status.to_string()).or_insert(Value::Null);
-        // One answer in several forms.
-        if let (Some(forms), Some(more)) = (known["content"].as_object_mut(), described["content"].as_object_mut()) {
-            forms.append(more);
-        } else {
-            *known = described;
+        let status = answer.status.to_string();
+        let forms = |response: &mut Value| response.get_mut("content").and_then(Value::as_object_mut).map(std::mem::take);
+        // One answer may come in several forms.
+        if let Some(mut before) = responses.get_mut(&status).and_then(forms) {
+            before.extend(forms(&mut described).unwrap_or_default());
+            described["content"] = Value::Object(before);
         }
+        responses.insert(status, described);
     }
     for (status, response) in problem::of_codes(&endpoint.all_codes()) {
         // A status may come with a document of its own, as that of readiness does.

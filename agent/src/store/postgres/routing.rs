@@ -55,7 +55,12 @@ pub async fn rows(connection: &mut PgConnection) -> Result<Rows, Error> {
     let mut rest: Vec<u8> = Vec::new();
     while let Some(piece) = pieces.next().await {
         let piece = piece?;
-        let lines = if rest.is_empty() { &*piece } else { rest.extend_from_slice(&piece); &*rest };
+        let lines = if rest.is_empty() {
+            &*piece
+        } else {
+            rest.extend_from_slice(&piece);
+            &*rest
+        };
         let end = lines.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
         for line in lines[..end].split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
             gathered.line(line)?;
