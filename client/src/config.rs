@@ -24,7 +24,8 @@ pub struct Config {
     pub health_every: Duration,
     /// How long credentials are handed out without asking again. Events end it sooner.
     pub credentials_fresh: Duration,
-    /// Longest wait for an answer of an agent, the table aside.
+    /// Longest wait for an answer of an agent, the table aside. Longer than an agent waits for its own stores, or it is the
+    /// agent that seems to be away.
     pub timeout: Duration,
 }
 
@@ -40,7 +41,7 @@ impl Config {
             table_every: Duration::from_secs(30),
             health_every: Duration::from_secs(5),
             credentials_fresh: Duration::from_secs(60),
-            timeout: Duration::from_secs(5),
+            timeout: Duration::from_secs(6),
         }
     }
 }

@@ -67,7 +67,9 @@ async fn an_engine_from_nothing_routes_ten_thousand_numbers_as_a_trace_says() {
     assert!(output.status.success());
     let answers = String::from_utf8(output.stdout).unwrap();
 
-    let traced = bindery(&["trace", "--file", "-", "--format", "json"], &work.dir, Some(&text));
+    let file = dev.data_dir.join("numbers.txt");
+    std::fs::write(&file, &text).unwrap();
+    let traced = bindery(&["trace", "--file", file.to_str().unwrap(), "--format", "json"], &work.dir, None);
     let traced = String::from_utf8(traced.stdout).unwrap();
     let mut served = 0;
     for (answer, trace) in answers.lines().zip(traced.lines()) {

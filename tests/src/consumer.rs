@@ -19,5 +19,7 @@ pub fn config(world: &World, internal: &str) -> Config {
     config.table_every = Duration::from_millis(500);
     config.health_every = Duration::from_millis(500);
     config.credentials_fresh = Duration::ZERO;
+    // An agent on a slow machine says which of its stores is away, rather than seeming to be away itself.
+    config.timeout = Duration::from_secs(30);
     config
 }
