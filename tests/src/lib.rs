@@ -3,6 +3,7 @@
 pub mod api;
 pub mod canary;
 pub mod chaos;
+pub mod consumer;
 pub mod corpus;
 pub mod dev;
 pub mod document;

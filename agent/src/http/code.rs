@@ -88,6 +88,10 @@ codes! {
     LayoutNotEditable = "LAYOUT_NOT_EDITABLE", CONFLICT, "The file cannot be edited as it is written";
     /// The operator has no password yet.
     CredentialsNotSet = "CREDENTIALS_NOT_SET", NOT_FOUND, "The operator has no password yet";
+    /// What changed since a step is not known any more, or is too much to tell.
+    ChangesGone = "CHANGES_GONE", GONE, "The changes since that step cannot be told";
+    /// No form of the answer is one the client takes.
+    NotAcceptable = "NOT_ACCEPTABLE", NOT_ACCEPTABLE, "There is no such form of the answer";
     /// The path exists, the method does not.
     MethodNotAllowed = "METHOD_NOT_ALLOWED", METHOD_NOT_ALLOWED, "Method not allowed";
     /// The body is larger than any request needs.

@@ -3,7 +3,11 @@
 //! Order: intents and passwords into Vault, one transaction in Postgres with the outbox, Redis, deletions in Vault.
 //! Until the transaction commits nothing has happened that cannot be taken back; once it has, the rest is only owed.
 
+use std::collections::BTreeSet;
+
+use bindery_schema::catalog::Operator;
 use bindery_schema::change::{Action, OperatorChange};
+use bindery_schema::operator::Status;
 use bindery_schema::plan::Plan;
 use bindery_schema::value::{Instant, OperatorId};
 use bindery_schema::wire::api::AppliedCommit;
@@ -21,7 +25,7 @@ use crate::shared::Shared;
 use crate::store::postgres::audit::{Cause, Entry};
 use crate::store::postgres::runs::Run;
 use crate::store::postgres::sync_state::SyncState;
-use crate::store::postgres::{self, carriers, control, intents, operators, outbox, rules, runs, sync_state};
+use crate::store::postgres::{self, carriers, control, intents, operators, outbox, routing, rules, runs, sync_state};
 
 /// A plan with what it rests on.
 #[derive(Debug)]
@@ -115,9 +119,16 @@ async fn write_rows(connection: &mut PgConnection, step: &Step<'_>, generation: 
     let desired = |change: &&'_ OperatorChange| change.desired.clone().map(|desired| (change.id.clone(), desired));
     let desired: Vec<_> = kept.iter().filter_map(desired).collect();
     let rows: Vec<_> = desired.iter().map(|(id, desired)| (id, &**desired)).collect();
+    let ids: Vec<&str> = desired.iter().map(|(id, _)| id.as_str()).collect();
+    let took_traffic: BTreeSet<String> = routing::taking_traffic(connection, &ids).await?.into_iter().collect();
     operators::upsert(connection, &rows, commit).await?;
     let routes: Vec<_> = kept.iter().map(|change| (&change.id, &change.routes)).collect();
     rules::merge(connection, &routes, generation).await?;
+    // The rules of an operator that is switched on or off stay as they are, and come into the routing table or leave it.
+    let takes = |operator: &Operator| operator.spec.status == Status::Active;
+    let switched = desired.iter().filter(|(id, desired)| takes(desired) != took_traffic.contains(id.as_str()));
+    let switched: Vec<&str> = switched.map(|(id, _)| id.as_str()).collect();
+    rules::note_switched(connection, &switched, generation).await?;
     for (_, new) in renamed() {
         rules::note_arriving(connection, new, generation).await?;
     }

@@ -71,6 +71,16 @@ impl E164Prefix {
         (self.0 >> 60) as u8
     }
 
+    /// The first `count` digits as a number, for an index; a digit that is not there counts as 0. At most eight.
+    pub fn leading(self, count: u32) -> u32 {
+        // The digits' nibbles to bytes, to pairs and so on: two, four, eight digits at a time.
+        let digits = ((self.0 & !0xf) >> 32) as u32;
+        let digits = digits.checked_shr(32 - 4 * count.min(8)).unwrap_or(0);
+        let twos = (digits >> 4 & 0x0f0f_0f0f) * 10 + (digits & 0x0f0f_0f0f);
+        let fours = (twos >> 8 & 0x00ff_00ff) * 100 + (twos & 0x00ff_00ff);
+        (fours >> 16) * 10_000 + (fours & 0xffff)
+    }
+
     /// The prefix without its last digit.
     pub fn shortened(self) -> Option<Self> {
         let length = self.len() - 1;
@@ -141,6 +151,10 @@ mod tests {
             prop_assert_eq!(x.cmp(&y), a.cmp(&b));
             prop_assert_eq!(x.contains(y), b.starts_with(&a));
             prop_assert_eq!(x.digits(), a.clone());
+            for count in 0..=8 {
+                let leading = format!("0{a:0<15}")[..=count].parse::<u32>().unwrap();
+                prop_assert_eq!(x.leading(u32::try_from(count).unwrap()), leading);
+            }
             prop_assert_eq!(E164Prefix::from_word(x.word()), Some(x));
             prop_assert_eq!(x.shortened().map(E164Prefix::digits).unwrap_or_default(), a[..a.len() - 1].to_owned());
             prop_assert_eq!(x.word() <= y.word() && y.word() <= x.last_word(), b.starts_with(&a));

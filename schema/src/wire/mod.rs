@@ -11,3 +11,4 @@ pub mod event;
 pub mod health;
 pub mod patch;
 pub mod projection;
+pub mod routing;

@@ -12,18 +12,19 @@ use axum::Router;
 use axum::middleware::from_fn_with_state;
 use bindery_schema::wire::api::{OperatorCredentials, OperatorView, RoutingTable};
 use bindery_schema::wire::health::HealthView;
+use bindery_schema::wire::routing::{COMPACT, LINES, RoutingChanges};
 use tokio::sync::Semaphore;
 
 use super::error::Code;
 use super::identity::{Gate, admit};
 use super::mtls::Tls;
 use super::openapi::endpoint::{Access, Answer, JSON, of};
-use super::openapi::parameters::{IF_NONE_MATCH, OF_MNO, OPERATOR};
+use super::openapi::parameters::{IF_NONE_MATCH, OF_MNO, OPERATOR, SINCE_STEP, bytes, text};
 use super::openapi::{self, Listener};
 use super::route::{self, Route};
 use crate::shared::Shared;
 
-/// Routing tables that are streamed at a time: each holds a connection to Postgres for as long as its client reads.
+/// Routing tables that are streamed as JSON at a time: each holds a connection to Postgres for as long as its client reads.
 const STREAMS: usize = 3;
 
 /// What the handlers have at hand.
@@ -31,6 +32,7 @@ const STREAMS: usize = 3;
 pub(super) struct Internal {
     shared: Shared,
     streams: Arc<Semaphore>,
+    packed: routing::Packed,
 }
 
 /// Clients that may read passwords.
@@ -38,6 +40,7 @@ const CREDENTIALS: Access = Access::Certificate("internal.allow_credentials");
 /// Clients that may read all else; those above may too.
 const READ: Access = Access::Certificate("internal.allow_read");
 const TAG: &str = "platform";
+const TABLE: &str = "The table, in the form that `Accept` asks for; the entity tag follows the step.";
 
 /// The routes.
 pub(super) fn routes() -> Vec<Route<Internal>> {
@@ -70,12 +73,17 @@ pub(super) fn routes() -> Vec<Route<Internal>> {
             .named(TAG, "getRoutingTable", "Who serves which destinations, as one step left it")
             .open_to(READ)
             .takes(&[IF_NONE_MATCH])
-            .answers_with(table(
-                200,
-                "The table; the entity tag follows the step.",
-                Some((JSON, vec![of::<RoutingTable>()])),
-            ))
-            .answers_with(table(304, "The client has this step's table.", None)),
+            .answers_with(table(200, TABLE, Some((JSON, vec![of::<RoutingTable>()]))))
+            .answers_with(table(200, TABLE, Some((LINES, vec![text]))))
+            .answers_with(table(200, TABLE, Some((COMPACT, vec![bytes]))))
+            .answers_with(table(304, "The client has this step's table.", None))
+            .fails(&[Code::NotAcceptable]),
+        Route::get("/v1/internal/routing-table/changes", routing::changes)
+            .named(TAG, "getRoutingChanges", "What changed since a step")
+            .open_to(READ)
+            .takes(&[SINCE_STEP])
+            .answers::<RoutingChanges>(200, "What is now true of each operator and prefix that changed.")
+            .fails(&[Code::ChangesGone]),
     ];
     routes.extend(openapi::routes(Listener::Internal, READ));
     routes
@@ -95,6 +103,7 @@ pub(super) fn router(shared: &Shared, tls: Arc<Tls>) -> Router {
             serve.route_layer(from_fn_with_state(gate.clone(), admit))
         })
     });
-    let state = Internal { shared: shared.clone(), streams: Arc::new(Semaphore::new(STREAMS)) };
+    let streams = Arc::new(Semaphore::new(STREAMS));
+    let state = Internal { shared: shared.clone(), streams, packed: routing::Packed::default() };
     route::router(guarded).with_state(state)
 }

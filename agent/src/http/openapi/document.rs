@@ -88,7 +88,15 @@ fn parameter(parameter: &Parameter, schemas: &mut Schemas) -> Value {
 fn responses(endpoint: &Endpoint, schemas: &mut Schemas) -> Value {
     let mut responses: BTreeMap<String, Value> = BTreeMap::new();
     for answer in &endpoint.answers {
-        responses.insert(answer.status.to_string(), self::answer(answer, schemas));
+        let mut described = self::answer(answer, schemas);
+        let status = answer.status.to_string();
+        let forms = |response: &mut Value| response.get_mut("content").and_then(Value::as_object_mut).map(std::mem::take);
+        // One answer may come in several forms.
+        if let Some(mut before) = responses.get_mut(&status).and_then(forms) {
+            before.extend(forms(&mut described).unwrap_or_default());
+            described["content"] = Value::Object(before);
+        }
+        responses.insert(status, described);
     }
     for (status, response) in problem::of_codes(&endpoint.all_codes()) {
         // A status may come with a document of its own, as that of readiness does.

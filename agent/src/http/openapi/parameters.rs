@@ -93,7 +93,17 @@ pub(in crate::http) const fn search(description: &'static str) -> Parameter {
     query("q", description, text)
 }
 
-fn text(_: &mut SchemaGenerator) -> Schema {
+/// The step a client has.
+pub(in crate::http) const SINCE_STEP: Parameter =
+    query("since", "The step whose table the client has. Has to be there.", of::<i64>());
+
+/// Bytes that are no text.
+pub(in crate::http) fn bytes(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "description": "Bytes; see the media type." })
+}
+
+/// Any text.
+pub(in crate::http) fn text(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "string", "maxLength": 1024, "pattern": r"^[^\x00-\x1f\x7f-\x9f]*$" })
 }
 

@@ -16,6 +16,7 @@ pub mod outbox;
 pub mod read;
 pub mod retention;
 pub mod roles;
+pub mod routing;
 pub mod rules;
 pub mod runs;
 pub mod sync_state;

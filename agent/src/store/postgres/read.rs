@@ -1,16 +1,13 @@
 //! What the APIs read of the applied configuration.
 
 use bindery_schema::operator::{OperatorSpec, Status};
-use bindery_schema::value::{Cost, E164Prefix, Instant, MnoId, OperatorId};
-use bindery_schema::wire::api::RouteRow;
-use futures::stream::{Stream, StreamExt as _};
+use bindery_schema::value::{Instant, MnoId, OperatorId};
 use sqlx::types::Json;
 use sqlx::{FromRow, PgConnection, PgPool, PgTransaction};
 
 use super::{Error, instant, parse};
 
 const OPERATORS: &str = "ops.operators";
-const RULES: &str = "ops.routing_rules";
 
 /// An operator's row.
 #[derive(Debug, Clone)]
@@ -141,36 +138,6 @@ pub async fn any_operator(pool: &PgPool) -> Result<Option<String>, Error> {
 pub async fn exists(pool: &PgPool, id: &OperatorId) -> Result<bool, Error> {
     let query = sqlx::query_scalar("select exists (select from ops.operators where id = $1 and deleted_at is null)");
     Ok(query.bind(id.as_str()).fetch_one(pool).await?)
-}
-
-/// Active rules of ACTIVE operators by prefix, priority and operator, row by row: there may be millions.
-pub fn routing_table(connection: &mut PgConnection) -> impl Stream<Item = Result<RouteRow, Error>> + '_ {
-    type Raw = (String, String, i32, i32, Option<String>, Option<String>);
-    let rows = sqlx::query_as::<_, Raw>(
-        r#"select r.prefix, r.operator_id, r.priority, r.weight, r.cost::text, r.currency
-           from ops.routing_rules r join ops.operators o on o.id = r.operator_id
-           where r.active and o.status = 'ACTIVE' and o.deleted_at is null
-           order by r.prefix collate "C", r.priority, r.operator_id collate "C""#,
-    )
-    .fetch(connection);
-    rows.map(|row| {
-        let (prefix, operator, priority, weight, amount, currency) = row?;
-        let malformed =
-            |what: &str| Error::Corrupt { table: RULES, reason: format!("the {what} of {operator} {prefix}") };
-        let cost = match (amount, currency) {
-            (Some(amount), Some(currency)) => {
-                Some(Cost { amount: parse(RULES, &amount)?, currency: parse(RULES, &currency)? })
-            }
-            _ => None,
-        };
-        Ok(RouteRow {
-            prefix: E164Prefix::from_digits(&prefix).ok_or_else(|| malformed("prefix"))?,
-            operator: parse(RULES, &operator)?,
-            priority: priority.try_into().map_err(|_| malformed("priority"))?,
-            weight: weight.try_into().map_err(|_| malformed("weight"))?,
-            cost,
-        })
-    })
 }
 
 /// Whether Postgres answers.

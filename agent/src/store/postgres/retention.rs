@@ -39,8 +39,14 @@ impl Table {
                  where published_at < now() - make_interval(days => $1) order by seq limit $2)"
             }
             Self::RoutingChanges => {
-                "delete from ops.routing_changes where ctid = any(array(select ctid from ops.routing_changes
-                 where at < now() - make_interval(days => $1) limit $2))"
+                // Who knows an older step than the newest that lost a change has to read the table anew.
+                "with gone as (
+                     delete from ops.routing_changes where ctid = any(array(select ctid from ops.routing_changes
+                     where at < now() - make_interval(days => $1) limit $2)) returning generation),
+                 told as (
+                     update ops.sync_state set changes_from = greatest(changes_from, (select max(generation) from gone))
+                     where exists (select from gone))
+                 select generation from gone"
             }
             Self::SyncRuns => {
                 "delete from ops.sync_runs where id in (select id from ops.sync_runs

@@ -192,6 +192,24 @@ pub async fn note_arriving(connection: &mut PgConnection, new: &OperatorId, gene
     note_all(connection, new, "added", generation).await
 }
 
+/// Notes for the change feed that all rules of some operators begin or cease to take part, after they were merged. What
+/// the step notes of a rule already says enough: the feed is read together with the rules as they are.
+pub async fn note_switched(connection: &mut PgConnection, ids: &[&str], generation: i64) -> Result<(), Error> {
+    if ids.is_empty() || generation <= FIRST {
+        return Ok(());
+    }
+    sqlx::query(
+        "insert into ops.routing_changes (generation, operator_id, prefix, change)
+         select $2, operator_id, prefix, 'updated' from ops.routing_rules where operator_id = any($1)
+         on conflict do nothing",
+    )
+    .bind(ids)
+    .bind(generation)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
 /// Notes one change for every rule an operator has now.
 async fn note_all(
     connection: &mut PgConnection,

@@ -64,9 +64,9 @@ pub async fn advance(
 }
 
 /// Moves the number of the applied step past one that was given out before, as after Postgres was restored from a
-/// backup. The same fence as every step.
+/// backup. The same fence as every step. What clients know of steps in between is of no use: they read the table anew.
 pub async fn lift(connection: &mut PgConnection, past: i64) -> Result<SyncState, Error> {
-    sqlx::query("update ops.sync_state set generation = $1 + 1 where generation <= $1")
+    sqlx::query("update ops.sync_state set generation = $1 + 1, changes_from = $1 + 1 where generation <= $1")
         .bind(past)
         .execute(&mut *connection)
         .await?;
