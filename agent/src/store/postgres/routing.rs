@@ -44,7 +44,7 @@ pub struct Rows {
     pub rows: Vec<(E164Prefix, PackedRoute)>,
 }
 
-/// Reads all rows by COPY and without an order: a quarter of the time of a sorted query for a million rows.
+/// Reads all rows by COPY and without an order: the quickest way to have them all.
 pub async fn rows(connection: &mut PgConnection) -> Result<Rows, Error> {
     let statement = "copy (select r.prefix, r.operator_id, r.priority, r.weight, r.cost, r.currency
            from ops.routing_rules r join ops.operators o on o.id = r.operator_id
