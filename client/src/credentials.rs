@@ -136,7 +136,6 @@ impl Credentials {
         let slots = self.slots();
         let named = operator.and_then(|operator| slots.get(operator));
         let all = operator.is_none().then(|| slots.values()).into_iter().flatten();
-        #[expect(clippy::iter_over_hash_type, reason = "each is marked, in whatever order")]
         for slot in named.into_iter().chain(all) {
             slot.outdated.store(true, Ordering::Release);
         }

@@ -14,6 +14,9 @@ use serde_json::json;
 
 use crate::sync::small;
 
+/// A file of a commit: its path, and its text where it stays.
+type File = (&'static str, Option<String>);
+
 const PATH: &str = "/v1/internal/routing-table";
 
 async fn get(world: &Served, accept: &str, tag: Option<&str>) -> Response {
@@ -128,7 +131,7 @@ async fn changes_of_every_kind_lead_from_any_step_to_the_newest_table() {
         .replace("sys-uno", "sys-one")
         .replace("mno: carrier}", "mno: carrier, renamedFrom: {id: one, effectiveAt: \"2026-01-01T00:00:00Z\"}}");
     let off = file(two).replace("  displayName:", "  status: INACTIVE\n  displayName:");
-    let steps: Vec<(&str, Vec<(&str, Option<String>)>)> = vec![
+    let steps: Vec<(&str, Vec<File>)> = vec![
         ("rules come and go", vec![(rules, Some(routes("two", &["9378", "93791"])))]),
         (
             "a rule changes",

@@ -165,7 +165,7 @@ async fn look(health: &Health, operators: &[OperatorId]) {
 /// Asks the agents for operators; `false` where none answers.
 async fn ask_agents(health: &Health, operators: Vec<OperatorId>) -> bool {
     let answers = stream::iter(operators).map(|operator| async move {
-        let view = health.from_agent(&operator).await;
+        let view = health.ask_agent(&operator).await;
         (operator, view)
     });
     let mut answers = std::pin::pin!(answers.buffer_unordered(AT_ONCE));

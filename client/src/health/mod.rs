@@ -69,12 +69,12 @@ impl Health {
 
     /// An operator's health.
     pub async fn get(&self, operator: &OperatorId) -> Known {
-        if let Some(view) = self.from_redis(operator).await {
+        if let Some(view) = self.ask_redis(operator).await {
             self.metrics.health_redis.add_one();
             self.board.remember(operator, &view, Instant::now());
             return Known { view, source: Source::Redis };
         }
-        if let Ok(view) = self.from_agent(operator).await {
+        if let Ok(view) = self.ask_agent(operator).await {
             self.metrics.health_agent.add_one();
             self.board.remember(operator, &view, Instant::now());
             return Known { view, source: Source::Agent };
@@ -92,12 +92,12 @@ impl Health {
         self.board.states()
     }
 
-    async fn from_redis(&self, operator: &OperatorId) -> Option<HealthView> {
+    async fn ask_redis(&self, operator: &OperatorId) -> Option<HealthView> {
         let redis = self.redis.as_ref()?;
         redis.read(std::slice::from_ref(operator)).await?.pop().flatten()
     }
 
-    async fn from_agent(&self, operator: &OperatorId) -> Result<HealthView, Failure> {
+    async fn ask_agent(&self, operator: &OperatorId) -> Result<HealthView, Failure> {
         let response = self.agents.get(&format!("/v1/internal/operators/{operator}/health")).await?;
         response.json().await.map_err(|_| Failure::Outage(Outage::Agent))
     }

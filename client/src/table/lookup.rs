@@ -220,7 +220,7 @@ impl Table {
     }
 
     fn shown(&self, prefix: E164Prefix, route: PackedRoute) -> Route<'_> {
-        let PackedRoute { priority, weight, operator, .. } = route;
+        let PackedRoute { priority, operator, weight, .. } = route;
         Route { operator: &self.operators[operator as usize], prefix, priority, weight, cost: self.cost(route) }
     }
 }
@@ -238,7 +238,6 @@ fn drawn(routes: &[PackedRoute], key: u64, draw: u64) -> Option<usize> {
     let total: u64 = routes.iter().map(|route| u64::from(route.weight)).sum();
     // The upper half of the product is the key's part of the total, with no bias worth a name.
     let spread = u128::from(mixed(key, draw)) * u128::from(total);
-    #[expect(clippy::cast_possible_truncation, reason = "it is less than the total")]
     let mut point = (spread >> 64) as u64;
     routes.iter().position(|route| match point.checked_sub(u64::from(route.weight)) {
         Some(rest) => {
@@ -249,7 +248,7 @@ fn drawn(routes: &[PackedRoute], key: u64, draw: u64) -> Option<usize> {
     })
 }
 
-/// Spreads keys evenly, whatever they are: SplitMix64 (Steele, Lea, Flood 2014), so that counters do as well as hashes.
+/// Spreads keys evenly, whatever they are: `SplitMix64` (Steele, Lea, Flood 2014), so that counters do as well as hashes.
 fn mixed(key: u64, draw: u64) -> u64 {
     let mut bits = key.wrapping_add(draw.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
     bits = (bits ^ bits >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -90,7 +90,8 @@ fn responses(endpoint: &Endpoint, schemas: &mut Schemas) -> Value {
     for answer in &endpoint.answers {
         let mut described = self::answer(answer, schemas);
         let status = answer.status.to_string();
-        let forms = |response: &mut Value| response.get_mut("content").and_then(Value::as_object_mut).map(std::mem::take);
+        let forms =
+            |response: &mut Value| response.get_mut("content").and_then(Value::as_object_mut).map(std::mem::take);
         // One answer may come in several forms.
         if let Some(mut before) = responses.get_mut(&status).and_then(forms) {
             before.extend(forms(&mut described).unwrap_or_default());

@@ -44,7 +44,7 @@ pub struct Rows {
     pub rows: Vec<(E164Prefix, PackedRoute)>,
 }
 
-/// Reads all rows by COPY and without an order: a quarter of the time of a sorted query for a million rows.
+/// Reads all rows by COPY and without an order: the quickest way to have them all.
 pub async fn rows(connection: &mut PgConnection) -> Result<Rows, Error> {
     let statement = "copy (select r.prefix, r.operator_id, r.priority, r.weight, r.cost, r.currency
            from ops.routing_rules r join ops.operators o on o.id = r.operator_id
@@ -91,18 +91,20 @@ impl Gathered {
         let (operator, rest) = rest.split_once('\t')?;
         let (priority, rest) = rest.split_once('\t')?;
         let (weight, cost) = rest.split_once('\t')?;
-        let operator = match self.operators.get(operator) {
-            Some(place) => *place,
-            None => {
-                let place = u32::try_from(self.rows.operators.len()).ok()?;
-                self.rows.operators.push(operator.parse().ok()?);
-                self.operators.insert(operator.to_owned(), place);
-                place
-            }
-        };
+        let operator = self.operator(operator)?;
         let cost = if cost.contains("\\N") { 0 } else { self.cost(cost)? };
         let route = PackedRoute { priority: priority.parse().ok()?, operator, weight: weight.parse().ok()?, cost };
         Some((E164Prefix::from_digits(prefix)?, route))
+    }
+
+    fn operator(&mut self, id: &str) -> Option<u32> {
+        if let Some(place) = self.operators.get(id) {
+            return Some(*place);
+        }
+        let place = u32::try_from(self.rows.operators.len()).ok()?;
+        self.rows.operators.push(id.parse().ok()?);
+        self.operators.insert(id.to_owned(), place);
+        Some(place)
     }
 
     fn cost(&mut self, text: &str) -> Option<u32> {

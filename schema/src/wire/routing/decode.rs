@@ -122,7 +122,7 @@ fn route(input: &mut Input<'_>, (operators, costs): (usize, usize)) -> Result<Pa
     let weight = u16::try_from(input.number()?);
     let cost = u32::try_from(input.number()?).ok().filter(|place| *place as usize <= costs);
     match (operator, priority, weight, cost) {
-        (Some(operator), Ok(priority), Ok(weight), Some(cost)) => Ok(PackedRoute { priority, weight, operator, cost }),
+        (Some(operator), Ok(priority), Ok(weight), Some(cost)) => Ok(PackedRoute { priority, operator, weight, cost }),
         _ => Err(Malformed("route")),
     }
 }

@@ -41,9 +41,11 @@ prop_compose! {
         let mut groups: BTreeMap<E164Prefix, Vec<PackedRoute>> = BTreeMap::new();
         for ((digits, operator), (priority, weight, cost)) in rows {
             let prefix = E164Prefix::from_digits(&digits).unwrap();
-            groups.entry(prefix).or_default().push(PackedRoute { priority, weight, operator, cost });
+            groups.entry(prefix).or_default().push(PackedRoute { priority, operator, weight, cost });
         }
-        groups.values_mut().for_each(|routes| routes.sort());
+        for routes in groups.values_mut() {
+            routes.sort_unstable();
+        }
         groups.into_iter().collect()
     }
 }
@@ -90,7 +92,7 @@ proptest! {
 #[test]
 fn version_1_is_these_bytes() {
     let prefix = |digits| E164Prefix::from_digits(digits).unwrap();
-    let route = |operator, priority, weight, cost| PackedRoute { priority, weight, operator, cost };
+    let route = |operator, priority, weight, cost| PackedRoute { priority, operator, weight, cost };
     let groups = vec![
         (prefix("93"), vec![route(1, 100, 100, 0)]),
         (prefix("9379"), vec![route(0, 100, 50, 1), route(2, 200, 300, 0)]),

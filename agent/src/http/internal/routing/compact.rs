@@ -1,8 +1,8 @@
 //! The table in the compact encoding, made once for each step.
 //!
 //! Routing engines start together, after a deployment or an outage: the first makes the agent read and pack the table, the
-//! others get the same bytes, a few megabytes for a million prefixes. They are read without an order and sorted here,
-//! which is several times as fast as having Postgres sort text.
+//! others get the same bytes, a few megabytes for a million prefixes. Rows are read without an order and sorted here, as
+//! machine words, which spares Postgres the sorting of text.
 
 use std::io::Write as _;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::store::postgres::routing::{self, Rows};
 use crate::store::postgres::sync_state::{self, SyncState};
 use crate::store::postgres::{Error, read};
 
-/// Level of compression: three quarters of what the highest would save, in a tenth of a second.
+/// Level of compression: the library's own default. Packing is waited for, so more would cost more than it saves.
 const LEVEL: i32 = 3;
 
 /// The newest table that was packed.

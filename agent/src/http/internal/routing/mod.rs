@@ -11,7 +11,7 @@ mod rows;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use self::accept::Form;
@@ -53,7 +53,7 @@ fn answer(form: Form, generation: i64, body: Option<Body>) -> Response {
     };
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
-    headers.insert(VARY, HeaderValue::from_name(HeaderName::from(ACCEPT)));
+    headers.insert(VARY, HeaderValue::from_name(ACCEPT));
     headers.extend(HeaderValue::from_str(&form.tag(generation)).map(|tag| (ETAG, tag)));
     response
 }
