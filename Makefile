@@ -5,7 +5,7 @@ SHELL := /bin/bash
 CARGO ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: install run test schemathesis chaos lint format clippy bench bench-sync fuzz clean
+.PHONY: install run test schemathesis chaos lint format clippy bench bench-sync bench-client fuzz clean
 
 install:
 	@bash agent/dev/install.sh
@@ -52,6 +52,12 @@ BENCH_SIZE ?= L
 bench-sync: install
 	@$(CARGO) build --quiet --release --workspace --bin sync
 	@RUST_LOG=off $(TARGET)/release/sync --size $(BENCH_SIZE)
+
+# Minutes: the lookup of the client's routing table, and how soon a client that knows nothing has a million prefixes.
+bench-client: install
+	@$(CARGO) bench --quiet -p bindery-client
+	@$(CARGO) build --quiet --release --workspace --bin bootstrap
+	@RUST_LOG=off $(TARGET)/release/bootstrap
 
 # Each target for FUZZ_SECONDS. The seeds are kept in git, what grows from them is not.
 FUZZ_SECONDS ?= 60

@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 
 use super::status::{self, short};
 use crate::config::Config;
+use crate::sync::look::Look;
 use crate::sync::once;
-use crate::sync::reconcile::Look;
 use crate::sync::step::Outcome;
 
 /// Exit code of a dry run that found changes.

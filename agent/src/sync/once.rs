@@ -10,7 +10,8 @@ use bindery_schema::wire::api::SyncStatus;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::reconcile::{Look, Reconciler};
+use super::look::Look;
+use super::reconcile::Reconciler;
 use super::step::Outcome;
 use crate::config::Config;
 use crate::leader::fence::Fence;

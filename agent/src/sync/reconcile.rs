@@ -1,12 +1,10 @@
 //! One step: from a look at the branch to stores that are equal to it, or a reason why they are not.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::sync::Arc;
 
-use bindery_compiler::diagnostic::render::json;
+use bindery_compiler::Compiler;
 use bindery_compiler::seal::Identities;
-use bindery_compiler::{Compiled, Compiler, Options, plan, source};
 use bindery_schema::catalog::Catalog;
 use bindery_schema::plan::Plan;
 use bindery_schema::policy::PolicySpec;
@@ -18,16 +16,16 @@ use serde_json::{Value, json};
 use super::block::Reason;
 use super::execute::{self, Step};
 use super::fetch;
+use super::look::Look;
 use super::release::{self, Release};
 use super::secrets::{self, Unusable, Writes};
 use super::status::Publisher;
 use super::step::{Candidate, Error, Outcome};
-use super::{block, observe, project};
+use super::{block, project};
 use crate::failpoint::{self, Point};
 use crate::leader::fence::Fence;
 use crate::shared::Shared;
 use crate::store::postgres::control::Control;
-use crate::store::postgres::sync_state;
 
 /// Findings of a rejected commit that are kept; the first ones are those to mend first.
 const FINDINGS_KEPT: usize = 200;
@@ -51,40 +49,18 @@ impl Seen {
     }
 }
 
-/// What a look at the tip found.
-#[derive(Debug)]
-pub enum Look {
-    /// It does not compile.
-    Broken {
-        /// The tip.
-        candidate: Candidate,
-        /// One line.
-        reason: String,
-        /// Every finding, as `bindery check --format json` has it.
-        findings: Vec<Value>,
-    },
-    /// It compiles.
-    Planned {
-        /// The tip.
-        candidate: Candidate,
-        /// What it says.
-        catalog: Arc<Catalog>,
-        /// What has to change; holds are the guardrails it runs into.
-        plan: Box<Plan>,
-    },
-}
-
 /// Takes steps, one after the other.
 pub struct Reconciler {
     pub(super) shared: Shared,
     pub(super) status: Publisher,
     pub(super) clone: fetch::Clone,
-    compiler: Compiler,
+    /// It keeps what the last compile has parsed.
+    pub(super) compiler: Compiler,
     pub(super) seen: Option<Seen>,
     /// What people had said when this step began.
     pub(super) control: Control,
     /// The policy of the applied commit: a commit cannot loosen the guardrails it is held by.
-    policy: Option<(String, PolicySpec)>,
+    pub(super) policy: Option<(String, PolicySpec)>,
 }
 
 impl Reconciler {
@@ -170,36 +146,6 @@ impl Reconciler {
         }
     }
 
-    /// What a step would do now. Changes nothing but the clone.
-    pub async fn preview(&mut self) -> Result<Look, Error> {
-        let tip = self.clone.fetch().await?;
-        let before = sync_state::read(&mut *self.shared.stores.postgres.acquire().await?).await?;
-        self.look(tip, before, Timestamp::now()).await
-    }
-
-    /// Compiles the tip and compares it with the stores.
-    async fn look(&mut self, tip: Oid, before: sync_state::SyncState, now: Timestamp) -> Result<Look, Error> {
-        let compiled = self.compile(tip, now).await?;
-        failpoint::reach(Point::Compiled).await;
-        let Some(catalog) = compiled.catalog().cloned().map(Arc::new) else {
-            let history = self.clone.history(before.commit.clone(), tip).await?;
-            let candidate = Candidate { commit: tip, history, before, now };
-            let errors = compiled.error_count();
-            let reason = format!("the commit does not compile: {errors} error{}", if errors == 1 { "" } else { "s" });
-            let findings = json::findings(&compiled.findings, &compiled.sources);
-            return Ok(Look::Broken { candidate, reason, findings });
-        };
-        drop(compiled);
-        let (live, before) = observe::observe(&self.shared.stores.postgres, &catalog, now).await?;
-        failpoint::reach(Point::Observed).await;
-        let history = self.clone.history(before.commit.clone(), tip).await?;
-        let candidate = Candidate { commit: tip, history, before, now };
-        let policy = self.policy_in_force(&candidate, &catalog).await?;
-        let planned = catalog.clone();
-        let plan = tokio::task::spawn_blocking(move || plan::plan(&planned, &live, &policy, now)).await??;
-        Ok(Look::Planned { candidate, catalog, plan: Box::new(plan) })
-    }
-
     /// The outcome of the last look, where nothing has changed since.
     fn as_seen(&self, tip: Oid, generation: i64, now: Timestamp) -> Option<Outcome> {
         let seen = self.seen.as_ref().filter(|seen| seen.tip == tip && seen.generation == generation)?;
@@ -214,19 +160,6 @@ impl Reconciler {
         Some(*outcome)
     }
 
-    /// What is known of the applied commit, and what it says. `None` where the clone no longer has it or it no longer
-    /// compiles, as after a new version of the compiler.
-    pub(crate) async fn applied_catalog(
-        &mut self,
-        applied: &AppliedCommit,
-    ) -> Result<Option<(fetch::History, Arc<Catalog>)>, Error> {
-        let Ok(commit) = Oid::from_str(&applied.commit) else { return Ok(None) };
-        let Ok(history) = self.clone.history(None, commit).await else { return Ok(None) };
-        // As on the day it was applied: what time has made wrong since is told elsewhere.
-        let compiled = self.compile(commit, applied.at.timestamp()).await?;
-        Ok(compiled.catalog().cloned().map(|catalog| (history, Arc::new(catalog))))
-    }
-
     /// The stores were brought to the applied commit again, by another step.
     pub(crate) fn healed(&mut self, applied: &AppliedCommit) {
         if let Some(seen) = &mut self.seen {
@@ -238,41 +171,6 @@ impl Reconciler {
     /// What every part of the agent has at hand.
     pub(crate) fn shared(&self) -> Shared {
         self.shared.clone()
-    }
-
-    async fn compile(&mut self, commit: Oid, now: Timestamp) -> Result<Compiled, Error> {
-        let mut compiler = std::mem::take(&mut self.compiler);
-        let path = self.clone.path().to_owned();
-        let options = Options { now, environment: Some(self.shared.config.environment.clone()) };
-        let compile = move || {
-            let result = compile(&mut compiler, &path, commit, &options);
-            (compiler, result)
-        };
-        let (compiler, result) = tokio::task::spawn_blocking(compile).await?;
-        self.compiler = compiler;
-        result.map_err(|error| {
-            // The only thing a compile of a fetched commit can fail at is a clone that lacks parts.
-            self.clone.discard();
-            Error::Source(error)
-        })
-    }
-
-    /// The guardrails of the applied commit, or the tip's own where nothing was applied or it can no longer be read.
-    async fn policy_in_force(&mut self, candidate: &Candidate, catalog: &Catalog) -> Result<PolicySpec, Error> {
-        let Some(applied) = candidate.before.commit.clone() else { return Ok(catalog.policy.clone()) };
-        if let Some((commit, policy)) = &self.policy
-            && *commit == applied
-        {
-            return Ok(policy.clone());
-        }
-        if !candidate.history.known || applied == candidate.commit.to_string() {
-            return Ok(catalog.policy.clone());
-        }
-        let Ok(oid) = Oid::from_str(&applied) else { return Ok(catalog.policy.clone()) };
-        let compiled = self.compile(oid, candidate.now).await?;
-        let policy = compiled.catalog().map_or_else(|| catalog.policy.clone(), |catalog| catalog.policy.clone());
-        self.policy = Some((applied, policy.clone()));
-        Ok(policy)
     }
 
     /// Opens the passwords a plan writes.
@@ -394,11 +292,6 @@ impl Reconciler {
         self.seen = Some(Seen { tip: at.commit, generation, control, due, blocked: Some((outcome, blocked)) });
         outcome
     }
-}
-
-fn compile(compiler: &mut Compiler, path: &Path, commit: Oid, options: &Options) -> Result<Compiled, source::Error> {
-    let repository = git2::Repository::open_bare(path)?;
-    compiler.compile_revision(&repository, commit, options)
 }
 
 fn phase(outcome: Outcome) -> SyncPhase {
