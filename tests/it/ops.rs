@@ -29,3 +29,18 @@ async fn probes_and_metrics() {
     world.listeners.ended().await;
     assert!(reqwest::get(format!("http://{}/health/live", world.listeners.ops)).await.is_err());
 }
+
+#[tokio::test]
+async fn a_store_that_does_not_answer_is_a_metric() {
+    let world = Served::alone().await;
+    let up = async |world: &Served, store: &str, up: u8| {
+        let line = format!("bindery_store_up{{store=\"{store}\"}} {up}\n");
+        world.ops("/metrics").await.text().await.unwrap().contains(&line)
+    };
+    for store in ["postgres", "vault", "nats", "redis"] {
+        bindery_tests::world::eventually(store, async || up(&world, store, 1).await).await;
+    }
+    world.stack.vault.kill().await;
+    bindery_tests::world::eventually("Vault is down", async || up(&world, "vault", 0).await).await;
+    assert!(up(&world, "postgres", 1).await);
+}
