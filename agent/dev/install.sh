@@ -18,6 +18,7 @@ guard=/usr/sbin/policy-rc.d
 packages=(
     build-essential pkg-config libssl-dev git curl ca-certificates openssl
     postgresql redis-server python3 python3-venv util-linux openssh-server openssh-client
+    prometheus prometheus-alertmanager
 )
 
 say() { printf 'install: %s\n' "$*"; }
@@ -72,7 +73,7 @@ keep_disabled() {
     local package
     for package in "$@"; do
         case $package in
-            postgresql | redis-server | openssh-server)
+            postgresql | redis-server | openssh-server | prometheus | prometheus-alertmanager)
                 # Debian names the service of openssh-server differently.
                 package=${package/openssh-server/ssh}
                 say "leaving the system service $package disabled"

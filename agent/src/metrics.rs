@@ -3,6 +3,8 @@
 //! Names follow OpenMetrics: base units, `_total` for counters (added by the encoder). A label never holds a secret or
 //! an unbounded value; operator ids are bounded by the repository.
 
+use bindery_schema::value::OperatorId;
+use bindery_schema::wire::health::HealthState;
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -77,6 +79,13 @@ pub struct Difference {
     pub direction: &'static str,
 }
 
+/// One label, `operator`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct Operator {
+    /// The operator's id.
+    pub operator: String,
+}
+
 /// Labels of an HTTP answer.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct Request {
@@ -142,6 +151,9 @@ pub struct Metrics {
     pub health_signals: Family<Outcome, Counter>,
     /// Health transitions by states.
     pub health_transitions: Family<Transition, Counter>,
+    /// State of each operator while this agent leads: 0 unknown, 1 unhealthy, 2 degraded, 3 healthy. One number, since a
+    /// series for each state would be four times as many.
+    pub operator_health: Family<Operator, Gauge>,
     /// HTTP answers by listener, route and status.
     pub http_requests: Family<Request, Counter>,
 }
@@ -180,9 +192,11 @@ impl Default for Metrics {
             certificate_reloads: Family::default(),
             health_signals: Family::default(),
             health_transitions: Family::default(),
+            operator_health: Family::default(),
             http_requests: Family::default(),
         };
         metrics.register();
+        metrics.begin();
         metrics
     }
 }
@@ -228,7 +242,55 @@ impl Metrics {
         r.register("certificate_reloads", "Changed certificates by outcome", self.certificate_reloads.clone());
         r.register("health_signals", "Health signals by outcome", self.health_signals.clone());
         r.register("health_transitions", "Health transitions by states", self.health_transitions.clone());
+        r.register(
+            "operator_health",
+            "State of an operator: 0 unknown, 1 unhealthy, 2 degraded, 3 healthy",
+            self.operator_health.clone(),
+        );
         r.register("http_requests", "HTTP answers by listener, route and status", self.http_requests.clone());
+    }
+
+    /// Counters with few labels are there from the start: one that comes into being at 1 has not increased, and no alert
+    /// would see it.
+    fn begin(&self) {
+        let outcomes: [(&Family<Outcome, Counter>, &[&'static str]); 6] = [
+            (&self.sync_runs, &["applied", "unchanged", "rejected", "held", "paused", "failed"]),
+            (&self.fetches, &["ok", "error"]),
+            (&self.drift_runs, &["complete", "incomplete"]),
+            (&self.credentials_requests, &["ok", "not_found", "not_set", "forbidden", "unavailable"]),
+            (&self.certificate_reloads, &["ok", "error"]),
+            (&self.health_signals, &["accepted", "stale", "invalid", "unknown_operator"]),
+        ];
+        for (family, outcomes) in outcomes {
+            for outcome in outcomes {
+                drop(family.get_or_create(&Outcome { outcome }));
+            }
+        }
+        for action in ["create", "update", "delete", "restore", "rename"] {
+            drop(self.operator_changes.get_or_create(&Action { action }));
+        }
+        for source in ["admin", "follower", "nats", "webhook"] {
+            drop(self.triggers.get_or_create(&Trigger { source }));
+        }
+        for store in ["postgres", "vault", "redis", "nats"] {
+            drop(self.drift_healed.get_or_create(&Store { store }));
+        }
+    }
+
+    /// Shows the state of an operator.
+    pub fn show_health(&self, operator: &OperatorId, state: HealthState) {
+        let number = match state {
+            HealthState::Unknown => 0,
+            HealthState::Unhealthy => 1,
+            HealthState::Degraded => 2,
+            HealthState::Healthy => 3,
+        };
+        self.operator_health.get_or_create(&Operator { operator: operator.to_string() }).set(number);
+    }
+
+    /// Shows nothing of an operator any more.
+    pub fn forget_health(&self, operator: &OperatorId) {
+        self.operator_health.remove(&Operator { operator: operator.to_string() });
     }
 
     /// The OpenMetrics text of every family.

@@ -144,6 +144,30 @@ async fn a_change_reaches_redis_the_log_and_the_outbox_once() {
 }
 
 #[tokio::test]
+async fn the_state_is_a_metric_of_the_agent_that_leads() {
+    let world = Served::new().await;
+    for operator in [OPERATOR, "af-roshan-2"] {
+        world.operator(operator, "ACTIVE", json!({})).await;
+    }
+    let shows = async |wanted: &[&str]| {
+        let text = world.ops("/metrics").await.text().await.unwrap();
+        let lines: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("bindery_operator_health{")).collect();
+        lines.len() == wanted.len() && wanted.iter().all(|line| lines.contains(line))
+    };
+    let (first, second) = (r#"operator="af-roshan-1"} "#, r#"operator="af-roshan-2"} 0"#);
+    assert!(shows(&[]).await, "nobody leads yet");
+    let ingest = Ingest::start(&world).await;
+    reach(&world, HealthState::Unhealthy, "UNBOUND", 0).await;
+    eventually("it is unhealthy", async || shows(&[&format!("{first}1"), second]).await).await;
+    // What is deleted is shown no longer, from the next step on.
+    world.sql("update ops.operators set deleted_at = now() where id = 'af-roshan-1'").await;
+    world.status.send_modify(|status| status.applied.as_mut().unwrap().generation += 1);
+    eventually("it is gone", async || shows(&[second]).await).await;
+    ingest.stop().await;
+    assert!(shows(&[]).await, "the next leader shows them");
+}
+
+#[tokio::test]
 async fn a_restart_forgets_nothing_and_a_cache_miss_is_answered() {
     let world = Served::new().await;
     world.operator(OPERATOR, "ACTIVE", json!({})).await;

@@ -29,3 +29,35 @@ async fn probes_and_metrics() {
     world.listeners.ended().await;
     assert!(reqwest::get(format!("http://{}/health/live", world.listeners.ops)).await.is_err());
 }
+
+#[tokio::test]
+async fn a_store_that_does_not_answer_is_a_metric() {
+    let world = Served::alone().await;
+    let up = async |world: &Served, store: &str, up: u8| {
+        let line = format!("bindery_store_up{{store=\"{store}\"}} {up}\n");
+        world.ops("/metrics").await.text().await.unwrap().contains(&line)
+    };
+    for store in ["postgres", "vault", "nats", "redis"] {
+        bindery_tests::world::eventually(store, async || up(&world, store, 1).await).await;
+    }
+    world.stack.vault.kill().await;
+    bindery_tests::world::eventually("Vault is down", async || up(&world, "vault", 0).await).await;
+    assert!(up(&world, "postgres", 1).await);
+}
+
+#[tokio::test]
+async fn what_is_owed_is_told_by_the_agent_that_leads() {
+    let world = Served::new().await;
+    let shows = async |owed: u8| {
+        let line = format!("bindery_outbox_pending {owed}\n");
+        world.ops("/metrics").await.text().await.unwrap().contains(&line)
+    };
+    // As a term that ended left it.
+    world.shared.metrics.outbox_pending.set(5);
+    assert!(shows(5).await);
+    world.leading.send_replace(None);
+    let relay = tokio::spawn(bindery_agent::outbox::relay::run(world.shared.clone(), world.cancel.clone()));
+    bindery_tests::world::eventually("nothing is owed by a follower", async || shows(0).await).await;
+    world.cancel.cancel();
+    relay.await.unwrap();
+}

@@ -4,6 +4,7 @@
 
 use bindery_agent::http::permissions::Role;
 use bindery_agent::runtime::Agent;
+use git2::Oid;
 use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 
@@ -95,19 +96,23 @@ pub fn premium(host: &str) -> Value {
 /// A branch with a policy that says whom passwords are sealed to, one carrier with a contract and one operator, which
 /// an agent has applied.
 pub async fn small(world: &World) -> Agent {
+    applied(world, small_branch(world)).await
+}
+
+/// That branch, for an agent yet to be started; its tip.
+pub fn small_branch(world: &World) -> Oid {
     let recipient = &world.stack.pki.age_recipient;
-    let policy = format!("{}  secrets:\n    recipients: [{recipient}]\n", documents::POLICY);
-    begun(world, policy).await
+    begun(world, format!("{}  secrets:\n    recipients: [{recipient}]\n", documents::POLICY))
 }
 
 /// The same without anybody whom passwords are sealed to: they are in Vault alone.
 pub async fn unsealed(world: &World) -> Agent {
-    begun(world, documents::POLICY.to_owned()).await
+    applied(world, begun(world, documents::POLICY.to_owned())).await
 }
 
-async fn begun(world: &World, policy: String) -> Agent {
+fn begun(world: &World, policy: String) -> Oid {
     world.commit("Begin", &[]);
-    let commit = world.commit(
+    world.commit(
         "A carrier and an operator",
         &[
             ("policy.yaml", Some(policy)),
@@ -116,7 +121,10 @@ async fn begun(world: &World, policy: String) -> Agent {
             ("operators/carrier/first.yaml", Some(documents::operator("first", "carrier", "first.example", None))),
             ("operators/carrier/first.routes.yaml", Some(documents::routes("first", &["9370"]))),
         ],
-    );
+    )
+}
+
+async fn applied(world: &World, commit: Oid) -> Agent {
     let agent = world.agent().await;
     until_applied(&agent, commit).await;
     agent

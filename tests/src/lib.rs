@@ -10,6 +10,7 @@ pub mod document;
 pub mod documents;
 pub mod failpoints;
 pub mod listeners;
+pub mod observed;
 pub mod outside;
 pub mod program;
 pub mod servers;

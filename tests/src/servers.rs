@@ -95,6 +95,15 @@ impl Server {
         Self::start(&tools().bao, &arguments, dir, port).await
     }
 
+    /// Prometheus with a configuration file, whose rule files may lie beside it.
+    pub async fn prometheus(dir: &Path, config: &Path) -> Self {
+        let port = free_port().unwrap();
+        let (file, data) = (format!("--config.file={}", config.display()), dir.join("data"));
+        let (data, listen) =
+            (format!("--storage.tsdb.path={}", data.display()), format!("--web.listen-address=127.0.0.1:{port}"));
+        Self::start(Path::new("prometheus"), &[&file, &data, &listen], dir, port).await
+    }
+
     /// An object store with the API of S3, in memory and open to any key.
     pub async fn s3(dir: &Path) -> Self {
         let port = free_port().unwrap();

@@ -34,12 +34,13 @@ pub struct Heard {
 }
 
 impl Board {
-    /// Watches exactly these operators from now on. Known ones keep their state; a new one takes it from `known`.
+    /// Watches exactly these operators from now on. Known ones keep their state; a new one takes it from `known`. Returns
+    /// those that are watched no longer.
     pub fn watch(
         &mut self,
         operators: BTreeMap<OperatorId, HealthThresholds>,
         known: &BTreeMap<OperatorId, HealthView>,
-    ) {
+    ) -> Vec<OperatorId> {
         let mut before = std::mem::take(&mut self.operators);
         let watched = operators.into_iter().map(|(id, thresholds)| {
             let kept = before.remove(&id).map(|watched| watched.view);
@@ -47,6 +48,12 @@ impl Board {
             (id, Watched { reducer: HealthStateReducer { thresholds }, view })
         });
         self.operators = watched.collect();
+        before.into_keys().collect()
+    }
+
+    /// The state of each operator that is watched.
+    pub fn states(&self) -> impl Iterator<Item = (&OperatorId, HealthState)> {
+        self.operators.iter().map(|(id, watched)| (id, watched.view.state))
     }
 
     /// Whether an operator is watched.
@@ -109,7 +116,9 @@ mod tests {
         assert!(board.hear(&signal("c", 1), at(1)).is_none());
         let heard = board.hear(&signal("a", 1), at(1)).unwrap();
         assert_eq!(heard.change.unwrap().transition.state, HealthState::Healthy);
-        board.watch(ids(&["a", "c"]), &none);
+        assert_eq!(board.watch(ids(&["a", "c"]), &none), ["b".parse().unwrap()]);
+        let states: Vec<_> = board.states().map(|(id, state)| (id.as_str(), state)).collect();
+        assert_eq!(states, [("a", HealthState::Healthy), ("c", HealthState::Unknown)]);
         assert!(board.watches(&"c".parse().unwrap()) && !board.watches(&"b".parse().unwrap()));
         assert!(board.hear(&signal("a", 2), at(2)).unwrap().change.is_none(), "a is HEALTHY still");
         let silent: Vec<_> = board.tick(at(62)).into_iter().map(|change| change.operator.to_string()).collect();

@@ -57,6 +57,8 @@ pub async fn run(shared: Shared, cancel: CancellationToken) {
             let _end = term.drop_guard_ref();
             lead(&shared, fence, &term).await
         },);
+        // The next leader shows them.
+        shared.metrics.operator_health.clear();
         if let Err(error) = result {
             tracing::error!(error = chain(&*error), "health signals cannot be ingested yet");
             let _ = cancel.run_until_cancelled(tokio::time::sleep(RETRY)).await;
@@ -123,6 +125,7 @@ impl Ingest<'_> {
         let mut signals = signals.ready_chunks(BATCH);
         let mut status = self.shared.status.clone();
         let mut generation = applied(&status.borrow_and_update());
+        self.display();
         let mut timer = tokio::time::interval(TICK);
         timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -154,8 +157,20 @@ impl Ingest<'_> {
     async fn look_again(&mut self) {
         self.looked = Instant::now();
         match health::watched(&self.shared.stores.postgres).await {
-            Ok(watched) => self.board.watch(watched, &BTreeMap::new()),
+            Ok(watched) => {
+                for gone in self.board.watch(watched, &BTreeMap::new()) {
+                    self.shared.metrics.forget_health(&gone);
+                }
+                self.display();
+            }
             Err(error) => tracing::error!(error = chain(&error), "thresholds cannot be read; the last ones stay"),
+        }
+    }
+
+    /// Shows the state of every operator as a metric.
+    fn display(&self) {
+        for (operator, state) in self.board.states() {
+            self.shared.metrics.show_health(operator, state);
         }
     }
 
@@ -192,6 +207,7 @@ impl Ingest<'_> {
 
     async fn announce(&self, change: Change) {
         self.waiting.show(change.operator.clone(), change.view.clone());
+        self.shared.metrics.show_health(&change.operator, change.view.state);
         // Waits while too many changes wait; closed only once another agent leads.
         let _ = self.changes.send(change).await;
     }

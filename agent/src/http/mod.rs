@@ -27,6 +27,7 @@ mod ops;
 mod page;
 mod params;
 pub mod permissions;
+mod probe;
 mod rates;
 mod route;
 mod strict;

@@ -1,8 +1,6 @@
 //! Health of the agent itself, and its metrics. Plain HTTP, meant for the orchestrator and the monitoring alone.
 
 use std::collections::BTreeMap;
-use std::future::Future;
-use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -17,14 +15,12 @@ use serde::Serialize;
 use super::error::{Code, Problem, chain};
 use super::openapi::endpoint::{Access, Answer, SchemaOf};
 use super::openapi::{self, Listener};
+use super::probe::{Probe, Probes, TIMEOUT};
 use super::route::{self, Route};
+use crate::metrics::Metrics;
 use crate::pools::Pools;
 use crate::shared::Shared;
-use crate::store::postgres::read;
-use crate::store::vault::Health;
 
-/// Longest wait for a part: below the second that probes commonly wait.
-const TIMEOUT: Duration = Duration::from_millis(800);
 /// What metrics are served as.
 const METRICS: &str = "application/openmetrics-text";
 
@@ -68,46 +64,35 @@ async fn live() -> Json<Liveness> {
 }
 
 async fn metrics(State(shared): State<Shared>) -> Result<Response, Problem> {
-    let pools = match tokio::time::timeout(TIMEOUT, Pools::read(&shared.stores, Timestamp::now())).await {
-        Ok(Ok(pools)) => pools,
-        Ok(Err(error)) => {
-            tracing::debug!(error = chain(&error), "the contracts cannot be read");
-            Pools::default()
+    let pools = async {
+        match tokio::time::timeout(TIMEOUT, Pools::read(&shared.stores, Timestamp::now())).await {
+            Ok(Ok(pools)) => pools,
+            Ok(Err(error)) => {
+                tracing::debug!(error = chain(&error), "the contracts cannot be read");
+                Pools::default()
+            }
+            Err(_) => Pools::default(),
         }
-        Err(_) => Pools::default(),
     };
-    let text = pools.encode().and_then(|pools| Ok(pools + &shared.metrics.encode()?));
+    let (probes, pools) = tokio::join!(Probes::of(&shared.stores), pools);
+    let text = encode(&probes, pools, &shared.metrics);
     let text = text.map_err(|_| Problem::new(Code::Internal))?;
     Ok(([(CONTENT_TYPE, format!("{METRICS}; version=1.0.0; charset=utf-8"))], text).into_response())
+}
+
+/// One text of what was asked just now and what is counted all along; the agent's own families end it.
+fn encode(probes: &Probes, pools: Pools, metrics: &Metrics) -> Result<String, std::fmt::Error> {
+    Ok([probes.encode()?, pools.encode()?, metrics.encode()?].concat())
 }
 
 /// 503 where Vault or Postgres does not work, since without them no credentials can be served. NATS and Redis only
 /// delay what is seen elsewhere.
 async fn ready(State(shared): State<Shared>) -> (StatusCode, Json<Readiness>) {
-    let stores = &shared.stores;
-    let (postgres, vault, redis) = tokio::join!(
-        probe(async { read::ping(&stores.postgres).await.map_err(|_| "unreachable") }),
-        probe(async {
-            match stores.vault.ping().await {
-                Ok(Health::Ready | Health::Standby) => Ok(()),
-                Ok(Health::Sealed) => Err("sealed"),
-                Ok(Health::Uninitialized) => Err("not initialised"),
-                Err(_) => Err("unreachable"),
-            }
-        }),
-        probe(async { stores.redis.ping().await.map_err(|_| "unreachable") }),
-    );
-    let nats = if stores.nats.is_connected() { Ok(()) } else { Err("not connected") };
+    let Probes { postgres, vault, nats, redis } = Probes::of(&shared.stores).await;
     let phase = shared.status.borrow().phase;
     let answer = assess(postgres, vault, nats, redis, phase);
     let status = if answer.status == ComponentState::Down { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
     (status, Json(answer))
-}
-
-type Probe = Result<(), &'static str>;
-
-async fn probe(check: impl Future<Output = Probe>) -> Probe {
-    tokio::time::timeout(TIMEOUT, check).await.unwrap_or(Err("no answer in time"))
 }
 
 fn assess(postgres: Probe, vault: Probe, nats: Probe, redis: Probe, phase: SyncPhase) -> Readiness {

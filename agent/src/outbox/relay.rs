@@ -45,7 +45,13 @@ pub async fn run(shared: Shared, cancel: CancellationToken) {
     let mut leading = shared.leading.clone();
     loop {
         let leads = leading.borrow_and_update().is_some();
-        let result = if leads { turn(&shared, &mut ready, &cancel).await } else { Ok(()) };
+        let result = if leads {
+            turn(&shared, &mut ready, &cancel).await
+        } else {
+            // What is owed is the leader's to tell; a number from a former term would stay for ever.
+            shared.metrics.outbox_pending.set(0);
+            Ok(())
+        };
         let wait = match result {
             Ok(()) => {
                 if failing {
