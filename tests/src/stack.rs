@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use bindery_agent::dev::{Stack, StackOptions, Tools};
 use tokio::sync::OnceCell;
+use tracing_subscriber::EnvFilter;
 
 static SHARED: OnceCell<Stack> = OnceCell::const_new();
 static OWN: AtomicU32 = AtomicU32::new(0);
@@ -53,7 +54,8 @@ impl std::ops::Deref for Servers {
 
 async fn start(name: String) -> Stack {
     // Shown where a test fails; the first test of the process sets it up for all.
-    let _ = tracing_subscriber::fmt().with_test_writer().with_env_filter("bindery_agent=info,warn").try_init();
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("bindery_agent=info,warn"));
+    let _ = tracing_subscriber::fmt().with_test_writer().with_env_filter(filter).try_init();
     let data_dir = scratch(&name);
     remove(&data_dir).await;
     Stack::start(StackOptions { data_dir, tools: tools(), durable: false }).await.unwrap()

@@ -35,6 +35,8 @@ impl Tools {
 
     /// Finds every program; the first one that is missing is the error.
     pub fn find(tools_dir: &Path) -> Result<Self, Error> {
+        // Servers are started in folders of their own.
+        let tools_dir = &std::path::absolute(tools_dir).unwrap_or_else(|_| tools_dir.to_path_buf());
         let debian = newest_postgres().unwrap_or_else(|| PathBuf::from(POSTGRES_VERSIONS));
         let initdb = first("initdb", Some(&debian))?;
         // Of the same version, wherever that was found.

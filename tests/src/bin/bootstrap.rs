@@ -22,9 +22,9 @@ async fn main() -> Result<()> {
     served
         .sql(
             "insert into ops.routing_rules (operator_id, prefix, priority, weight, cost, currency, active)
-             select 'af-roshan-' || (1 + n % 2), (9000000 + n * 7)::text, 100, 100, 0.0110, 'EUR', true
-             from generate_series(1, 1000000) n;
-             analyze ops.routing_rules",
+             select 'af-roshan-' || (1 + n % 2), (9000000 + n * 7 + abs(hashint4(n) % 7))::text,
+                 100 + abs(hashint4(-n) % 3), 100, 0.0110, 'EUR', true
+             from generate_series(1, 1000000) n",
         )
         .await;
     let tls = Tls {
