@@ -41,7 +41,7 @@ impl Tools {
         let initdb = first("initdb", Some(&debian))?;
         // Of the same version, wherever that was found.
         let installed = initdb.canonicalize().unwrap_or_else(|_| initdb.clone());
-        let python = openbao_bin(tools_dir).unwrap_or_else(|| tools_dir.to_path_buf());
+        let python = openbao_bin(tools_dir).unwrap_or_else(|| tools_dir.clone());
         Ok(Self {
             postgres: first("postgres", installed.parent())?,
             initdb,
