@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use bindery_schema::secret::Secret;
 use bindery_schema::value::DocumentUri;
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::path::Path;
@@ -40,7 +41,7 @@ pub async fn exists(config: &config::Documents, uri: &DocumentUri) -> Result<boo
     // A URI without a bucket and a key is no value of the type.
     let (bucket, key) = uri.as_str().trim_start_matches("s3://").split_once('/').unwrap_or_default();
     let path = Path::parse(key).map_err(|error| unavailable(error.into()))?;
-    let store = bucket_of(config, bucket)?.map_err(unavailable)?;
+    let store = bucket_of(config, bucket, &config.secret_access_key.read()?).map_err(unavailable)?;
     match tokio::time::timeout(ALL, store.head(&path)).await {
         Ok(Ok(_)) => Ok(true),
         Ok(Err(object_store::Error::NotFound { .. })) => Ok(false),
@@ -49,12 +50,8 @@ pub async fn exists(config: &config::Documents, uri: &DocumentUri) -> Result<boo
     }
 }
 
-/// The key is read each time, so that a file with it may be replaced.
-fn bucket_of(
-    config: &config::Documents,
-    bucket: &str,
-) -> Result<Result<AmazonS3, object_store::Error>, config::ReadError> {
-    let key = config.secret_access_key.read()?;
+/// A bucket, with the access key as it is now: a file with it may be replaced.
+fn bucket_of(config: &config::Documents, bucket: &str, key: &Secret) -> Result<AmazonS3, object_store::Error> {
     let plain = config.endpoint.as_deref().is_some_and(|endpoint| endpoint.starts_with("http://"));
     let options = ClientOptions::new().with_timeout(ANSWER).with_connect_timeout(ANSWER).with_allow_http(plain);
     let retry = RetryConfig { max_retries: RETRIES, retry_timeout: ALL, ..RetryConfig::default() };
@@ -68,5 +65,5 @@ fn bucket_of(
     if let Some(endpoint) = &config.endpoint {
         builder = builder.with_endpoint(endpoint);
     }
-    Ok(builder.build())
+    builder.build()
 }

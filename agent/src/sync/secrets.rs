@@ -187,7 +187,7 @@ async fn write_one(vault: &Vault, write: &Write, version: Option<u64>) -> Result
     };
     // An attempt that was cut off after this write has left it: again it would only push an older version out.
     let newest = if version == Some(0) { None } else { vault.read_credentials(operator).await? };
-    if newest.is_some_and(|newest| newest.system_id == *system_id && newest.password.expose() == password.expose()) {
+    if newest.is_some_and(|newest| newest.is(system_id, password)) {
         return Ok(());
     }
     failpoint::reach(Point::BeforeWrite).await;
@@ -296,10 +296,7 @@ pub(crate) async fn undo_one(vault: &Vault, intent: &intents::Intent) -> Result<
     };
     // An undoing that was cut off after this write has left it: again it would only push an older version out.
     let newest = vault.read_credentials(operator).await?;
-    let same = |newest: vault::Stored| {
-        newest.system_id == kept.system_id && newest.password.expose() == kept.password.expose()
-    };
-    if !newest.is_some_and(same) {
+    if !newest.is_some_and(|newest| newest.is(&kept.system_id, &kept.password)) {
         vault.write_credentials(operator, &kept.system_id, &kept.password, Some(now)).await?;
     }
     Ok(false)

@@ -6,15 +6,16 @@ use bindery_schema::catalog::Catalog;
 use bindery_schema::value::DocumentUri;
 
 use super::Error;
-use crate::config;
+use crate::shared::Shared;
 use crate::store::documents;
 
 /// Refuses contracts whose document is not there. What the tip names already is not asked for again.
-pub(super) async fn check(config: &config::Documents, before: &Catalog, after: &Catalog) -> Result<(), Error> {
+pub(super) async fn check(shared: &Shared, before: &Catalog, after: &Catalog) -> Result<(), Error> {
+    let Some(store) = &shared.config.documents else { return Ok(()) };
     let known = named_by(before);
     let mut missing = Vec::new();
     for uri in named_by(after).difference(&known) {
-        if !documents::exists(config, uri).await? {
+        if !documents::exists(store, uri).await? {
             missing.push(uri.clone());
         }
     }

@@ -98,9 +98,7 @@ pub async fn preview(shared: &Shared, change: Change) -> Result<Value, Error> {
     let (for_task, now) = (shared.clone(), Timestamp::now());
     let task = move || prepare(&mut compiler, &for_task, &change, &retired, now);
     let prepared = tokio::task::spawn_blocking(task).await??;
-    if let Some(store) = &shared.config.documents {
-        documents::check(store, &prepared.before, &prepared.after).await?;
-    }
+    documents::check(shared, &prepared.before, &prepared.after).await?;
     tokio::task::spawn_blocking(move || {
         let report = plan::report(&prepared.before, &prepared.after, now);
         // Both catalogs hold everything: there is nothing a report of them could lack.
@@ -215,9 +213,7 @@ async fn push(
     now: Timestamp,
 ) -> Result<Option<(Oid, Vec<String>)>, Error> {
     guard(shared, &prepared.before.policy, prepared.after.clone(), now).await?;
-    if let Some(store) = &shared.config.documents {
-        documents::check(store, &prepared.before, &prepared.after).await?;
-    }
+    documents::check(shared, &prepared.before, &prepared.after).await?;
     if ahead.is_none() {
         *ahead = Some(Ahead::write(&shared.stores, &prepared.passwords, &prepared.after).await?);
     }

@@ -322,7 +322,7 @@ async fn while_paused_or_held_a_look_only_tells() {
         .query_async::<()>(&mut redis.connection())
         .await
         .unwrap();
-    agent.shared().stores.vault.delete_credentials(&id("one")).await.unwrap();
+    delete_password(&agent).await;
     let told_only = async |reason: &str| {
         for _ in 0..2 {
             let found = look(&agent, &HEAL).await;
@@ -359,11 +359,18 @@ async fn while_paused_or_held_a_look_only_tells() {
     agent.shutdown().await;
 }
 
+/// Deletes one's password.
+async fn delete_password(agent: &Agent) {
+    let vault = &agent.shared().stores.vault;
+    let version = vault.version(&id("one")).await.unwrap();
+    vault.delete_version(&id("one"), version).await.unwrap();
+}
+
 /// Deletes one's password, or changes it, and puts a secret of nobody into Vault.
 async fn damage_vault(agent: &Agent, deleted: bool) {
     let vault = &agent.shared().stores.vault;
     if deleted {
-        vault.delete_credentials(&id("one")).await.unwrap();
+        delete_password(agent).await;
     } else {
         let version = vault.version(&id("one")).await.unwrap();
         vault.write_credentials(&id("one"), "sys-hand", &Secret::new("byh4nd01"), version).await.unwrap();

@@ -12,16 +12,23 @@ use super::{Error, parse};
 
 const RULES: &str = "ops.routing_rules";
 
+/// The rules that take part in routing, as `r`: active ones of ACTIVE operators.
+macro_rules! in_use {
+    () => {
+        "ops.routing_rules r join ops.operators o on o.id = r.operator_id
+           where r.active and o.status = 'ACTIVE' and o.deleted_at is null"
+    };
+}
+
 type Raw = (String, String, i32, i32, Option<String>, Option<String>);
 
 /// Active rules of ACTIVE operators by prefix, priority and operator, row by row: there may be millions.
 pub fn table(connection: &mut PgConnection) -> impl Stream<Item = Result<RouteRow, Error>> + '_ {
-    let rows = sqlx::query_as::<_, Raw>(
-        r#"select r.prefix, r.operator_id, r.priority, r.weight, r.cost::text, r.currency
-           from ops.routing_rules r join ops.operators o on o.id = r.operator_id
-           where r.active and o.status = 'ACTIVE' and o.deleted_at is null
-           order by r.prefix collate "C", r.priority, r.operator_id collate "C""#,
-    )
+    let rows = sqlx::query_as::<_, Raw>(concat!(
+        "select r.prefix, r.operator_id, r.priority, r.weight, r.cost::text, r.currency from ",
+        in_use!(),
+        r#" order by r.prefix collate "C", r.priority, r.operator_id collate "C""#
+    ))
     .fetch(connection);
     rows.map(|row| {
         let (prefix, operator, priority, weight, amount, currency) = row?;
@@ -46,9 +53,11 @@ pub struct Rows {
 
 /// Reads all rows by COPY and without an order: the quickest way to have them all.
 pub async fn rows(connection: &mut PgConnection) -> Result<Rows, Error> {
-    let statement = "copy (select r.prefix, r.operator_id, r.priority, r.weight, r.cost, r.currency
-           from ops.routing_rules r join ops.operators o on o.id = r.operator_id
-           where r.active and o.status = 'ACTIVE' and o.deleted_at is null) to stdout";
+    let statement = concat!(
+        "copy (select r.prefix, r.operator_id, r.priority, r.weight, r.cost, r.currency from ",
+        in_use!(),
+        ") to stdout"
+    );
     let mut gathered = Gathered::default();
     let mut pieces = connection.copy_out_raw(statement).await?;
     // A line may be cut anywhere between two pieces.
@@ -128,16 +137,15 @@ pub async fn changes_from(connection: &mut PgConnection) -> Result<i64, Error> {
 /// What is now true of every operator and prefix that changed after a step, by prefix and operator; at most `limit`.
 pub async fn changes(connection: &mut PgConnection, since: i64, limit: i64) -> Result<Vec<RouteChange>, Error> {
     type Raw = (String, String, Option<i32>, Option<i32>, Option<String>, Option<String>);
-    let rows: Vec<Raw> = sqlx::query_as(
-        r#"with touched as (
+    let rows: Vec<Raw> = sqlx::query_as(concat!(
+        "with touched as (
                select distinct operator_id, prefix from ops.routing_changes where generation > $1 limit $2)
            select t.prefix, t.operator_id, r.priority, r.weight, r.cost::text, r.currency
-           from touched t
-           left join (select r.* from ops.routing_rules r join ops.operators o on o.id = r.operator_id
-                      where r.active and o.status = 'ACTIVE' and o.deleted_at is null) r
-               on r.operator_id = t.operator_id and r.prefix = t.prefix
-           order by t.prefix collate "C", t.operator_id collate "C""#,
-    )
+           from touched t left join (select r.* from ",
+        in_use!(),
+        r#") r on r.operator_id = t.operator_id and r.prefix = t.prefix
+           order by t.prefix collate "C", t.operator_id collate "C""#
+    ))
     .bind(since)
     .bind(limit)
     .fetch_all(connection)

@@ -88,6 +88,13 @@ pub struct Stored {
     pub version: Option<u64>,
 }
 
+impl Stored {
+    /// Whether these are the credentials that are stored.
+    pub fn is(&self, system_id: &str, password: &Secret) -> bool {
+        self.system_id == system_id && self.password.expose() == password.expose()
+    }
+}
+
 /// A client of one mount. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Vault(Arc<Inner>);
@@ -178,14 +185,8 @@ impl Vault {
         self.write_at(&live(operator), system_id, password, expected).await
     }
 
-    /// Deletes the credentials so that they can still be brought back. Absent ones are no error.
-    pub async fn delete_credentials(&self, operator: &OperatorId) -> Result<(), Error> {
-        let version = self.version(operator).await?;
-        self.delete_version(operator, version).await
-    }
-
-    /// Deletes a version of the credentials, as [`Vault::version`] told it. One that was written since stays: whoever
-    /// asks late deletes nothing that is newer than what it knew of.
+    /// Deletes a version of the credentials, as [`Vault::version`] told it, so that it can still be brought back. Absent
+    /// ones are no error. One that was written since stays: whoever asks late deletes nothing newer than it knew of.
     pub async fn delete_version(&self, operator: &OperatorId, version: Option<u64>) -> Result<(), Error> {
         match version {
             None => self.relocate(&live(operator), &deleted(operator)).await.map(drop),
