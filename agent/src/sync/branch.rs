@@ -2,6 +2,8 @@
 //!
 //! libgit2 blocks, so all of this belongs on the pool for blocking work.
 
+use std::io::Write as _;
+
 use git2::{ErrorCode, Oid, PushOptions, Repository, Signature};
 
 use super::remote;
@@ -33,7 +35,7 @@ pub fn signature(who: &str) -> Result<Signature<'static>, git2::Error> {
 pub fn push(repository: &Repository, config: &config::Repository, reference: &str, tip: Oid) -> Result<bool, Error> {
     let branch = format!("refs/heads/{}", config.branch);
     match in_a_folder(&config.url) {
-        Some(forge) => push_into(repository, &forge, config, (reference, &branch), tip),
+        Some(forge) => push_into(repository, &forge, (reference, &branch), tip),
         None => push_to(repository, config, (reference, &branch), tip),
     }
 }
@@ -44,11 +46,10 @@ fn in_a_folder(url: &str) -> Option<Repository> {
 }
 
 /// Pushes into a folder. No server is there to compare the branch with the tip, and libgit2 sets it whatever it has become
-/// since it was listed: so the commit is brought there under a name of its own, and the branch is exchanged under its lock.
+/// since it was listed: so the new objects are brought there first, and then the branch is exchanged under its lock.
 fn push_into(
     repository: &Repository,
     forge: &Repository,
-    config: &config::Repository,
     (reference, branch): (&str, &str),
     tip: Oid,
 ) -> Result<bool, Error> {
@@ -56,11 +57,16 @@ fn push_into(
         return Ok(false);
     }
     let commit = repository.refname_to_id(reference)?;
-    let incoming = format!("refs/bindery/incoming/{commit}");
-    repository.remote_anonymous(&config.url)?.push(&[format!("+{reference}:{incoming}")], None)?;
-    let exchanged = forge.reference_matching(branch, commit, true, tip, "push");
-    forge.find_reference(&incoming)?.delete()?;
-    match exchanged {
+    let mut new = repository.revwalk()?;
+    new.push(commit)?;
+    new.hide(tip)?;
+    let mut pack = repository.packbuilder()?;
+    pack.insert_walk(&mut new)?;
+    let odb = forge.odb()?;
+    let mut writer = odb.packwriter()?;
+    pack.foreach(|piece| writer.write_all(piece).is_ok())?;
+    writer.commit()?;
+    match forge.reference_matching(branch, commit, true, tip, "push") {
         Ok(_) => Ok(true),
         // Somebody else was faster, or is at it.
         Err(error) if matches!(error.code(), ErrorCode::Modified | ErrorCode::Locked) => Ok(false),
