@@ -108,20 +108,23 @@ impl Compiler {
         self.parsed.contains_key(&blob) || self.cache.as_ref().is_some_and(|cache| cache.contains(blob))
     }
 
-    fn load_revision(&mut self, repository: &Repository, commit: Oid) -> Result<Tree, source::Error> {
+    fn read_revision(&mut self, repository: &Repository, commit: Oid) -> Result<Tree, source::Error> {
+        let origin = Origin::Revision { repository: repository.path().to_owned(), commit };
         let kept = |tree| self.cache.as_ref().and_then(|cache| cache.folder(tree));
         let mut folders = Folders { earlier: &self.folders, kept: &kept, seen: ByOid::default() };
-        let loaded = source::load_revision(repository, commit, |blob| self.is_known(blob), &mut folders)?;
+        let (known, parse) = (|blob| self.is_known(blob), |file| self.parse(file, &origin));
+        let files = source::load_revision(repository, commit, known, &mut folders, parse)?;
         self.folders = folders.seen;
-        Ok(Tree { loaded, origin: Origin::Revision { repository: repository.path().to_owned(), commit } })
+        Ok(Tree { files, origin })
     }
 
-    fn load_directory(&self, directory: &Path) -> Result<Tree, source::Error> {
+    fn read_directory(&self, directory: &Path) -> Result<Tree, source::Error> {
+        let origin = Origin::Directory(directory.to_owned());
         let known = |blob| self.is_known(blob);
         // Where nothing is known yet and nothing is kept, no file need be told from another.
         let looks = self.cache.is_some() || !self.parsed.is_empty();
-        let loaded = source::load_directory(directory, looks.then_some(&known))?;
-        Ok(Tree { loaded, origin: Origin::Directory(directory.to_owned()) })
+        let files = source::load_each(directory, looks.then_some(&known), |file| self.parse(file, &origin))?;
+        Ok(Tree { files, origin })
     }
 
     /// Compiles the tree of a commit; no checkout is needed.
@@ -131,7 +134,7 @@ impl Compiler {
         commit: Oid,
         options: &Options,
     ) -> Result<Compiled, source::Error> {
-        let tree = self.load_revision(repository, commit)?;
+        let tree = self.read_revision(repository, commit)?;
         Ok(self.compile_and(tree, options, |_, _, _| ()).0)
     }
 
@@ -143,21 +146,18 @@ impl Compiler {
         changes: &Changes,
         options: &Options,
     ) -> Result<Compiled, source::Error> {
-        let mut tree = self.load_revision(repository, commit)?;
-        tree.loaded.retain(|file| !changes.contains_key(&file.path));
-        let written = changes.iter().filter_map(|(path, text)| Some((path, text.as_ref()?)));
-        tree.loaded.extend(written.map(|(path, text)| Loaded {
-            path: path.clone(),
-            blob: None,
-            content: Content::Text(text.clone()),
-        }));
-        tree.loaded.sort_by(|a, b| a.path.cmp(&b.path));
+        let mut tree = self.read_revision(repository, commit)?;
+        tree.files.retain(|file| !changes.contains_key(&file.path));
+        for (path, text) in changes.iter().filter_map(|(path, text)| Some((path.clone(), text.clone()?))) {
+            tree.files.push(self.parse(Loaded { path, blob: None, content: Content::Text(text) }, &tree.origin));
+        }
+        tree.files.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(self.compile_and(tree, options, |_, _, _| ()).0)
     }
 
     /// Compiles the working tree below a directory.
     pub fn compile_directory(&mut self, directory: &Path, options: &Options) -> Result<Compiled, source::Error> {
-        let tree = self.load_directory(directory)?;
+        let tree = self.read_directory(directory)?;
         Ok(self.compile_and(tree, options, |_, _, _| ()).0)
     }
 
@@ -169,7 +169,7 @@ impl Compiler {
         options: &Options,
         window: Window,
     ) -> Result<(Compiled, Vec<Event>), source::Error> {
-        let tree = self.load_revision(repository, commit)?;
+        let tree = self.read_revision(repository, commit)?;
         Ok(self.timeline(tree, options, window))
     }
 
@@ -180,7 +180,7 @@ impl Compiler {
         options: &Options,
         window: Window,
     ) -> Result<(Compiled, Vec<Event>), source::Error> {
-        let tree = self.load_directory(directory)?;
+        let tree = self.read_directory(directory)?;
         Ok(self.timeline(tree, options, window))
     }
 
@@ -190,7 +190,9 @@ impl Compiler {
 
     /// Compiles files that were loaded before; their order is that of their paths.
     pub fn compile(&mut self, loaded: Vec<Loaded>, options: &Options) -> Compiled {
-        self.compile_and(Tree { loaded, origin: Origin::Memory }, options, |_, _, _| ()).0
+        let origin = Origin::Memory;
+        let files = loaded.into_par_iter().map(|file| self.parse(file, &origin)).collect();
+        self.compile_and(Tree { files, origin }, options, |_, _, _| ()).0
     }
 
     /// What a file holds: as it was parsed before, as the cache has it, or by parsing it.
@@ -215,11 +217,10 @@ impl Compiler {
     /// Compiles, and asks one more question of the objects while they are at hand.
     fn compile_and<T>(
         &mut self,
-        Tree { loaded, origin }: Tree,
+        Tree { files, origin }: Tree,
         options: &Options,
         ask: impl FnOnce(&Objects<'_>, &PolicySpec, &SourceMap) -> T,
     ) -> (Compiled, T) {
-        let files: Vec<Parsed> = loaded.into_par_iter().map(|file| self.parse(file, &origin)).collect();
         // Only what the present tree holds is kept: memory follows the tree, not its history.
         self.parsed = files.iter().filter_map(|file| Some((file.blob?, file.content.clone()))).collect();
         let own = |file: &Parsed| Some(&file.content.text).filter(|text| !text.is_empty()).cloned();
@@ -254,9 +255,9 @@ impl Compiler {
     }
 }
 
-/// A tree's files as loaded, and where they can be read again.
+/// A tree's files in path order, and where they can be read again.
 struct Tree {
-    loaded: Vec<Loaded>,
+    files: Vec<Parsed>,
     origin: Origin,
 }
 

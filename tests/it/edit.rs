@@ -353,7 +353,7 @@ fn merge(target: &mut Value, patch: &Value) {
 fn the_shipped_configuration_can_be_edited_line_by_line() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let mut edits = 0;
-    for file in load_directory(root, None).unwrap() {
+    for file in load_directory(root).unwrap() {
         let Content::Text(text) = &file.content else { panic!("{} is no text", file.path) };
         for document in to_json(text) {
             let id = |field: &str| document["metadata"][field].as_str().unwrap_or_default();

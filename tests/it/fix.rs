@@ -23,7 +23,7 @@ fn every_case_is_repaired_exactly() {
     let cases = cases("fix");
     assert!(cases.len() >= 8);
     for case in cases {
-        let before = load_directory(&case.join("before"), None).unwrap();
+        let before = load_directory(&case.join("before")).unwrap();
         let fixed = fix::fix(&mut Compiler::default(), before.clone(), &options());
         for file in before {
             let expected = fs::read_to_string(case.join("after").join(&*file.path)).unwrap();
@@ -45,7 +45,7 @@ fn every_case_is_repaired_exactly() {
 fn whatever_is_broken_a_second_repair_finds_nothing_to_do() {
     let mut repairs = 0;
     for case in cases("diagnostics") {
-        let Ok(mut files) = load_directory(&case.join("repo"), None) else { continue };
+        let Ok(mut files) = load_directory(&case.join("repo")) else { continue };
         let fixed = fix::fix(&mut Compiler::default(), files.clone(), &options());
         repairs += fixed.repairs.len();
         for file in &mut files {

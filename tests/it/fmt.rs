@@ -32,7 +32,7 @@ fn every_case_is_written_as_expected() {
 
 #[test]
 fn the_shipped_configuration_is_in_canonical_form() {
-    for file in load_directory(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap(), None).unwrap() {
+    for file in load_directory(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()).unwrap() {
         let Content::Text(text) = &file.content else { panic!("{} is no text", file.path) };
         assert_eq!(format(text).as_deref(), Ok(&**text), "{}", file.path);
     }
@@ -42,7 +42,7 @@ fn the_shipped_configuration_is_in_canonical_form() {
 fn broken_repositories_keep_what_they_say() {
     let (mut formatted, mut left) = (0, 0);
     for case in fs::read_dir(folder("diagnostics")).unwrap() {
-        let Ok(files) = load_directory(&case.unwrap().path().join("repo"), None) else { continue };
+        let Ok(files) = load_directory(&case.unwrap().path().join("repo")) else { continue };
         for file in files {
             let Content::Text(text) = &file.content else { continue };
             if assert_laws(text) { formatted += 1 } else { left += 1 }

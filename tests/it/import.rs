@@ -40,7 +40,7 @@ fn options(case: &Path) -> Options {
 }
 
 fn load(root: &Path) -> Vec<Loaded> {
-    source::load_directory(root, None).unwrap_or_default()
+    source::load_directory(root).unwrap_or_default()
 }
 
 fn write(root: &Path, files: &BTreeMap<String, String>) {

@@ -38,7 +38,7 @@ pub(super) fn run(repo: &Path, arguments: &Arguments, out: &mut impl Write) -> a
         return standard_input(arguments.check, out);
     }
     let files = match &*arguments.files {
-        [] => source::load_directory(repo, None)?.iter().map(|file| repo.join(&*file.path)).collect(),
+        [] => source::load_directory(repo)?.iter().map(|file| repo.join(&*file.path)).collect(),
         files => files.to_vec(),
     };
     let (mut changed, mut left) = (0, 0);

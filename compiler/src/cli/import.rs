@@ -130,7 +130,7 @@ fn options(arguments: &Arguments) -> anyhow::Result<Options> {
 
 /// What the repository holds; nothing where it is still to be made.
 fn existing(into: &Path) -> anyhow::Result<Vec<Loaded>> {
-    match source::load_directory(into, None) {
+    match source::load_directory(into) {
         Ok(files) => Ok(files),
         Err(source::Error::NoConfiguration { .. }) => Ok(Vec::new()),
         Err(source::Error::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound && !into.exists() => {

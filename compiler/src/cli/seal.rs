@@ -37,7 +37,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(repo: &Path, arguments: &Arguments, out: &mut impl Write) -> anyhow::Result<Outcome> {
     let id = &arguments.operator;
-    let files = source::load_directory(repo, None)?;
+    let files = source::load_directory(repo)?;
     let recipients = seal::recipients(&files);
     // Before the password is asked for, not after.
     if recipients.is_empty() {

@@ -11,9 +11,18 @@ use walkdir::{DirEntry, WalkDir};
 use super::tracked::Tracked;
 use super::{Content, Error, LARGEST_FILE, Loaded, POLICY, ROOTS, SHORT_POLICY, is_configuration};
 
-/// Reads the working tree below a directory. A file that git's index shows to be a blob for which `known` holds is listed
-/// and not read; without `known` the index is not looked at.
-pub fn load_directory(root: &Path, known: Option<&(dyn Fn(Oid) -> bool + Sync)>) -> Result<Vec<Loaded>, Error> {
+/// Reads the working tree below a directory.
+pub fn load_directory(root: &Path) -> Result<Vec<Loaded>, Error> {
+    load_each(root, None, |file| file)
+}
+
+/// Reads the working tree below a directory and hands each file over as soon as it is read. A file that git's index shows
+/// to be a blob for which `known` holds is listed and not read; without `known` the index is not looked at.
+pub(crate) fn load_each<T: Send>(
+    root: &Path,
+    known: Option<&(dyn Fn(Oid) -> bool + Sync)>,
+    each: impl Fn(Loaded) -> T + Sync,
+) -> Result<Vec<T>, Error> {
     let read = |path: &Path| {
         let path = path.to_owned();
         move |source: std::io::Error| Error::Read { path, source }
@@ -44,7 +53,7 @@ pub fn load_directory(root: &Path, known: Option<&(dyn Fn(Oid) -> bool + Sync)>)
             Some((blob, known)) if known(blob) => Content::Known,
             _ => read_content(&path, entry.path(), &real_root).map_err(read(entry.path()))?,
         };
-        Ok(Loaded { path, blob, content })
+        Ok(each(Loaded { path, blob, content }))
     };
     listed.into_par_iter().map(load).collect()
 }

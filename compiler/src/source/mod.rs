@@ -1,5 +1,6 @@
 //! Where configuration files come from: a directory, or any revision of a git repository without a checkout.
 
+mod blobs;
 mod directory;
 mod folders;
 mod map;
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use directory::load_directory;
+pub(crate) use directory::load_each;
 pub(crate) use folders::{Folder, Folders};
 pub use map::{FileId, Position, SourceMap, Span};
 pub(crate) use origin::Origin;

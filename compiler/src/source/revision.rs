@@ -1,14 +1,13 @@
 //! Reads the configuration files of a git revision, in path order; no checkout is needed.
 
-use std::io::Read as _;
 use std::path::{Component, Path};
 use std::sync::Arc;
 
 use git2::{ObjectType, Odb, Oid, Repository, Tree};
-use rayon::iter::ParallelIterator as _;
-use rayon::slice::ParallelSliceMut as _;
+use rayon::iter::{IndexedParallelIterator as _, IntoParallelIterator as _, ParallelIterator as _};
 
-use super::{Content, Error, Folders, LARGEST_FILE, Loaded, ROOTS, SHORT_POLICY, is_configuration};
+use super::blobs::Blobs;
+use super::{Content, Error, Folders, Loaded, ROOTS, SHORT_POLICY, is_configuration};
 
 /// Fewest blobs for which a thread opens the repository anew.
 const SMALLEST_SHARE: usize = 64;
@@ -43,13 +42,15 @@ fn link_target(tree: &Tree<'_>, database: &Odb<'_>, path: &str, link: Oid) -> Op
     (entry.kind() == Some(ObjectType::Blob) && entry.filemode() != GIT_LINK).then(|| entry.id())
 }
 
-/// Reads the tree of a commit. A blob for which `known` holds is listed and not read; folders are looked up in `folders`.
-pub(crate) fn load_revision(
+/// Reads the tree of a commit and hands each file over as soon as it is read: a text is parsed while it is at hand, and
+/// need not be kept. A blob for which `known` holds is listed and not read; folders are looked up in `folders`.
+pub(crate) fn load_revision<T: Send>(
     repository: &Repository,
     commit: Oid,
-    known: impl Fn(Oid) -> bool,
+    known: impl Fn(Oid) -> bool + Sync,
     folders: &mut Folders<'_>,
-) -> Result<Vec<Loaded>, Error> {
+    each: impl Fn(Loaded) -> T + Sync,
+) -> Result<Vec<T>, Error> {
     let tree = repository.find_commit(commit)?.tree()?;
     let database = repository.odb()?;
     let mut files = Vec::new();
@@ -71,47 +72,31 @@ pub(crate) fn load_revision(
             file(Some(entry.id), Content::Known)
         });
     })?;
-    read_blobs(repository, &mut files, known)?;
     files.sort_by(|a, b| a.path.cmp(&b.path));
-    Ok(files)
+    read_blobs(repository.path(), files, known, each)
 }
 
-/// Reads the blobs for which `known` does not hold, on every processor: inflating them is most of the work.
-fn read_blobs(repository: &Repository, files: &mut [Loaded], known: impl Fn(Oid) -> bool) -> Result<(), Error> {
-    let mut wanted: Vec<(&mut Loaded, Oid)> = files
-        .iter_mut()
-        .filter_map(|file| file.blob.map(|blob| (file, blob)))
-        .filter(|(_, blob)| !known(*blob))
-        .collect();
-    let share = wanted.len().div_ceil(rayon::current_num_threads()).max(SMALLEST_SHARE);
-    let folder = repository.path();
-    wanted.par_chunks_mut(share).try_for_each(|files| {
-        // A handle is for one thread.
-        let database = Repository::open(folder)?;
-        let database = database.odb()?;
-        for (file, blob) in files {
-            file.content = read_blob(&database, *blob)?;
-        }
-        Ok(())
-    })
-}
-
-fn read_blob(database: &Odb<'_>, blob: Oid) -> Result<Content, Error> {
-    // What lies in a file of its own is opened once for its size and its text. Only such objects can be streamed.
-    if let Ok((mut stream, size, _)) = database.reader(blob)
-        && size as u64 <= LARGEST_FILE
-    {
-        let mut bytes = vec![0; size];
-        if stream.read_exact(&mut bytes).is_ok() {
-            return Ok(Content::from_bytes(&bytes));
-        }
-    }
-    let (size, _) = database.read_header(blob)?;
-    Ok(if size as u64 > LARGEST_FILE {
-        Content::too_large(size as u64)
-    } else {
-        Content::from_bytes(database.read(blob)?.data())
-    })
+/// Reads the blobs for which `known` does not hold, on every processor, and hands every file over.
+fn read_blobs<T: Send>(
+    folder: &Path,
+    files: Vec<Loaded>,
+    known: impl Fn(Oid) -> bool + Sync,
+    each: impl Fn(Loaded) -> T + Sync,
+) -> Result<Vec<T>, Error> {
+    let files = files.into_par_iter().with_min_len(SMALLEST_SHARE).map_init(
+        || None,
+        |opened, mut file| {
+            if let Some(blob) = file.blob.filter(|blob| !known(*blob)) {
+                let blobs = match opened {
+                    Some(blobs) => blobs,
+                    None => opened.insert(Blobs::open(folder)?),
+                };
+                file.content = blobs.read(blob)?;
+            }
+            Ok(each(file))
+        },
+    );
+    files.collect()
 }
 
 /// Reads one file of a commit's tree once more.
@@ -124,5 +109,5 @@ pub(super) fn read_from_revision(folder: &Path, commit: Oid, path: &str) -> Resu
         GIT_LINK => link_target(&tree, &database, path, entry.id()),
         _ => Some(entry.id()),
     };
-    blob.map_or_else(|| Ok(Content::bad_link()), |blob| read_blob(&database, blob))
+    blob.map_or_else(|| Ok(Content::bad_link()), |blob| Blobs::open(folder)?.read(blob))
 }

@@ -11,9 +11,7 @@ use bindery_schema::policy::{Nesting, RoutingPolicy};
 use bindery_schema::routes::Rule;
 use bindery_schema::rules::RuleList;
 use bindery_schema::value::{E164Prefix, OperatorId};
-use rayon::iter::{
-    IndexedParallelIterator as _, IntoParallelRefIterator as _, ParallelExtend as _, ParallelIterator as _,
-};
+use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 use rayon::slice::ParallelSliceMut as _;
 use smallvec::SmallVec;
 
@@ -89,16 +87,18 @@ pub(super) fn check(
         None => Region::everything(),
     };
     let sweep = Sweep { tables, policy };
-    let mut entries: Vec<Entry> = Vec::new();
-    entries.par_extend(sweep.tables.par_iter().zip(0..u32::MAX).flat_map_iter(|(table, number)| {
-        let rules = &table.routes.rules.items;
-        region.places(rules).into_iter().map(move |rule| {
-            let item = &rules[rule as usize];
+    let places = |table: &Table<'_, '_>| region.places(&table.routes.rules.items);
+    let places: Vec<Vec<u32>> = sweep.tables.par_iter().map(places).collect();
+    let mut entries: Vec<Entry> = Vec::with_capacity(places.iter().map(Vec::len).sum());
+    for ((table, number), places) in sweep.tables.iter().zip(0..).zip(places) {
+        let rules = &table.routes.rules;
+        entries.extend(places.into_iter().map(|rule| {
+            let item = &rules.items[rule as usize];
             let (takes_part, narrows) = (table.active && item.active, item.narrows.is_some());
-            let doubt = table.routes.rules.doubt(rule as usize);
+            let doubt = rules.doubt(rule as usize);
             Entry { prefix: item.prefix, table: number, rule, priority: item.priority, takes_part, narrows, doubt }
-        })
-    }));
+        }));
+    }
     entries.par_sort_unstable_by_key(Entry::order);
     // No prefix contains one with another first digit.
     let parts: Vec<&[Entry]> = entries.chunk_by(|a, b| a.prefix.first_digit() == b.prefix.first_digit()).collect();

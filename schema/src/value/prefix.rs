@@ -1,6 +1,7 @@
 //! E.164 destination prefixes as one machine word.
 
 use std::fmt;
+use std::num::NonZeroU64;
 use std::str::FromStr;
 
 use super::macros::string_conversions;
@@ -25,7 +26,7 @@ const LONGEST: usize = 15;
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(into = "String", try_from = "String")]
-pub struct E164Prefix(u64);
+pub struct E164Prefix(NonZeroU64);
 
 impl E164Prefix {
     /// Reads digits without the leading `+`, as the stores keep them.
@@ -35,23 +36,23 @@ impl E164Prefix {
             return None;
         }
         let packed = bytes.iter().enumerate().fold(0, |word, (i, byte)| word | u64::from(byte - b'0') << (60 - 4 * i));
-        Some(Self(packed | bytes.len() as u64))
+        NonZeroU64::new(packed | bytes.len() as u64).map(Self)
     }
 
     /// How many digits the prefix has, 1 to 15.
     #[expect(clippy::len_without_is_empty, reason = "a prefix has at least one digit")]
     pub fn len(self) -> usize {
-        (self.0 & 0xf) as usize
+        (self.word() & 0xf) as usize
     }
 
     /// Whether every number under `other` is also under `self`. A prefix contains itself.
     pub fn contains(self, other: Self) -> bool {
-        self.len() <= other.len() && (self.0 ^ other.0) >> (64 - 4 * self.len()) == 0
+        self.len() <= other.len() && (self.word() ^ other.word()) >> (64 - 4 * self.len()) == 0
     }
 
     /// The digits without `+`.
     pub fn digits(self) -> String {
-        (0..self.len()).map(|i| char::from(b'0' + (self.0 >> (60 - 4 * i) & 0xf) as u8)).collect()
+        (0..self.len()).map(|i| char::from(b'0' + (self.word() >> (60 - 4 * i) & 0xf) as u8)).collect()
     }
 
     /// The prefix of a packed word, where it is one.
@@ -63,18 +64,18 @@ impl E164Prefix {
         // A nibble above 9 has its highest bit set and one of the two below.
         let no_decimal = digits & (digits << 1 | digits << 2) & 0x8888_8888_8888_8888;
         let unused = digits & u64::MAX >> (4 * length);
-        (no_decimal == 0 && unused == 0 && word >> 60 != 0).then_some(Self(word))
+        NonZeroU64::new(word).filter(|_| no_decimal == 0 && unused == 0 && word >> 60 != 0).map(Self)
     }
 
     /// The digit it begins with.
     pub fn first_digit(self) -> u8 {
-        (self.0 >> 60) as u8
+        (self.word() >> 60) as u8
     }
 
     /// The first `count` digits as a number, for an index; a digit that is not there counts as 0. At most eight.
     pub fn leading(self, count: u32) -> u32 {
         // The digits' nibbles to bytes, to pairs and so on: two, four, eight digits at a time.
-        let digits = ((self.0 & !0xf) >> 32) as u32;
+        let digits = ((self.word() & !0xf) >> 32) as u32;
         let digits = digits.checked_shr(32 - 4 * count.min(8)).unwrap_or(0);
         let twos = (digits >> 4 & 0x0f0f_0f0f) * 10 + (digits & 0x0f0f_0f0f);
         let fours = (twos >> 8 & 0x00ff_00ff) * 100 + (twos & 0x00ff_00ff);
@@ -84,17 +85,18 @@ impl E164Prefix {
     /// The prefix without its last digit.
     pub fn shortened(self) -> Option<Self> {
         let length = self.len() - 1;
-        (length > 0).then(|| Self(self.0 & !(u64::MAX >> (4 * length)) | length as u64))
+        let word = self.word() & !(u64::MAX >> (4 * length)) | length as u64;
+        NonZeroU64::new(word).map(Self)
     }
 
     /// No prefix below this one has a greater word, and none behind them a smaller one.
     pub fn last_word(self) -> u64 {
-        self.0 | u64::MAX >> (4 * self.len())
+        self.word() | u64::MAX >> (4 * self.len())
     }
 
     /// The packed word; equal words are equal prefixes.
     pub fn word(self) -> u64 {
-        self.0
+        self.0.get()
     }
 }
 
