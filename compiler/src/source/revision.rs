@@ -1,16 +1,18 @@
 //! Reads the configuration files of a git revision, in path order; no checkout is needed.
 
+use std::cell::RefCell;
 use std::path::{Component, Path};
 use std::sync::Arc;
 
 use git2::{ObjectType, Odb, Oid, Repository, Tree};
 use rayon::iter::{IndexedParallelIterator as _, IntoParallelIterator as _, ParallelIterator as _};
+use thread_local::ThreadLocal;
 
 use super::blobs::Blobs;
 use super::{Content, Error, Folders, Loaded, ROOTS, SHORT_POLICY, is_configuration};
 
-/// Fewest blobs for which a thread opens the repository anew.
-const SMALLEST_SHARE: usize = 64;
+/// Most files that one thread takes at once: at the end the others wait for it.
+const LARGEST_SHARE: usize = 64;
 /// Mode of a symbolic link in a git tree.
 const GIT_LINK: i32 = 0o120_000;
 
@@ -83,20 +85,16 @@ fn read_blobs<T: Send>(
     known: impl Fn(Oid) -> bool + Sync,
     each: impl Fn(Loaded) -> T + Sync,
 ) -> Result<Vec<T>, Error> {
-    let files = files.into_par_iter().with_min_len(SMALLEST_SHARE).map_init(
-        || None,
-        |opened, mut file| {
-            if let Some(blob) = file.blob.filter(|blob| !known(*blob)) {
-                let blobs = match opened {
-                    Some(blobs) => blobs,
-                    None => opened.insert(Blobs::open(folder)?),
-                };
-                file.content = blobs.read(blob)?;
-            }
-            Ok(each(file))
-        },
-    );
-    files.collect()
+    // A handle is for one thread.
+    let opened = ThreadLocal::new();
+    let load = |mut file: Loaded| {
+        if let Some(blob) = file.blob.filter(|blob| !known(*blob)) {
+            let blobs = opened.get_or_try(|| Blobs::open(folder).map(RefCell::new))?;
+            file.content = blobs.borrow_mut().read(blob)?;
+        }
+        Ok(each(file))
+    };
+    files.into_par_iter().with_max_len(LARGEST_SHARE).map(load).collect()
 }
 
 /// Reads one file of a commit's tree once more.
