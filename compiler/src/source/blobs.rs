@@ -16,9 +16,9 @@ use super::{Content, Error, LARGEST_FILE};
 /// Longest header of an object: its kind, its size in digits and a zero byte.
 const LONGEST_HEADER: usize = 32;
 /// Most bytes of an object that are inflated here.
-const MOST: usize = LARGEST_FILE as usize + LONGEST_HEADER;
-/// How much larger than its file an object is taken to be at first.
-const USUAL_RATIO: usize = 6;
+const MOST: u64 = LARGEST_FILE + LONGEST_HEADER as u64;
+/// How much larger than its file an object is taken to be at first, and up to which size.
+const USUAL: (usize, usize) = (6, 1 << 20);
 
 /// Reads blobs of a repository, on one thread.
 pub(super) struct Blobs {
@@ -83,7 +83,7 @@ impl Loose {
         let (folder, name) = id.split_at_checked(2)?;
         let file = File::open(self.folder.join(folder).join(name)).ok()?;
         self.file.clear();
-        file.take(MOST as u64).read_to_end(&mut self.file).ok()?;
+        file.take(MOST).read_to_end(&mut self.file).ok()?;
         self.inflate()?;
         let header = self.object.iter().take(LONGEST_HEADER).position(|byte| *byte == 0)?;
         let (header, content) = (std::str::from_utf8(&self.object[..header]).ok()?, &self.object[header + 1..]);
@@ -95,15 +95,15 @@ impl Loose {
     fn inflate(&mut self) -> Option<()> {
         self.inflate.reset(true);
         self.object.clear();
-        self.object.reserve((USUAL_RATIO * self.file.len()).clamp(LONGEST_HEADER, MOST));
+        self.object.reserve((USUAL.0 * self.file.len()).clamp(LONGEST_HEADER, USUAL.1));
         loop {
             let read = usize::try_from(self.inflate.total_in()).ok()?;
             let rest = self.file.get(read..)?;
             match self.inflate.decompress_vec(rest, &mut self.object, FlushDecompress::Finish).ok()? {
-                Status::StreamEnd => return (self.object.len() <= MOST).then_some(()),
+                Status::StreamEnd => return (self.object.len() as u64 <= MOST).then_some(()),
                 // Nothing more came out although there was room: the file is cut off.
                 _ if self.object.len() < self.object.capacity() => return None,
-                _ if self.object.len() >= MOST => return None,
+                _ if self.object.len() as u64 >= MOST => return None,
                 _ => self.object.reserve(self.object.len()),
             }
         }
@@ -118,6 +118,9 @@ mod tests {
     use super::*;
 
     proptest! {
+        // Each case makes a repository.
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
         #[test]
         fn what_lies_loose_reads_as_libgit2_reads_it(content in "[a-c\n]{0,300}", times in 0usize..300) {
             let folder = tempfile::tempdir().unwrap();
@@ -136,7 +139,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let repository = Repository::init_bare(folder.path()).unwrap();
         let database = repository.odb().unwrap();
-        let (small, large) = (b"kind: Mno\n".repeat(1000), vec![b' '; MOST]);
+        let (small, large) = (b"kind: Mno\n".repeat(1000), b" ".repeat(usize::try_from(MOST).unwrap()));
         let whole = database.write(ObjectType::Blob, &small).unwrap();
         let large = database.write(ObjectType::Blob, &large).unwrap();
         let tree = repository.treebuilder(None).unwrap().write().unwrap();
