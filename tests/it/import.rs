@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use bindery_compiler::format::format;
 use bindery_compiler::import::{Import, Mapping, Options, Outcome, Sealing, Terms, import};
 use bindery_compiler::source::{self, Loaded};
 use bindery_compiler::{Compiler, diagnostic::Code, diagnostic::Severity};
@@ -101,6 +102,9 @@ fn every_case_ends_as_it_should() {
         for row in &done.report.rows {
             assert_eq!(row.outcome == Outcome::Refused, !row.reasons.is_empty(), "{name}: {row:?}");
             assert!(row.outcome != Outcome::Normalised || !row.changes.is_empty(), "{name}: {row:?}");
+        }
+        for (path, text) in &done.files {
+            assert_eq!(format(text).as_deref(), Ok(&**text), "{name}: {path} is not as `bindery fmt` would have it");
         }
         write(folder.path(), &done.files);
         let check = bindery_compiler::Options { now: now(), environment: None };

@@ -8,6 +8,7 @@ use bindery_schema::operator::BindMode;
 use bindery_schema::value::{MnoId, OperatorId};
 
 use super::accept::Admitted;
+use crate::format::needs_quotes;
 
 /// Where a carrier's document goes.
 pub(super) fn mno_path(mno: &MnoId) -> String {
@@ -50,7 +51,7 @@ fn contact(contact: &Contact) -> String {
         text += &format!("        email: {}\n", scalar(email));
     }
     if let Some(phone) = &contact.phone {
-        text += &format!("        phone: {}\n", quoted(phone));
+        text += &format!("        phone: {}\n", scalar(phone));
     }
     text
 }
@@ -70,7 +71,7 @@ pub(super) fn operator(row: &Admitted) -> String {
     let mut text = head("../../", "Operator").replacen('\n', &format!("\n{notes_text}"), 1);
     text += &format!("metadata:\n  id: {}\n  mno: {}\n", scalar(&candidate.id), scalar(&row.mno));
     text += &format!("spec:\n  displayName: {}\n  status: ACTIVE\n", scalar(display_name(row)));
-    text += &format!("  smpp:\n    host: {}\n    port: {}\n", host(smpp.host.as_str()), smpp.port);
+    text += &format!("  smpp:\n    host: {}\n    port: {}\n", scalar(&smpp.host), smpp.port);
     text += &format!("    systemId: {}\n", scalar(&smpp.system_id));
     if let Some(system_type) = &smpp.system_type {
         text += &format!("    systemType: {}\n", scalar(system_type));
@@ -129,23 +130,11 @@ pub(super) fn contracts(mno: &MnoId, contracts: &[Contract]) -> String {
     text
 }
 
-/// A host: a name as it is, an address in quotes, since it looks like a number or a mapping.
-fn host(host: &str) -> String {
-    if host.parse::<std::net::IpAddr>().is_ok() { quoted(host) } else { scalar(host) }
-}
-
-/// A text without quotes where every reader of YAML, old ones included, takes it for that text.
+/// A text in the form `bindery fmt` gives it: without quotes where every reader of YAML, old ones included, takes it for
+/// that text.
 fn scalar(text: impl Display) -> String {
-    const WORDS: [&str; 9] = ["y", "n", "yes", "no", "on", "off", "true", "false", "null"];
     let text = text.to_string();
-    let inner = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | '@');
-    let plain = text.starts_with(|c: char| c.is_ascii_alphabetic())
-        && text.split([' ', ':']).all(|word| !word.is_empty() || text.contains("://"))
-        && text.chars().all(|c| inner(c) || c == ' ' || c == ':')
-        && !text.contains(": ")
-        && !text.ends_with([':', ' '])
-        && !WORDS.contains(&text.to_ascii_lowercase().as_str());
-    if plain { text } else { quoted(text) }
+    if needs_quotes(&text, false) { quoted(text) } else { text }
 }
 
 /// A text in double quotes. JSON's escapes are YAML's too.
@@ -170,10 +159,10 @@ mod tests {
 
     #[test]
     fn quotes_only_what_needs_them() {
-        for text in ["af-roshan", "Alpha Mobile", "s3://contracts/x.pdf", "noc@x.example"] {
+        for text in ["af-roshan", "Alpha Mobile", "s3://contracts/x.pdf", "noc@x.example", "Ärger"] {
             assert_eq!(scalar(text), text);
         }
-        for text in ["no", "9379", "a: b", "a #b", "", "Ärger", "x ", "+93", "a:"] {
+        for text in ["no", "9379", "a: b", "a #b", "", "2001:db8::71", "x ", "+93", "a:"] {
             assert!(scalar(text).starts_with('"'), "{text}");
         }
     }

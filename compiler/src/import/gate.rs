@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bindery_schema::catalog::Catalog;
 use bindery_schema::mno::{Contacts, MnoSpec};
+use bindery_schema::operator::BindMode;
 use bindery_schema::value::MnoId;
 use jiff::Timestamp;
 
@@ -123,7 +124,14 @@ impl Draft {
             if row.existing.is_some() {
                 continue;
             }
-            let [operator, routes] = document::paths(&row.mno, &row.candidate.id);
+            let (id, mode) = (&row.candidate.id, row.candidate.smpp.bind_mode);
+            if mode == BindMode::Receiver && !row.candidate.rules.is_empty() {
+                draft.to_do.push(format!(
+                    "operator {id}: it binds as a receiver and has prefixes, and nothing can be sent over it; bind it as TRX, \
+                     or take the prefixes out"
+                ));
+            }
+            let [operator, routes] = document::paths(&row.mno, id);
             draft.add(operator, document::operator(row), Owner::Operator(row.record));
             if let Some(text) = document::routes(row) {
                 draft.add(routes, text, Owner::Operator(row.record));
