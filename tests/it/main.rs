@@ -29,6 +29,7 @@ mod internal;
 mod leaders;
 mod limits;
 mod lists;
+mod migration;
 mod observability;
 mod one_fault;
 mod openapi;
