@@ -175,8 +175,11 @@ async fn changes_of_every_kind_lead_from_any_step_to_the_newest_table() {
         assert_eq!(status, expected, "{since}: {body}");
         assert!(status == 200 || body["code"] == "CHANGES_GONE", "{body}");
     }
-    for bad in ["", "?since=x"] {
-        assert_eq!(http.get(format!("{url}/changes{bad}")).send().await.unwrap().status(), 400, "{bad}");
+    for (bad, says) in [("", "missing field `since`"), ("?since=x", "since: ")] {
+        let (status, body) = answer(http.get(format!("{url}/changes{bad}")).send().await.unwrap()).await;
+        let detail = body["detail"].as_str().unwrap_or_default();
+        assert_eq!((status, &body["code"]), (400, &json!("BAD_REQUEST")), "{bad}: {body}");
+        assert!(detail.contains(says), "{bad}: {body}");
     }
     agent.shutdown().await;
 }

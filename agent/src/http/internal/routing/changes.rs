@@ -5,12 +5,13 @@
 //! worth sending one by one, the answer is 410 and the client reads the table anew.
 
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use bindery_schema::wire::routing::RoutingChanges;
 use serde::Deserialize;
 
 use super::super::Internal;
 use crate::http::error::{Code, Problem};
+use crate::http::params::Params;
 use crate::store::postgres::{read, routing, sync_state};
 
 /// Most changes of an answer: beyond them the packed table is smaller and quicker to take in.
@@ -24,7 +25,7 @@ pub(in super::super) struct Since {
 /// The changes after a step.
 pub(in super::super) async fn changes(
     State(internal): State<Internal>,
-    Query(Since { since }): Query<Since>,
+    Params(Since { since }): Params<Since>,
 ) -> Result<Json<RoutingChanges>, Problem> {
     let mut snapshot = read::snapshot(&internal.shared.stores.postgres).await?;
     let step = sync_state::read(&mut snapshot).await?;
