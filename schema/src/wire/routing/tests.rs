@@ -83,9 +83,34 @@ proptest! {
 
     #[test]
     fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-        let _ = decoded(&[b"BNDT\x01", &*bytes].concat());
         prop_assert_eq!(decoded(&bytes).is_ok(), false);
+        let bytes = [b"BNDT\x01", &*bytes].concat();
+        let _ = decode(&bytes, |head| is_room_for(&head, &bytes), |(), _, _| {});
     }
+
+    /// A head may promise anything; a reader makes room for what it promises.
+    #[test]
+    fn no_count_is_believed_that_the_bytes_could_not_hold(
+        counts in prop::array::uniform4(prop_oneof![Just(0), 0..200_u64, any::<u64>()]),
+        behind in prop::collection::vec(any::<u8>(), 0..200),
+    ) {
+        // The step is 7, no commit, then operators, costs, prefixes and rows.
+        let mut bytes = b"BNDT\x01\x07\x00".to_vec();
+        for mut count in counts {
+            while count >= 0x80 {
+                bytes.push((count & 0x7f) as u8 | 0x80);
+                count >>= 7;
+            }
+            bytes.push(count as u8);
+        }
+        bytes.extend(behind);
+        let _ = decode(&bytes, |head| is_room_for(&head, &bytes), |(), _, _| {});
+    }
+}
+
+fn is_room_for(head: &Head, bytes: &[u8]) {
+    let counts = [head.operators.len(), head.costs.len(), head.groups, head.routes];
+    assert!(counts.iter().all(|count| *count <= bytes.len()), "{counts:?} in {} bytes", bytes.len());
 }
 
 /// Byte for byte, as the description of the encoding says it: a client in another language reads this.
