@@ -84,6 +84,8 @@ points! {
     PasswordsWritten = "sync.passwords_written",
     /// The step has its number, in the transaction that all up to `sync.before_commit` are in.
     Advanced = "sync.advanced",
+    /// Rules are sent, and the server waits for more.
+    Copying = "rules.copying",
     /// The rows of configuration are written.
     RowsWritten = "sync.rows_written",
     /// The run is on record.
@@ -118,6 +120,18 @@ points! {
     DeletionCleared = "secrets.deletion_cleared",
     /// The step is done.
     Done = "sync.done",
+    /// The numbers go on after those of a cache that was ahead, in a transaction that is not committed.
+    Lifted = "overtake.lifted",
+    /// The same once it is committed: the cache shows a number that is not ahead any more.
+    Overtaken = "overtake.committed",
+    /// A full look has read all four stores.
+    DriftObserved = "drift.observed",
+    /// Drift of Postgres and Vault is healed, that of the cache is not.
+    DriftApplied = "drift.applied",
+    /// Drift of the cache or of the stream is healed, and not on record.
+    DriftHealed = "drift.healed",
+    /// The same is on record, in a transaction that is not committed.
+    DriftNoted = "drift.noted",
     /// The stream is there.
     StreamReady = "relay.stream_ready",
     /// It is known which events are owed.

@@ -22,10 +22,11 @@ use crate::sync::id;
 
 type Files = Vec<(String, Option<String>)>;
 
-/// Where a leader is stopped: before it writes a password, with an open transaction, before the cache, in the middle of
-/// it, before a deletion in Vault, and between an event and its mark.
-const PLACES: [Point; 6] = [
+/// Where a leader is stopped: before it writes a password, in the middle of a statement and with an open transaction,
+/// before the cache, in the middle of it, before a deletion in Vault, and between an event and its mark.
+const PLACES: [Point; 7] = [
     Point::BeforeWrite,
+    Point::Copying,
     Point::BeforeCommit,
     Point::CatalogRead,
     Point::HalfProjected,
@@ -86,7 +87,11 @@ async fn history(world: &World) -> &'static [Files] {
             file("op03", "op03.example", None),
             ("operators/carrier/op03.routes.yaml".to_owned(), Some(routes("op03", &["937603"]))),
         ];
-        let change = vec![file("op00", "moved.example", Some(&second)), file("op04", "moved4.example", None)];
+        let change = vec![
+            file("op00", "moved.example", Some(&second)),
+            file("op04", "moved4.example", None),
+            ("operators/carrier/op04.routes.yaml".to_owned(), Some(routes("op04", &["937604", "937614"]))),
+        ];
         vec![
             begin(&first),
             [change, gone("op03")].concat(),

@@ -21,6 +21,7 @@ use super::observe::Found;
 use super::requests::Asked;
 use super::run::Differences;
 use super::wanted::Wanted;
+use crate::failpoint::{self, Point};
 use crate::http::error::chain;
 use crate::leader::fence::Fence;
 use crate::shared::Shared;
@@ -86,6 +87,7 @@ pub async fn heal(reconciler: &mut Reconciler, case: &Case<'_>, fence: Fence) ->
             Store::Redis => redis(&shared, case, &differences, &applied, fence).await.map_err(|error| chain(&error)),
             _ => shared.stores.nats.ensure_stream().await.map_err(|error| chain(&error)),
         };
+        failpoint::reach(Point::DriftHealed).await;
         let done = match done {
             Ok(()) => note(&shared, case, &differences, &applied, fence).await.map_err(|error| chain(&error)),
             failed => failed,
@@ -204,6 +206,7 @@ impl Differing {
             healing: Some(&Healing { by, entries: &entries(&differences), orphans: &orphans, keeps_vault }),
         };
         let next = execute::apply(&shared, &step, fence).await?;
+        failpoint::reach(Point::DriftApplied).await;
         project::degraded(&shared, &project::show(&shared.stores, &plan, &next, now).await);
         reconciler.healed(&next);
         self.outcome(healed, DriftOutcome::Healed, None);
@@ -261,6 +264,7 @@ async fn note(
     let (commit, generation) = (Some(applied.commit.as_str()), Some(applied.generation));
     let by = audit::Cause { commit, generation, ..case.asked.cause() };
     audit::append(&mut transaction, by, &entries(differences)).await?;
+    failpoint::reach(Point::DriftNoted).await;
     Ok(transaction.commit().await?)
 }
 

@@ -20,6 +20,7 @@ use super::requests::Asked;
 use super::secrets::{self, Key};
 use super::wanted::Wanted;
 use super::{compare, live};
+use crate::failpoint::{self, Point};
 use crate::leader::fence::Fence;
 use crate::shared::Shared;
 use crate::store::nats::DUPLICATE_WINDOW;
@@ -62,6 +63,7 @@ pub async fn run(reconciler: &mut Reconciler, fence: Fence, asked: &Asked) -> Re
     let (history, catalog) = compiled.ok_or_else(|| Unreported::NoCommit(applied.commit.clone()))?;
     let key = Arc::new(Key::new().map_err(|_| Unreported::NoKey)?);
     let found = observe::observe(&shared.stores, &key).await;
+    failpoint::reach(Point::DriftObserved).await;
     let stored = found.postgres.as_ref().map_or_else(|_| Live::default(), |found| live::skeleton(&found.tables));
     let wanted = Arc::new(Wanted::new(applied.clone(), catalog, &stored));
     let differences = differences(&shared, &found, &wanted, key, begun).await?;

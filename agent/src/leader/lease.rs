@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -80,13 +80,24 @@ async fn turn(pool: &PgPool, holder: &str, leading: Option<Fence>) -> Result<Opt
         && leases::renew(&mut connection, NAME, fence.number(), TTL).await?
     {
         failpoint::reach(Point::LeaseRenewed).await;
+        end_silent(&mut connection, fence).await;
         return Ok(leading);
     }
     let acquired = leases::acquire(&mut connection, NAME, holder, TTL).await?.map(Fence::new);
-    if acquired.is_some() {
+    if let Some(fence) = acquired {
         failpoint::reach(Point::LeaseAcquired).await;
+        end_silent(&mut connection, fence).await;
     }
     Ok(acquired)
+}
+
+/// Frees what a leader before this one holds that was stopped in the middle of a statement. The lease does not depend on it.
+async fn end_silent(connection: &mut PgConnection, fence: Fence) {
+    match leases::end_silent(connection, fence.number(), SILENCE).await {
+        Ok(0) => {}
+        Ok(sessions) => tracing::warn!(sessions, "ended sessions of a former leader that had fallen silent"),
+        Err(error) => tracing::warn!(%error, "sessions of a former leader could not be looked for"),
+    }
 }
 
 fn change(leading: &watch::Sender<Option<Fence>>, fence: Option<Fence>) {

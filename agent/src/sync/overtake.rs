@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::project::{self, Error};
+use crate::failpoint::{self, Point};
 use crate::leader::fence::Fence;
 use crate::shared::Shared;
 use crate::store::postgres::{audit, sync_state};
@@ -47,7 +48,9 @@ pub async fn overtake(shared: &Shared, fence: Fence, now: Timestamp) -> Result<(
             "Redis shows a step that Postgres does not know, as after a restore: the numbers go on after it"
         );
     }
+    failpoint::reach(Point::Lifted).await;
     transaction.commit().await?;
+    failpoint::reach(Point::Overtaken).await;
     // The step's number may be another one now.
     shared.trigger.notify_one();
     project::refill(stores, now).await

@@ -2,6 +2,7 @@
 //! in the end the four stores are what they are after a run in which nothing happened, each event is told once, and those
 //! of an operator are in order.
 
+mod drift;
 pub(crate) mod script;
 mod undo;
 
@@ -46,6 +47,7 @@ const BEFORE_SOME_COMMITS: &[Point] = &[
     Point::BeforeWrite,
     Point::Undeleted,
     Point::PasswordWritten,
+    Point::Copying,
 ];
 /// After the commit of a step. The process that is started next is past most of them, so each step has one set.
 const AFTER_THE_COMMIT: &[&[Point]] = &[
@@ -194,6 +196,8 @@ fn every_place_is_killed_at() {
         .chain(DELETIONS)
         .chain(RELAY.into_iter().flatten())
         .chain(undo::POINTS)
+        .chain(drift::HEALING)
+        .chain(drift::OVERTAKING)
         .chain(&[Point::BlockCommitted, Point::LeaseRenewed]);
     assert_eq!(here.copied().collect::<BTreeSet<Point>>(), Point::ALL.iter().copied().collect());
 }

@@ -52,3 +52,22 @@ pub async fn release(connection: &mut PgConnection, name: &str, fence: i64) -> R
         .await?;
     Ok(())
 }
+
+/// Ends the sessions of leaders before this one that hold what a step needs and have sent nothing for a while in the
+/// middle of a statement, and returns how many. A server that waits for the rest of a COPY heeds neither
+/// `statement_timeout` nor `idle_in_transaction_session_timeout`: an agent that is stopped there would keep its locks for
+/// as long as its connection stands. What it had not committed is undone; that is all that happens to it.
+pub async fn end_silent(connection: &mut PgConnection, fence: i64, silence: Duration) -> Result<i64, Error> {
+    let ended = sqlx::query_scalar(
+        "select count(*) filter (where pg_terminate_backend(pid)) from pg_stat_activity
+         where datname = current_database() and usename = current_user
+             and substring(application_name from '^bindery-agent fence ([0-9]{1,18})$')::bigint < $1
+             and state = 'active' and wait_event = 'ClientRead'
+             and state_change < clock_timestamp() - make_interval(secs => $2)",
+    )
+    .bind(fence)
+    .bind(silence.as_secs_f64())
+    .fetch_one(connection)
+    .await?;
+    Ok(ended)
+}

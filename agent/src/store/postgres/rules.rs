@@ -9,6 +9,7 @@ use bindery_schema::value::{Cost, E164Prefix, OperatorId};
 use sqlx::PgConnection;
 
 use super::{Error, parse};
+use crate::failpoint::{self, Point};
 
 const TABLE: &str = "ops.routing_rules";
 /// The first step. Nobody knows a step before it, so its changes are asked for by nobody; noting them takes as long as
@@ -129,6 +130,7 @@ pub async fn merge(
         }
     }
     copy.send(buffer.into_bytes()).await?;
+    failpoint::reach(Point::Copying).await;
     copy.finish().await?;
     sqlx::query("analyze routing_delta").execute(&mut *connection).await?;
     if changes.iter().any(|(_, change)| !change.removed.is_empty()) {

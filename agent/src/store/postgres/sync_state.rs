@@ -34,32 +34,39 @@ pub async fn read(connection: &mut PgConnection) -> Result<SyncState, Error> {
     Ok(SyncState { commit, generation, applied_at: at.map(instant) })
 }
 
-/// Takes the row's lock and refuses when a newer leader has been here. Held until the transaction ends.
+/// Takes the row's lock and refuses when a newer leader has been here. Held until the transaction ends; for as long the
+/// session is known by the fence, so that [`super::leases::end_silent`] finds it.
 pub async fn hold(connection: &mut PgConnection, fence: i64) -> Result<(), Error> {
-    let held =
-        sqlx::query("update ops.sync_state set fence = $1 where fence <= $1").bind(fence).execute(connection).await?;
-    if held.rows_affected() == 1 { Ok(()) } else { Err(Error::Fenced) }
+    let held = sqlx::query(
+        "update ops.sync_state set fence = $1 where fence <= $1
+         returning set_config('application_name', 'bindery-agent fence ' || $1, true)",
+    )
+    .bind(fence)
+    .fetch_optional(connection)
+    .await?;
+    held.map(|_| ()).ok_or(Error::Fenced)
 }
 
 /// Makes a commit the applied one, a step after `previous`, and returns the new step. Refuses when a newer leader has
-/// been here, or anyone has applied a step since `previous` was read.
+/// been here, or anyone has applied a step since `previous` was read. The session is then known as by [`hold`].
 pub async fn advance(
     connection: &mut PgConnection,
     commit: &str,
     fence: i64,
     previous: i64,
 ) -> Result<AppliedCommit, Error> {
-    let row: Option<(i64, i64)> = sqlx::query_as(
+    let row: Option<(i64, i64, String)> = sqlx::query_as(
         "update ops.sync_state set applied_commit = $1, generation = generation + 1, fence = $2, applied_at = now()
          where fence <= $2 and generation = $3
-         returning generation, (extract(epoch from applied_at) * 1000000)::bigint",
+         returning generation, (extract(epoch from applied_at) * 1000000)::bigint,
+             set_config('application_name', 'bindery-agent fence ' || $2, true)",
     )
     .bind(commit)
     .bind(fence)
     .bind(previous)
     .fetch_optional(connection)
     .await?;
-    let (generation, at) = row.ok_or(Error::Fenced)?;
+    let (generation, at, _) = row.ok_or(Error::Fenced)?;
     Ok(AppliedCommit { commit: commit.to_owned(), generation, at: instant(at) })
 }
 
