@@ -26,6 +26,16 @@ pub(crate) enum Failure {
     Refused(String),
 }
 
+impl Failure {
+    /// Whether another certificate may be answered otherwise.
+    fn may_lie_with_the_files(&self) -> bool {
+        match self {
+            Self::Outage(outage) => *outage == Outage::Agent,
+            Self::Refused(code) => code == "FORBIDDEN",
+        }
+    }
+}
+
 /// The agents.
 pub(crate) struct Agents {
     urls: Vec<String>,
@@ -77,7 +87,7 @@ impl Agents {
     /// The same for another media type, and with a longer wait.
     pub(crate) async fn ask(&self, path: &str, accept: &str, timeout: Duration) -> Result<Response, Failure> {
         match self.each(path, accept, timeout).await {
-            Err(Failure::Outage(Outage::Agent)) if self.take_over_files().await => {
+            Err(failure) if failure.may_lie_with_the_files() && self.take_over_files().await => {
                 self.each(path, accept, timeout).await
             }
             answer => answer,

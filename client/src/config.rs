@@ -46,7 +46,8 @@ impl Config {
     }
 }
 
-/// Files for mutual TLS, PEM. They are read again when no agent answers, so that they may be replaced at any time.
+/// Files for mutual TLS, PEM. They are read again when no agent answers, and when one answers that this client may not, so
+/// that they may be replaced at any time.
 #[derive(Debug, Clone)]
 pub struct Tls {
     /// Certificates that sign the agents'.
@@ -77,11 +78,14 @@ impl Nats {
     }
 }
 
-/// Redis: one server. Behind Sentinels or as a cluster it is not read, and the agents are asked.
+/// Redis: one server, or the one that Sentinels name. A cluster is not read, and the agents are asked.
 #[derive(Debug, Clone)]
 pub struct Redis {
-    /// `redis://user:password@host:port/database`, or `rediss://…`.
+    /// `redis://user:password@host:port/database`, or `rediss://…`. With `sentinel` the addresses of the Sentinels,
+    /// separated by commas; user, password and database are then those of the server they name.
     pub url: Secret,
+    /// How Sentinels are asked for the server.
+    pub sentinel: Option<Sentinel>,
     /// What the agents put before every key.
     pub key_prefix: String,
 }
@@ -89,6 +93,15 @@ pub struct Redis {
 impl Redis {
     /// The server at an address.
     pub fn at(url: impl Into<String>) -> Self {
-        Self { url: Secret::new(url), key_prefix: String::new() }
+        Self { url: Secret::new(url), sentinel: None, key_prefix: String::new() }
     }
+}
+
+/// Sentinels.
+#[derive(Debug, Clone)]
+pub struct Sentinel {
+    /// The name they know the servers by.
+    pub service: String,
+    /// Password of the Sentinels themselves.
+    pub password: Option<Secret>,
 }

@@ -8,6 +8,7 @@ mod certificates;
 mod chaos;
 mod ci;
 mod client;
+mod client_settings;
 mod consumer;
 mod control;
 mod crashes;

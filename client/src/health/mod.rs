@@ -4,13 +4,13 @@
 //! table as events and regular looks ([`board`]) keep them, read without waiting for anything.
 
 pub(crate) mod board;
+mod cache;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bindery_schema::value::OperatorId;
 use bindery_schema::wire::health::HealthView;
-use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 
 use crate::agent::{Agents, Failure};
 use crate::config;
@@ -19,9 +19,7 @@ use crate::metrics::Metrics;
 
 use board::Board;
 pub use board::States;
-
-/// Longest wait for Redis: there is another source.
-const REDIS: Duration = Duration::from_millis(500);
+use cache::Cache;
 
 /// An operator's health with where it is from.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,7 +51,7 @@ pub enum Source {
 pub struct Health {
     agents: Arc<Agents>,
     metrics: Arc<Metrics>,
-    redis: Option<Redis>,
+    redis: Option<Cache>,
     pub(crate) board: Board,
 }
 
@@ -63,7 +61,7 @@ impl Health {
         metrics: Arc<Metrics>,
         config: Option<&config::Redis>,
     ) -> Result<Self, Error> {
-        let redis = config.map(Redis::new).transpose().map_err(Error::Redis)?;
+        let redis = config.map(Cache::new).transpose().map_err(Error::Redis)?;
         Ok(Self { agents, metrics, redis, board: Board::default() })
     }
 
@@ -100,42 +98,5 @@ impl Health {
     async fn ask_agent(&self, operator: &OperatorId) -> Result<HealthView, Failure> {
         let response = self.agents.get(&format!("/v1/internal/operators/{operator}/health")).await?;
         response.json().await.map_err(|_| Failure::Outage(Outage::Agent))
-    }
-}
-
-/// The cache.
-struct Redis {
-    connection: ConnectionManager,
-    prefix: String,
-}
-
-impl std::fmt::Debug for Redis {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Redis").field("prefix", &self.prefix).finish_non_exhaustive()
-    }
-}
-
-impl Redis {
-    /// A connection that is opened when it is first needed, and again when it is lost.
-    fn new(config: &config::Redis) -> Result<Self, redis::RedisError> {
-        let settings = ConnectionManagerConfig::new()
-            .set_number_of_retries(1)
-            .set_connection_timeout(Some(REDIS))
-            .set_response_timeout(Some(REDIS));
-        let client = redis::Client::open(config.url.expose())?;
-        let connection = ConnectionManager::new_lazy_with_config(client, settings)?;
-        Ok(Self { connection, prefix: config.key_prefix.clone() })
-    }
-
-    /// The states shown for operators; nothing where Redis is away, which is not the same as none shown.
-    async fn read(&self, operators: &[OperatorId]) -> Option<Vec<Option<HealthView>>> {
-        let mut command = redis::cmd("MGET");
-        for operator in operators {
-            command.arg(format!("{}ops:health:{operator}", self.prefix));
-        }
-        let mut connection = self.connection.clone();
-        let read = command.query_async::<Vec<Option<String>>>(&mut connection);
-        let texts = tokio::time::timeout(2 * REDIS, read).await.ok()?.ok()?;
-        Some(texts.into_iter().map(|text| serde_json::from_str(&text?).ok()).collect())
     }
 }
