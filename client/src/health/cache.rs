@@ -25,7 +25,7 @@ pub(super) struct Cache {
 
 enum Way {
     Single(ConnectionManager),
-    Sentinel(Mutex<Watched>),
+    Sentinel(Box<Mutex<Watched>>),
 }
 
 /// The server that the Sentinels name.
@@ -54,7 +54,7 @@ impl Cache {
             }
             Some(sentinel) => {
                 let sentinels = sentinels(config.url.expose(), sentinel)?;
-                Way::Sentinel(Mutex::new(Watched { sentinels, server: None }))
+                Way::Sentinel(Box::new(Mutex::new(Watched { sentinels, server: None })))
             }
         };
         Ok(Self { way, prefix: config.key_prefix.clone() })

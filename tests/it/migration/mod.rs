@@ -20,7 +20,7 @@ use bindery_tests::stack::workspace;
 use bindery_tests::world::{World, eventually};
 use serde_json::{Value, json};
 
-use sheet::{Rule, Sheet};
+use sheet::{Carriers, Row, Rule, Sheet};
 
 /// How every password of the spreadsheet begins.
 const CANARY: &str = "cn4r";
@@ -182,8 +182,7 @@ async fn every_column_is_in_postgres(outside: &Outside, sheet: &Sheet) {
     let operators: BTreeMap<String, Value> = rows.iter().map(|row| (text(&row["id"]), row["row"].clone())).collect();
     assert_eq!(operators, sheet.operators());
     assert_eq!(read(&outside.column(RULES).await).into_iter().collect::<BTreeSet<Rule>>(), sheet.rules());
-    let carriers: Vec<((String, String), [BTreeSet<String>; 2])> = read(&outside.column(CARRIERS).await);
-    assert_eq!(carriers.into_iter().collect::<BTreeMap<_, _>>(), sheet.carriers());
+    assert_eq!(read(&outside.column(CARRIERS).await).into_iter().collect::<Carriers>(), sheet.carriers());
     let contracts: Vec<((String, String), (String, u64))> = read(&outside.column(CONTRACTS).await);
     let expected = sheet.contracts();
     assert_eq!(expected.len(), 3, "one of the four has a row without a reference: {expected:?}");
@@ -203,8 +202,8 @@ async fn passwords_are_served(world: &World, agent: &Agent, sheet: &Sheet) {
         assert!(body["password"] == row.cell("Password"), "the password of {} is another one", row.id());
         assert_eq!(body["smpp"]["systemId"], row.cell("System ID"), "{}", row.id());
     }
-    let taken: BTreeSet<&str> = sheet.taken.iter().map(|row| row.id()).collect();
-    let refused = sheet.refused.iter().map(|row| row.id()).filter(|id| !taken.contains(id));
+    let taken: BTreeSet<&str> = sheet.taken.iter().map(Row::id).collect();
+    let refused = sheet.refused.iter().map(Row::id).filter(|id| !taken.contains(id));
     let named: Vec<&str> = refused.filter(|id| id.starts_with("ht-")).collect();
     assert!(named.len() > 20, "{named:?}");
     for id in named {
@@ -235,7 +234,7 @@ async fn nothing_else_is_anywhere(migration: &Migration, agent: &Agent, outside:
     }
     assert_eq!(texts.that_hold(&[CANARY.to_owned()]), [""; 0]);
     // What only rows have that were refused: Excel's spelling of a host would not be found, its lower case is looked for.
-    let has = |row: &sheet::Row, host: &str| row.cell("SMPP Host").eq_ignore_ascii_case(host);
+    let has = |row: &Row, host: &str| row.cell("SMPP Host").eq_ignore_ascii_case(host);
     let hosts = sheet.refused.iter().map(|row| row.cell("SMPP Host").trim_end_matches('.').to_lowercase());
     let hosts = hosts.filter(|host| host.ends_with(".gamma.example") && !host.contains([' ', '/']));
     let gone: Vec<String> = hosts.filter(|host| !sheet.taken.iter().any(|row| has(row, host))).collect();

@@ -46,7 +46,7 @@ pub(super) async fn as_the_spreadsheet_says(migration: &Migration, agent: &Agent
     engine.routing().ready().await;
     assert_eq!(engine.routing().table().generation(), 1);
     let numbers = numbers(sheet);
-    let text: String = numbers.iter().map(|number| format!("+{number}\n")).collect();
+    let text: String = numbers.iter().flat_map(|number| ["+", number, "\n"]).collect();
     let traced = bindery(&["trace", "--file", "-", "--format", "json"], &migration.work, Some(&text));
     let traced = String::from_utf8(traced.stdout).unwrap();
     assert_eq!(traced.lines().count(), numbers.len());

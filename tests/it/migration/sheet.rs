@@ -29,6 +29,9 @@ pub(super) struct Sheet {
     pub(super) refused: Vec<Row>,
 }
 
+/// Carriers by country and name, with their codes and the addresses of their desks.
+pub(super) type Carriers = BTreeMap<(String, String), [BTreeSet<String>; 2]>;
+
 /// A rule with who has it: prefix, operator, priority, weight, amount and currency.
 pub(super) type Rule = (String, String, u64, u64, Option<String>, Option<String>);
 
@@ -71,9 +74,9 @@ impl Sheet {
         self.taken.iter().map(|row| (row.id().to_owned(), row.operator())).collect()
     }
 
-    /// Each carrier by country and name, with its codes and the addresses of its desks.
-    pub(super) fn carriers(&self) -> BTreeMap<(String, String), [BTreeSet<String>; 2]> {
-        let mut carriers: BTreeMap<_, [BTreeSet<String>; 2]> = BTreeMap::new();
+    /// Each carrier.
+    pub(super) fn carriers(&self) -> Carriers {
+        let mut carriers = Carriers::new();
         for row in &self.taken {
             let [codes, desks] = carriers.entry((row.text("Country"), row.text("MNO Name"))).or_default();
             codes.extend(row.some("MCC-MNC").map(|code| code.replace('-', "")));

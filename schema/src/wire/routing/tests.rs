@@ -98,10 +98,10 @@ proptest! {
         let mut bytes = b"BNDT\x01\x07\x00".to_vec();
         for mut count in counts {
             while count >= 0x80 {
-                bytes.push((count & 0x7f) as u8 | 0x80);
+                bytes.push(count.to_le_bytes()[0] | 0x80);
                 count >>= 7;
             }
-            bytes.push(count as u8);
+            bytes.push(count.to_le_bytes()[0]);
         }
         bytes.extend(behind);
         let _ = decode(&bytes, |head| is_room_for(&head, &bytes), |(), _, _| {});
