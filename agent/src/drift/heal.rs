@@ -87,9 +87,11 @@ pub async fn heal(reconciler: &mut Reconciler, case: &Case<'_>, fence: Fence) ->
             Store::Redis => redis(&shared, case, &differences, &applied, fence).await.map_err(|error| chain(&error)),
             _ => shared.stores.nats.ensure_stream().await.map_err(|error| chain(&error)),
         };
-        failpoint::reach(Point::DriftHealed).await;
         let done = match done {
-            Ok(()) => note(&shared, case, &differences, &applied, fence).await.map_err(|error| chain(&error)),
+            Ok(()) => {
+                failpoint::reach(Point::DriftHealed).await;
+                note(&shared, case, &differences, &applied, fence).await.map_err(|error| chain(&error))
+            }
             failed => failed,
         };
         let outcome = match done {
