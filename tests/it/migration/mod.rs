@@ -135,6 +135,7 @@ async fn an_imported_spreadsheet_arrives_in_the_stores_and_is_routed() {
     let (line, signed) = migration.import(&["--seal", "--production", "--signed-off-by", "Jane Doe"]);
     assert!(line.ends_with("; 0 files created, 0 changed"), "{line}");
     assert_eq!((&signed["rows"], &signed["signedOffBy"]), (&report["rows"], &json!("Jane Doe")));
+    assert_eq!(signed["sha256"], report["sha256"]);
     assert_eq!(git(&["status", "--porcelain"], &migration.work), "");
     let looked = migration.status(&agent).await.last_fetch_at;
     eventually("the branch is looked at again", async || migration.status(&agent).await.last_fetch_at > looked).await;
