@@ -154,6 +154,8 @@ pub struct Metrics {
     /// State of each operator while this agent leads: 0 unknown, 1 unhealthy, 2 degraded, 3 healthy. One number, since a
     /// series for each state would be four times as many.
     pub operator_health: Family<Operator, Gauge>,
+    /// Streams of changes of health that are open.
+    pub health_streams: Gauge,
     /// HTTP answers by listener, route and status.
     pub http_requests: Family<Request, Counter>,
 }
@@ -193,6 +195,7 @@ impl Default for Metrics {
             health_signals: Family::default(),
             health_transitions: Family::default(),
             operator_health: Family::default(),
+            health_streams: Gauge::default(),
             http_requests: Family::default(),
         };
         metrics.register();
@@ -247,6 +250,7 @@ impl Metrics {
             "State of an operator: 0 unknown, 1 unhealthy, 2 degraded, 3 healthy",
             self.operator_health.clone(),
         );
+        r.register("health_streams", "Streams of changes of health that are open", self.health_streams.clone());
         r.register("http_requests", "HTTP answers by listener, route and status", self.http_requests.clone());
     }
 

@@ -2,7 +2,7 @@
 //!
 //! The leader does it, in small batches, so that nothing waits long for a lock. Rows that are owed or still decide
 //! something stay whatever their age: unpublished events, the last run, the password of an operator that came back.
-//! The audit trail is never touched.
+//! The log of health goes by whole months, and the months to come get their tables here. The audit trail is never touched.
 
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::leader::fence::Fence;
 use crate::shared::Shared;
+use crate::store::postgres::health_log;
 use crate::store::postgres::retention::{self, Table};
 use crate::sync::secrets;
 
@@ -68,6 +69,10 @@ pub async fn prune(shared: &Shared, fence: Fence) -> Result<(), secrets::Error> 
         }
     }
     while destroy(shared, fence).await? {}
+    let days = kept.health_log_days;
+    for table in health_log::keep(&shared.stores.postgres, days).await? {
+        tracing::info!(table, days, "dropped an old month of the log of health");
+    }
     Ok(())
 }
 

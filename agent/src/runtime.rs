@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::backoff;
 use crate::config::Config;
-use crate::health::ingest;
+use crate::health::{feed, ingest};
 use crate::http;
 use crate::leader::lease;
 use crate::outbox::relay;
@@ -66,6 +66,7 @@ impl Agent {
         agent.spawn("projection", project::keep);
         agent.spawn("vault token", renew_token);
         agent.spawn("health", ingest::run);
+        agent.spawn("health feed", feed::run);
         agent.spawn("retention", retention::run);
         Ok(agent)
     }

@@ -7,6 +7,7 @@ use tokio::sync::{Notify, watch};
 
 use crate::config::Config;
 use crate::drift::requests::Requests;
+use crate::health::feed::Feed;
 use crate::leader::fence::Fence;
 use crate::metrics::Metrics;
 use crate::store::Stores;
@@ -33,6 +34,8 @@ pub struct Shared {
     pub writer: Writer,
     /// Full looks at the stores: asked for here, reported here.
     pub drift: Arc<Requests>,
+    /// Changes of health as they are written, whoever leads.
+    pub feed: Arc<Feed>,
     /// The fencing number of this agent while it leads; `None` while it follows.
     pub leading: watch::Receiver<Option<Fence>>,
 }
@@ -56,6 +59,7 @@ impl Shared {
             status,
             trigger: Arc::new(Notify::new()),
             relay: Arc::new(Notify::new()),
+            feed: Arc::default(),
             leading,
         };
         Ok((shared, publisher))

@@ -12,6 +12,8 @@ pub struct Retention {
     pub routing_changes_days: u16,
     /// What became of commits.
     pub sync_runs_days: u16,
+    /// Changes of health. They go by whole months, so that some stay up to a month longer.
+    pub health_log_days: u16,
     /// Answers to calls with an `Idempotency-Key`.
     pub idempotency_keys_days: u16,
     /// Deleted passwords in Vault, until they are destroyed.
@@ -26,6 +28,7 @@ impl Default for Retention {
             outbox_days: 14,
             routing_changes_days: 30,
             sync_runs_days: 365,
+            health_log_days: 365,
             idempotency_keys_days: 3,
             deleted_secrets_days: 90,
         }

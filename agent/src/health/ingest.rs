@@ -2,14 +2,13 @@
 //!
 //! The leader alone ingests: one agent sees every signal of an operator in order, and its fencing number keeps one that
 //! has lost the lead from recording. Signals travel on core NATS and are not stored: after a gap the next one counts.
-//! On taking over, the leader goes on from what Postgres recorded and Redis shows.
+//! On taking over, the leader goes on from what Postgres recorded and Redis shows ([`resume`](super::resume)).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::{Message, Subscriber};
-use bindery_schema::value::OperatorId;
 use bindery_schema::wire::health::HealthSignal;
 use futures::StreamExt as _;
 use jiff::Timestamp;
@@ -21,11 +20,11 @@ use super::board::Board;
 use super::project::{self, Waiting};
 use super::record;
 use super::reducer::Verdict;
+use super::resume;
 use crate::http::error::chain;
 use crate::leader::fence::Fence;
 use crate::metrics::Outcome;
 use crate::shared::Shared;
-use crate::store::postgres;
 use crate::store::postgres::health::{self, Change};
 
 /// What every signal's subject begins with; the operator's id follows.
@@ -73,7 +72,7 @@ async fn lead(shared: &Shared, fence: Fence, term: &CancellationToken) -> Result
     let nats = &shared.stores.nats;
     // Before the states are read: a signal that arrives meanwhile waits.
     let signals = nats.client().subscribe(nats.subject(&format!("{SUBJECT}*"))).await?;
-    let board = load(shared).await?;
+    let board = resume::load(&shared.stores).await?;
     let (changes, waiting_changes) = mpsc::channel(record::MOST_WAITING);
     let waiting = Arc::new(Waiting::default());
     let ingest = Ingest { shared, board, changes, waiting: waiting.clone(), looked: Instant::now() };
@@ -84,32 +83,6 @@ async fn lead(shared: &Shared, fence: Fence, term: &CancellationToken) -> Result
         project::run(&shared.stores.redis, &waiting, term),
     );
     Ok(())
-}
-
-/// The states an earlier leader left: recorded changes, and the newer signals Redis still shows.
-async fn load(shared: &Shared) -> Result<Board, postgres::Error> {
-    let watched = health::watched(&shared.stores.postgres).await?;
-    let mut known = health::views(&shared.stores.postgres).await?;
-    known.retain(|operator, _| watched.contains_key(operator));
-    let ids: Vec<OperatorId> = known.keys().cloned().collect();
-    let shown = project::read_all(&shared.stores.redis, &ids).await;
-    let now = Timestamp::now().into();
-    for (operator, view) in &mut known {
-        match &shown {
-            Some(shown) => {
-                if let Some(newer) = shown.get(operator).filter(|newer| newer.last_signal_at >= view.last_signal_at) {
-                    // The state stays the recorded one: a change that was shown but not recorded is found again.
-                    view.connectors.clone_from(&newer.connectors);
-                    view.last_signal_at = newer.last_signal_at;
-                }
-            }
-            // Without the cache nobody knows who spoke last: silence counts from now.
-            None => view.connectors.values_mut().for_each(|connector| connector.heard_at = now),
-        }
-    }
-    let mut board = Board::default();
-    board.watch(watched, &known);
-    Ok(board)
 }
 
 struct Ingest<'a> {
@@ -184,7 +157,7 @@ impl Ingest<'_> {
 
     fn parse(&self, message: &Message) -> Option<HealthSignal> {
         let prefix = self.shared.stores.nats.subject(SUBJECT);
-        parse(message.subject.strip_prefix(prefix.as_str())?, &message.payload)
+        decode(message.subject.strip_prefix(prefix.as_str())?, &message.payload)
     }
 
     async fn hear(&mut self, signal: HealthSignal) -> &'static str {
@@ -218,7 +191,7 @@ fn applied(status: &bindery_schema::wire::api::SyncStatus) -> Option<i64> {
 }
 
 /// A signal whose operator is the one its subject names.
-fn parse(operator: &str, payload: &[u8]) -> Option<HealthSignal> {
+pub fn decode(operator: &str, payload: &[u8]) -> Option<HealthSignal> {
     if payload.len() > LARGEST {
         return None;
     }
@@ -235,16 +208,16 @@ mod tests {
         let full =
             br#"{"operatorId":"a","connectorId":"c1","bindState":"BOUND","submitted":10,"failed":1,"throttled":0,
             "p95Millis":120,"inFlight":3,"at":"2026-11-24T08:00:00.000Z","further":"fields are ignored"}"#;
-        assert_eq!(parse("a", full).unwrap().failed, 1);
+        assert_eq!(decode("a", full).unwrap().failed, 1);
         let short = br#"{"operatorId":"a","connectorId":"c1","bindState":"UNBOUND","at":"2026-11-24T08:00:00Z"}"#;
-        assert_eq!(parse("a", short).unwrap().submitted, 0);
-        assert!(parse("b", short).is_none(), "the subject names another operator");
+        assert_eq!(decode("a", short).unwrap().submitted, 0);
+        assert!(decode("b", short).is_none(), "the subject names another operator");
         let large = vec![b' '; LARGEST + 1];
         for bad in [&b""[..], b"{}", b"\xff\xfe", b"null", b"[1]", &large] {
-            assert!(parse("a", bad).is_none());
+            assert!(decode("a", bad).is_none());
         }
         let negative =
             br#"{"operatorId":"a","connectorId":"c1","bindState":"BOUND","failed":-1,"at":"2026-11-24T08:00:00Z"}"#;
-        assert!(parse("a", negative).is_none());
+        assert!(decode("a", negative).is_none());
     }
 }

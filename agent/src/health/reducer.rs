@@ -4,14 +4,10 @@
 //! percentile above the unhealthy threshold, wants UNHEALTHY; one above the degraded threshold, or BINDING, wants
 //! DEGRADED; anything else wants HEALTHY. Throttled submits are not failed ones.
 //!
-//! | from | to | by |
-//! |---|---|---|
-//! | UNKNOWN | HEALTHY, DEGRADED, UNHEALTHY | the first signal that wants it |
-//! | HEALTHY | DEGRADED | `confirm` signals in a row that want DEGRADED or worse |
-//! | HEALTHY, DEGRADED | UNHEALTHY | `confirm` signals in a row that want UNHEALTHY, or one UNBOUND |
-//! | UNHEALTHY | DEGRADED | `recover` signals in a row that want DEGRADED or better |
-//! | UNHEALTHY, DEGRADED | HEALTHY | `recover` signals in a row that want HEALTHY |
-//! | HEALTHY, DEGRADED, UNHEALTHY | UNKNOWN | no signal for `silenceSeconds` |
+//! A connector's first signal, and one after silence, gives it the state it wants. From then on a worse state needs
+//! `confirm` signals in a row, a better one `recover`; one UNBOUND suffices. No signal for `silenceSeconds` is UNKNOWN. Every
+//! pair of states with what leads from one to the other is a table in OBSERVABILITY.md, "Health states", which the tests walk
+//! through.
 //!
 //! A signal that wants a state further away also counts for the nearer one, so that a bind which swings between
 //! DEGRADED and UNHEALTHY does not pass for HEALTHY. The operator's state is the best among the connectors heard within

@@ -46,30 +46,52 @@ fn play(reducer: &HealthStateReducer, script: &str) -> (HealthView, Vec<Transiti
     (view, transitions)
 }
 
+/// The table of OBSERVABILITY.md: from, to, and the examples.
+fn documented() -> Vec<(HealthState, HealthState, Vec<String>)> {
+    let text = include_str!("../../../OBSERVABILITY.md").split("## Health states").nth(1).unwrap();
+    let rows = text.lines().skip_while(|line| !line.starts_with("| From |")).skip(2);
+    let rows = rows.take_while(|line| line.starts_with('|')).map(|row| {
+        let cells: Vec<_> = row.trim_matches('|').split('|').map(str::trim).collect();
+        let [from, to, why, examples] = cells[..] else { panic!("four cells, not {row}") };
+        assert!(!why.is_empty(), "{row}");
+        let examples: Vec<_> = examples.split('`').skip(1).step_by(2).map(str::to_lowercase).collect();
+        assert!(!examples.is_empty(), "{row}");
+        (from.parse().unwrap(), to.parse().unwrap(), examples)
+    });
+    rows.collect()
+}
+
 #[test]
-fn every_pair_of_states_has_its_way() {
-    let table = [
-        ("h", Unknown, Healthy),
-        ("d", Unknown, Degraded),
-        ("u", Unknown, Unhealthy),
-        ("hddd", Healthy, Degraded),
-        ("huuu", Healthy, Unhealthy),
-        ("hs", Healthy, Unknown),
-        ("dhhh", Degraded, Healthy),
-        ("duuu", Degraded, Unhealthy),
-        ("ds", Degraded, Unknown),
-        ("uhhh", Unhealthy, Healthy),
-        ("uddd", Unhealthy, Degraded),
-        ("us", Unhealthy, Unknown),
-    ];
-    for (script, previous, state) in table {
-        let (view, transitions) = play(&HealthStateReducer::default(), script);
-        let last = transitions.last().unwrap();
-        assert_eq!((last.previous, last.state, view.state), (previous, state, state), "{script}");
-        assert_eq!(transitions.len(), if script.len() == 1 { 1 } else { 2 }, "{script}");
-        assert_eq!(last.connector_id.as_deref(), if state == Unknown { None } else { Some("c1") }, "{script}");
-        assert_eq!(view.since.unwrap().timestamp(), last.at, "{script}");
+fn every_pair_of_states_is_documented_and_its_examples_are_true() {
+    let table = documented();
+    let pairs: Vec<_> = table.iter().map(|(from, to, _)| (*from, *to)).collect();
+    let differ = |from| HealthState::ALL.into_iter().filter(move |to| *to != from).map(move |to| (from, to));
+    let all: Vec<_> = HealthState::ALL.into_iter().flat_map(differ).collect();
+    assert_eq!(pairs.len(), 12);
+    assert!(all.iter().all(|pair| pairs.contains(pair)), "{pairs:?}");
+    for (from, to, examples) in table {
+        for script in examples {
+            let (before, after) = script.split_at(script.len() - 1);
+            let (view, _) = play(&HealthStateReducer::default(), before);
+            assert_eq!(view.state, from, "{script} without its last letter");
+            let (view, transitions) = play(&HealthStateReducer::default(), &script);
+            let last = transitions.last().unwrap();
+            assert_eq!((last.previous, last.state, view.state), (from, to, to), "{script}");
+            assert_eq!(transitions.len(), if before.is_empty() { 1 } else { 2 }, "{script}");
+            assert_eq!(last.connector_id.as_deref(), if after == "s" { None } else { Some("c1") }, "{script}");
+            assert_eq!(view.since.unwrap().timestamp(), last.at, "{script}");
+        }
     }
+}
+
+#[test]
+fn no_state_changes_into_itself() {
+    for (script, state) in [("hhhhh", Healthy), ("ddddd", Degraded), ("uuuuu", Unhealthy), ("xxxxx", Unhealthy)] {
+        let (view, transitions) = play(&HealthStateReducer::default(), script);
+        assert_eq!((view.state, transitions.len()), (state, 1), "{script}");
+    }
+    let (view, transitions) = play(&HealthStateReducer::default(), "hsss");
+    assert_eq!((view.state, transitions.len()), (Unknown, 2), "silence is told once");
 }
 
 #[test]

@@ -14,7 +14,7 @@ use crate::http::error::chain;
 use crate::metrics::Trigger;
 use crate::shared::Shared;
 use crate::store::postgres;
-use crate::store::postgres::wake::{self, Words};
+use crate::store::postgres::wake::{self, Word, Words};
 
 /// Shortest and longest wait before other agents are listened to again.
 const AGAIN: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
@@ -26,22 +26,27 @@ pub async fn pull(shared: &Shared, source: &'static str) {
         shared.trigger.notify_one();
         return;
     }
-    if let Err(error) = wake::tell(&shared.stores.postgres).await {
+    if let Err(error) = wake::tell(&shared.stores.postgres, Word::Pull).await {
         tracing::debug!(error = chain(&error), "the trigger could not be passed on; the leader's poll runs anyway");
     }
 }
 
-/// Listens to what agents that follow pass on, until cancelled.
+/// Listens to other agents until cancelled: to what those that follow pass on, and to who wrote a change of health.
 pub async fn hear(shared: Shared, cancel: CancellationToken) {
     let mut delays = Delays::new(AGAIN.0, AGAIN.1);
     let words = async {
         loop {
             let heard: Result<(), postgres::Error> = async {
                 let mut words = Words::listen(&shared.stores.postgres).await?;
+                // What was told before is not known.
+                shared.feed.look();
                 loop {
                     delays.reset();
-                    words.next().await?;
-                    if shared.leading.borrow().is_some() {
+                    let word = words.next().await?;
+                    if word != Some(Word::Pull) {
+                        shared.feed.look();
+                    }
+                    if word != Some(Word::Health) && shared.leading.borrow().is_some() {
                         shared.metrics.triggers.get_or_create(&Trigger { source: "follower" }).inc();
                         shared.trigger.notify_one();
                     }

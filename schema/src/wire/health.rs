@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::str::FromStr;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -41,6 +42,18 @@ impl HealthState {
 impl fmt::Display for HealthState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
+    }
+}
+
+/// A word that names no state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UnknownState;
+
+impl FromStr for HealthState {
+    type Err = UnknownState;
+
+    fn from_str(text: &str) -> Result<Self, UnknownState> {
+        Self::ALL.into_iter().find(|state| state.as_str() == text).ok_or(UnknownState)
     }
 }
 
@@ -151,4 +164,24 @@ pub struct SignalRuns {
     pub degraded_or_worse: u16,
     /// Asked for UNHEALTHY.
     pub unhealthy: u16,
+}
+
+/// One change of an operator's state: a row of its history, and an event of the live stream.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct HealthChange {
+    /// Its number in the log: a later change has a larger one. The stream goes on after it by `Last-Event-ID`.
+    pub id: i64,
+    /// The operator.
+    pub operator_id: OperatorId,
+    /// The state until then.
+    pub previous: HealthState,
+    /// The state from then on.
+    pub state: HealthState,
+    /// What it rested on.
+    pub reason: String,
+    /// Whose signal brought it about; absent when silence did.
+    pub connector_id: Option<String>,
+    /// When.
+    pub at: Instant,
 }

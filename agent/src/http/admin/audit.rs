@@ -2,15 +2,14 @@
 
 use axum::Json;
 use axum::extract::State;
-use bindery_schema::value::Instant;
 use bindery_schema::wire::api::Page;
 use bindery_schema::wire::control::AuditEntry;
 use serde::Deserialize;
 
-use crate::http::error::{Code, Problem};
+use crate::http::error::Problem;
 use crate::http::openapi::parameters::{OBJECT, SINCE, UNTIL};
 use crate::http::page::{PageQuery, numbered};
-use crate::http::params::Params;
+use crate::http::params::{Params, Period};
 use crate::http::permissions::Permission;
 use crate::http::route::Route;
 use crate::shared::Shared;
@@ -29,8 +28,6 @@ pub(super) fn routes() -> Vec<Route<Shared>> {
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Filter {
     object: Option<String>,
-    since: Option<String>,
-    until: Option<String>,
 }
 
 /// A page of the audit trail; `?object=`, `?since=` and `?until=`.
@@ -38,20 +35,12 @@ pub(super) async fn list(
     State(shared): State<Shared>,
     Params(query): Params<PageQuery>,
     Params(filter): Params<Filter>,
+    Params(period): Params<Period>,
 ) -> Result<Json<Page<AuditEntry>>, Problem> {
     let limit = query.limit()?;
-    let selection = Selection {
-        object: filter.object,
-        since: instant("since", filter.since)?,
-        until: instant("until", filter.until)?,
-        before: query.before()?,
-        limit: i64::from(limit) + 1,
-    };
+    let (since, until) = period.bounds()?;
+    let before = query.before()?;
+    let selection = Selection { object: filter.object, since, until, before, limit: i64::from(limit) + 1 };
     let entries = page(&shared.stores.postgres, &selection).await?;
     Ok(Json(numbered(entries, limit, |entry| entry.id)))
-}
-
-fn instant(name: &str, text: Option<String>) -> Result<Option<String>, Problem> {
-    let bad = |_| Problem::new(Code::BadRequest).detail(format!("{name} is an instant, such as 2026-12-01T22:00:00Z"));
-    text.map(|text| text.parse::<Instant>().map(|instant| instant.to_string()).map_err(bad)).transpose()
 }

@@ -11,15 +11,18 @@ use std::sync::Arc;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use bindery_schema::wire::api::{OperatorCredentials, OperatorView, RoutingTable};
-use bindery_schema::wire::health::HealthView;
+use bindery_schema::wire::health::{HealthChange, HealthView};
 use bindery_schema::wire::routing::{COMPACT, LINES, RoutingChanges};
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 use super::error::Code;
 use super::identity::{Gate, admit};
 use super::mtls::Tls;
 use super::openapi::endpoint::{Access, Answer, JSON, of};
-use super::openapi::parameters::{IF_NONE_MATCH, OF_MNO, OPERATOR, SINCE_STEP, bytes, text};
+use super::openapi::parameters::{
+    IF_NONE_MATCH, LAST_EVENT_ID, OF_MNO, OPERATOR, SINCE, SINCE_STEP, UNTIL, bytes, events, text,
+};
 use super::openapi::{self, Listener};
 use super::route::{self, Route};
 use crate::shared::Shared;
@@ -33,6 +36,9 @@ pub(super) struct Internal {
     shared: Shared,
     streams: Arc<Semaphore>,
     packed: routing::Packed,
+    places: health::Places,
+    /// The agent shuts down.
+    stop: CancellationToken,
 }
 
 /// Clients that may read passwords.
@@ -69,6 +75,23 @@ pub(super) fn routes() -> Vec<Route<Internal>> {
             .takes(&[OPERATOR])
             .answers::<HealthView>(200, "The state.")
             .fails(&[Code::OperatorNotFound]),
+        Route::get("/v1/internal/operators/{id}/health/history", health::history)
+            .named(TAG, "listHealthChanges", "Changes of an operator's state, newest first; of a deleted one too")
+            .open_to(READ)
+            .takes(&[OPERATOR, SINCE, UNTIL])
+            .lists::<HealthChange>()
+            .fails(&[Code::OperatorNotFound]),
+        Route::get("/v1/internal/health/stream", health::stream)
+            .named(TAG, "streamHealthChanges", "Changes of state of all operators, as they happen")
+            .open_to(READ)
+            .takes(&[LAST_EVENT_ID])
+            .answers_with(Answer {
+                status: 200,
+                description: "`ready` with the id everything follows, a `change` for each, and `reconnect` at the end.",
+                content: Some(("text/event-stream", vec![events])),
+                headers: Vec::new(),
+            })
+            .fails(&[Code::ChangesGone]),
         Route::get("/v1/internal/routing-table", routing::table)
             .named(TAG, "getRoutingTable", "Who serves which destinations, as one step left it")
             .open_to(READ)
@@ -90,7 +113,7 @@ pub(super) fn routes() -> Vec<Route<Internal>> {
 }
 
 /// What serves them.
-pub(super) fn router(shared: &Shared, tls: Arc<Tls>) -> Router {
+pub(super) fn router(shared: &Shared, tls: Arc<Tls>, stop: CancellationToken) -> Router {
     let config = &shared.config.internal;
     let credentials: BTreeSet<String> = config.allow_credentials.iter().cloned().collect();
     let read: BTreeSet<String> = config.allow_read.iter().cloned().chain(credentials.iter().cloned()).collect();
@@ -104,6 +127,7 @@ pub(super) fn router(shared: &Shared, tls: Arc<Tls>) -> Router {
         })
     });
     let streams = Arc::new(Semaphore::new(STREAMS));
-    let state = Internal { shared: shared.clone(), streams, packed: routing::Packed::default() };
+    let places = health::Places::new(shared.metrics.clone());
+    let state = Internal { shared: shared.clone(), streams, packed: routing::Packed::default(), places, stop };
     route::router(guarded).with_state(state)
 }

@@ -88,6 +88,13 @@ pub(in crate::http) const IDEMPOTENCY_KEY: Parameter = header(
 pub(in crate::http) const IF_NONE_MATCH: Parameter =
     header("If-None-Match", "The `ETag` the client has: 304 where nothing has changed.", tag);
 
+/// The event a client of a stream saw last.
+pub(in crate::http) const LAST_EVENT_ID: Parameter = header(
+    "Last-Event-ID",
+    "The id of the last event the client has: it is told what came after it. Without it, what comes from now on.",
+    event_id,
+);
+
 /// A text to look for.
 pub(in crate::http) const fn search(description: &'static str) -> Parameter {
     query("q", description, text)
@@ -102,6 +109,15 @@ pub(in crate::http) fn bytes(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "description": "Bytes; see the media type." })
 }
 
+/// Events that do not end.
+pub(in crate::http) fn events(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string",
+        "description": "Server-sent events: lines `event:`, `id:` and `data:`, and an empty line behind each event. `data` is JSON, \
+                        of a `change` the object HealthChange.",
+    })
+}
+
 /// Any text.
 pub(in crate::http) fn text(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "string", "maxLength": 1024, "pattern": r"^[^\x00-\x1f\x7f-\x9f]*$" })
@@ -113,6 +129,10 @@ fn digits(_: &mut SchemaGenerator) -> Schema {
 
 fn prefix(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "string", "pattern": r"^\+?[0-9]{0,15}$" })
+}
+
+fn event_id(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "string", "pattern": "^[0-9]{1,18}$" })
 }
 
 fn hash(_: &mut SchemaGenerator) -> Schema {

@@ -1,4 +1,4 @@
-//! Health states: the present one of each operator, and the log of changes with the events they owe.
+//! Health states: the present one of each operator, and changes with all they owe.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,8 @@ use bindery_schema::wire::health::HealthView;
 use sqlx::types::Json;
 use sqlx::{PgConnection, PgPool};
 
-use super::{Error, outbox, sync_state};
+use super::wake::{self, Word};
+use super::{Error, health_log, outbox, sync_state};
 use crate::health::reducer::Transition;
 use crate::leader::fence::Fence;
 use crate::outbox::append::event;
@@ -59,7 +60,8 @@ pub async fn view(pool: &PgPool, operator: &OperatorId) -> Result<Option<HealthV
 /// Writes changes, their log rows and the events they owe, all or none; [`Error::Fenced`] where another agent leads.
 ///
 /// The fence is compared with the lease, not with `ops.sync_state`: that row is locked throughout a step, and a change
-/// of health must not wait for one.
+/// of health must not wait for one. The lease's row stays locked until the end, so whoever leads next writes later: ids of
+/// the log become visible in their order, and whoever follows it by id misses none.
 pub async fn record(pool: &PgPool, environment: &str, fence: Fence, changes: &[Change]) -> Result<(), Error> {
     let mut transaction = pool.begin().await?;
     let newest: Option<i64> = sqlx::query_scalar("select fence from ops.leases where name = 'sync' for share")
@@ -71,10 +73,12 @@ pub async fn record(pool: &PgPool, environment: &str, fence: Fence, changes: &[C
     let generation = sync_state::read(&mut transaction).await?.generation;
     for change in changes {
         upsert(&mut transaction, change).await?;
-        log(&mut transaction, change).await?;
+        health_log::append(&mut transaction, change).await?;
     }
     let events: Vec<_> = changes.iter().map(|change| announcement(environment, generation, change)).collect();
     outbox::append(&mut transaction, &events).await?;
+    // Heard by every agent once it is committed.
+    wake::tell(&mut *transaction, Word::Health).await?;
     Ok(transaction.commit().await?)
 }
 
@@ -94,22 +98,6 @@ async fn upsert(connection: &mut PgConnection, change: &Change) -> Result<(), Er
     .bind(change.transition.state.as_str())
     .bind(change.transition.at.to_string())
     .bind(Json(&change.view))
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-async fn log(connection: &mut PgConnection, change: &Change) -> Result<(), Error> {
-    sqlx::query(
-        "insert into ops.operator_health_log (operator_id, previous, state, reason, connector_id, at)
-         values ($1, $2, $3, $4, $5, $6::timestamptz)",
-    )
-    .bind(change.operator.as_str())
-    .bind(change.transition.previous.as_str())
-    .bind(change.transition.state.as_str())
-    .bind(&change.transition.reason)
-    .bind(&change.transition.connector_id)
-    .bind(change.transition.at.to_string())
     .execute(connection)
     .await?;
     Ok(())

@@ -8,6 +8,7 @@ pub mod carriers;
 pub mod control;
 pub mod full;
 pub mod health;
+pub mod health_log;
 pub mod idempotency;
 pub mod intents;
 pub mod leases;

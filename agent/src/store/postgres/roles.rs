@@ -11,7 +11,8 @@ pub async fn grant(owner: &PgPool, role: &str) -> Result<(), sqlx::Error> {
     let sql = format!(
         r#"grant usage on schema ops, routing to "{role}";
            grant select, insert, update, delete on all tables in schema ops, routing to "{role}";
-           revoke update, delete, truncate on ops.audit_log from "{role}";"#
+           revoke update, delete, truncate on ops.audit_log from "{role}";
+           grant execute on function ops.keep_health_log(integer) to "{role}";"#
     );
     sqlx::raw_sql(AssertSqlSafe(sql)).execute(owner).await?;
     Ok(())

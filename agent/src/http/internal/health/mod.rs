@@ -1,4 +1,7 @@
-//! `GET /v1/internal/operators/{id}/health`: for clients that miss the key in Redis.
+//! `GET /v1/internal/operators/{id}/health`: for clients that miss the key in Redis. Its history, and the stream of changes.
+
+mod history;
+mod stream;
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -9,6 +12,9 @@ use super::Internal;
 use crate::health::project;
 use crate::http::error::Problem;
 use crate::store::postgres::{health, read};
+
+pub(super) use history::history;
+pub(super) use stream::{Places, stream};
 
 /// The operator's state: the newest from Redis, else the last change from Postgres. Either store alone suffices.
 pub(super) async fn read(
