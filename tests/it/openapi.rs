@@ -72,7 +72,10 @@ async fn what_is_served_and_what_is_documented_are_the_same() {
                 // No value of a parameter is good, and no body is there: nothing is done.
                 let path = path.replace(['{', '}'], "~");
                 let request = client.request(asked, format!("{base}{path}")).bearer_auth(&token);
-                let body: Value = request.send().await.unwrap().json().await.unwrap_or_default();
+                let answer = request.send().await.unwrap();
+                // A stream has no end.
+                let streams = answer.headers().get("content-type").is_some_and(|kind| kind == "text/event-stream");
+                let body: Value = if streams { Value::Null } else { answer.json().await.unwrap_or_default() };
                 if body["code"] != "METHOD_NOT_ALLOWED" && body["code"] != "NOT_FOUND" {
                     served.push(method);
                 }

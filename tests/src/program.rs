@@ -199,7 +199,7 @@ fn toml(config: &Config) -> String {
         "retention": {
             "outbox_days": retention.outbox_days, "routing_changes_days": retention.routing_changes_days,
             "sync_runs_days": retention.sync_runs_days, "deleted_secrets_days": retention.deleted_secrets_days,
-            "idempotency_keys_days": retention.idempotency_keys_days,
+            "idempotency_keys_days": retention.idempotency_keys_days, "health_log_days": retention.health_log_days,
         },
         "vault": { "addr": vault.addr, "token": secret(&vault.token), "mount": vault.mount },
         "nats": { "url": nats.url.expose(), "stream": nats.stream, "subject_prefix": nats.subject_prefix },
