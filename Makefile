@@ -5,7 +5,7 @@ SHELL := /bin/bash
 CARGO ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: install run test schemathesis chaos lint format clippy bench bench-sync bench-client fuzz clean
+.PHONY: install run test schemathesis chaos lint format clippy bench bench-sync bench-client bench-health fuzz clean
 
 install:
 	@bash agent/dev/install.sh
@@ -58,6 +58,12 @@ bench-client: install
 	@$(CARGO) bench --quiet -p bindery-client
 	@$(CARGO) build --quiet --release --workspace --bin bootstrap
 	@RUST_LOG=off $(TARGET)/release/bootstrap
+
+# Minutes: how soon Redis shows what connectors say, at HEALTH_RATE signals a second over 2,000 operators.
+HEALTH_RATE ?= 5000
+bench-health: install
+	@$(CARGO) build --quiet --release --workspace --bin bindery-agent --bin health
+	@RUST_LOG=off $(TARGET)/release/health --rate $(HEALTH_RATE)
 
 # Each target for FUZZ_SECONDS. The seeds are kept in git, what grows from them is not.
 FUZZ_SECONDS ?= 60
