@@ -27,6 +27,7 @@ mod generated;
 mod health;
 mod health_leaders;
 mod health_log;
+mod health_signals;
 mod health_stream;
 mod import;
 mod internal;
