@@ -93,7 +93,7 @@ async fn every_change_is_streamed_in_order_and_a_client_that_comes_back_misses_n
     let (_follows, leading) = watch::channel(None);
     let (follower, _publisher) = Box::pin(Shared::connect(world.config.clone(), leading)).await.unwrap();
     tokio::spawn(feed::run(follower.clone(), world.cancel.clone()));
-    let mut subscription = Subscription::begin(&follower, 0, PATIENCE, world.cancel.clone());
+    let mut subscription = Subscription::begin(&follower, 0, PATIENCE);
     let mut told = Vec::new();
     while told.len() < all.len() + 1 {
         let Some(Told::Change(change)) = subscription.next().await else { panic!("it ended after {}", told.len()) };
@@ -125,7 +125,7 @@ async fn a_follower_that_takes_nothing_is_let_go_and_goes_on_where_it_was() {
     let world = served().await;
     record(&world, 300, Timestamp::now()).await;
     let hasty = Patience { slow: Duration::from_millis(1), ..PATIENCE };
-    let mut slow = Subscription::begin(&world.shared, 0, hasty, world.cancel.clone());
+    let mut slow = Subscription::begin(&world.shared, 0, hasty);
     eventually("it is let go", async || slow.has_ended()).await;
     let mut seen = Vec::new();
     let end = loop {
@@ -136,7 +136,7 @@ async fn a_follower_that_takes_nothing_is_let_go_and_goes_on_where_it_was() {
     };
     assert_eq!((end, seen.len()), (End::TooSlow, WAITING));
     assert!(slow.next().await.is_none());
-    let mut again = Subscription::begin(&world.shared, *seen.last().unwrap(), PATIENCE, world.cancel.clone());
+    let mut again = Subscription::begin(&world.shared, *seen.last().unwrap(), PATIENCE);
     while seen.len() < 300 {
         let Some(Told::Change(change)) = again.next().await else { panic!("it ended") };
         seen.push(change.id);
@@ -145,7 +145,7 @@ async fn a_follower_that_takes_nothing_is_let_go_and_goes_on_where_it_was() {
 
     // Nobody follows for ever.
     let short = Patience { whole: Duration::ZERO, ..PATIENCE };
-    let mut old = Subscription::begin(&world.shared, *seen.last().unwrap(), short, world.cancel.clone());
+    let mut old = Subscription::begin(&world.shared, *seen.last().unwrap(), short);
     assert!(matches!(old.next().await, Some(Told::End(End::TooOld))));
 }
 

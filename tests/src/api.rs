@@ -9,6 +9,7 @@ use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 
 use crate::documents;
+use crate::listeners::streams;
 use crate::world::{World, until_applied};
 
 /// A caller of one agent.
@@ -66,11 +67,11 @@ impl Api {
 }
 
 impl Answered {
-    /// Reads an answer to its end.
+    /// Reads an answer to its end; of a stream, which has none, the head alone.
     pub async fn of(response: Response) -> Self {
         let header = |name: &str| response.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
         let (status, tag, location) = (response.status().as_u16(), header("etag"), header("location"));
-        let text = response.text().await.unwrap();
+        let text = if streams(&response) { String::new() } else { response.text().await.unwrap() };
         let body = if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap() };
         Self { status, tag, location, body }
     }

@@ -175,7 +175,13 @@ pub fn client(ca: &Path, identity: Option<&KeyPairFiles>) -> Client {
     builder.build().unwrap()
 }
 
-/// Status and JSON of an answer.
+/// Status and JSON of an answer; of a stream, which has no end, the status alone.
 pub async fn answer(response: Response) -> (u16, Value) {
-    (response.status().as_u16(), response.json().await.unwrap_or_default())
+    let status = response.status().as_u16();
+    (status, if streams(&response) { Value::Null } else { response.json().await.unwrap_or_default() })
+}
+
+/// Whether an answer is a stream of events.
+pub fn streams(response: &Response) -> bool {
+    response.headers().get("content-type").is_some_and(|kind| kind == "text/event-stream")
 }

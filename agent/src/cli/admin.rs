@@ -7,7 +7,7 @@ use anyhow::{Context as _, bail};
 use bindery_schema::secret::Secret;
 use bindery_schema::wire::api::Page;
 use clap::Args;
-use reqwest::{Method, RequestBuilder, StatusCode};
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -16,6 +16,8 @@ use crate::config::SecretSource;
 
 /// Longest wait for the agent's answer: longer than the agent gives itself.
 const TIMEOUT: Duration = Duration::from_secs(20);
+/// Longest stream: the agent ends each after an hour.
+const STREAM: Duration = Duration::from_secs(2 * 3_600);
 /// How often a change is sent at most.
 const ATTEMPTS: u32 = 4;
 /// Shortest and longest wait before it is sent again.
@@ -98,6 +100,25 @@ impl Admin {
                 return Ok(items);
             }
         }
+    }
+
+    /// Opens a stream of events, after the last one that was seen; `None` where what came after that is not known any more.
+    pub async fn open(&self, path: &str, last: Option<i64>) -> anyhow::Result<Option<Response>> {
+        let mut request = self.request(Method::GET, path, &[])?.timeout(STREAM);
+        if let Some(id) = last {
+            request = request.header("last-event-id", id);
+        }
+        let answer = request.send().await;
+        let answer = answer.with_context(|| format!("the agent at {} cannot be reached", self.url))?;
+        let status = answer.status();
+        if status == StatusCode::GONE {
+            return Ok(None);
+        }
+        if !status.is_success() {
+            let body = answer.bytes().await.unwrap_or_default();
+            bail!("{}", refusal(status, &serde_json::from_slice(&body).unwrap_or_default()));
+        }
+        Ok(Some(answer))
     }
 
     /// Says something to the agent.

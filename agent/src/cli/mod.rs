@@ -9,6 +9,7 @@ pub mod completions;
 pub mod dev;
 pub mod drift;
 pub mod events;
+pub mod health;
 pub mod history;
 pub mod objects;
 pub mod openapi;
@@ -79,7 +80,9 @@ enum Command {
     Drift(drift::Drift),
     /// Print the events of the stream, one JSON object a line
     Events(events::Events),
-    /// Send a health signal, as smpp-connector does
+    /// Show the state of an operator, what it was, or changes as they happen
+    Health(health::Health),
+    /// Send health signals, as smpp-connector does
     Signal(signal::Signal),
     /// Print a bearer token for the admin listener, signed with a key of your own
     Token(token::Token),
@@ -126,6 +129,7 @@ pub async fn main() -> ExitCode {
         Command::Audit(audit) => audit.run().await.map(|()| ExitCode::SUCCESS),
         Command::Drift(drift) => drift.run().await,
         Command::Events(events) => events.run().await.map(|()| ExitCode::SUCCESS),
+        Command::Health(health) => health.run().await.map(|()| ExitCode::SUCCESS),
         Command::Signal(signal) => signal.run().await.map(|()| ExitCode::SUCCESS),
         Command::Token(token) => token.run().map(|()| ExitCode::SUCCESS).map_err(Into::into),
         Command::Openapi(openapi) => openapi.run(),

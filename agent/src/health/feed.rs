@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bindery_schema::wire::health::HealthChange;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::backoff::Delays;
@@ -21,18 +21,34 @@ use crate::store::postgres::{self, health_log};
 const KEPT: usize = 1_024;
 /// Changes read at a time.
 const PAGE: i64 = 500;
+/// Streams at a time: one for each instance of a few services, and some people.
+pub const STREAMS: usize = 64;
 /// Looks at the log without a word.
 const LOOK: Duration = Duration::from_secs(2);
 /// Shortest and longest pause after a failure.
 const AGAIN: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
 
 /// The newest changes. Nobody waits for anybody: followers take what they have not seen.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Feed {
     recent: Mutex<Option<Recent>>,
     /// Grows with each look that found something.
     grown: watch::Sender<u64>,
     wake: Notify,
+    places: Arc<Semaphore>,
+    ended: CancellationToken,
+}
+
+impl Default for Feed {
+    fn default() -> Self {
+        Self {
+            recent: Mutex::default(),
+            grown: watch::Sender::default(),
+            wake: Notify::new(),
+            places: Arc::new(Semaphore::new(STREAMS)),
+            ended: CancellationToken::new(),
+        }
+    }
 }
 
 /// All changes after one, up to the newest that was read.
@@ -52,6 +68,16 @@ impl Feed {
     /// Has the log looked at: it may have grown.
     pub fn look(&self) {
         self.wake.notify_one();
+    }
+
+    /// A place for a stream, as long as it is kept; none while all [`STREAMS`] are taken.
+    pub fn place(&self) -> Option<OwnedSemaphorePermit> {
+        self.places.clone().try_acquire_owned().ok()
+    }
+
+    /// Cancelled when the agent ends, and streams with it.
+    pub fn ended(&self) -> CancellationToken {
+        self.ended.clone()
     }
 
     /// Tells when there is something new. While one of these is kept, the log is followed.
@@ -120,6 +146,7 @@ pub async fn run(shared: Shared, cancel: CancellationToken) {
         }
     };
     let _: Option<()> = cancel.run_until_cancelled(follow).await;
+    feed.ended.cancel();
 }
 
 /// Reads what was added since the last look.

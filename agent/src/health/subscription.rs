@@ -9,7 +9,6 @@ use std::time::Duration;
 use bindery_schema::wire::health::HealthChange;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
-use tokio_util::sync::CancellationToken;
 
 use super::feed::Feed;
 use crate::http::error::chain;
@@ -72,13 +71,13 @@ pub struct Subscription {
 
 impl Subscription {
     /// Follows the changes after `id`, which the log reaches back to.
-    pub fn begin(shared: &Shared, id: i64, patience: Patience, cancel: CancellationToken) -> Self {
+    pub fn begin(shared: &Shared, id: i64, patience: Patience) -> Self {
         let (sender, changes) = mpsc::channel(WAITING);
         let (ended, end) = oneshot::channel();
-        let shared = shared.clone();
+        let (shared, agent) = (shared.clone(), shared.feed.ended());
         tokio::spawn(async move {
             let end = tokio::select! {
-                () = cancel.cancelled() => End::ShutsDown,
+                () = agent.cancelled() => End::ShutsDown,
                 () = tokio::time::sleep(patience.whole) => End::TooOld,
                 () = sender.closed() => return,
                 end = send(&shared, id, &sender, patience.slow) => end,

@@ -15,6 +15,7 @@ mod bearer;
 mod code;
 pub mod error;
 mod frame;
+mod health;
 mod hooks;
 mod identity;
 mod internal;
@@ -129,8 +130,7 @@ pub async fn serve(shared: Shared, cancel: CancellationToken) -> Result<Listener
     // Whether the agent works has to be told above all when it has too much to do.
     let probes = Frame { places: None, ..frame("ops") }.around(ops::router(&shared));
     tasks.spawn(listener::plain(ops, probes, cancel.clone()));
-    let router =
-        Frame { tls: true, ..frame("internal") }.around(internal::router(&shared, tls.clone(), cancel.clone()));
+    let router = Frame { tls: true, ..frame("internal") }.around(internal::router(&shared, tls.clone()));
     tasks.spawn(listener::tls(internal, router, tls.settings(), cancel));
     tracing::info!(admin = %admin_at, internal = %internal_at, ops = %ops_at, "listening");
     Ok(Listeners { admin: admin_at, internal: internal_at, ops: ops_at, tasks })

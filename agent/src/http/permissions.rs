@@ -69,7 +69,7 @@ pub enum Permission {
     ReleasePlan,
     /// Take a commit back, and allow it again.
     RollBack,
-    /// See operators, without passwords.
+    /// See operators and their health, without passwords.
     ReadOperators,
     /// See who changed what.
     ReadAudit,

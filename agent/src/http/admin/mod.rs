@@ -21,18 +21,24 @@ use axum::Router;
 use axum::middleware::from_fn_with_state;
 
 use super::bearer::{Guard, Tokens, authorize};
+use super::health;
 use super::jwks::KeySet;
 use super::openapi::endpoint::Access;
 use super::openapi::{self, Listener};
+use super::permissions::Permission;
 use super::rates::Rates;
 use super::route::{self, Route};
 use super::strict;
 use crate::shared::Shared;
 
+const HEALTH: health::Paths =
+    ["/v1/admin/operators/{id}/health", "/v1/admin/operators/{id}/health/history", "/v1/admin/health/stream"];
+
 /// The routes.
 pub(super) fn routes() -> Vec<Route<Shared>> {
     [
         operators::routes(),
+        health::routes("health", HEALTH, Access::Token(Permission::ReadOperators)),
         rules::routes(),
         mnos::routes(),
         contracts::routes(),

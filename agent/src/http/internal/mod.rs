@@ -1,7 +1,6 @@
 //! What other services of the platform read. Mutual TLS; each group of routes has an allow-list of its own.
 
 mod credentials;
-mod health;
 mod operators;
 mod routing;
 
@@ -9,20 +8,18 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::FromRef;
 use axum::middleware::from_fn_with_state;
 use bindery_schema::wire::api::{OperatorCredentials, OperatorView, RoutingTable};
-use bindery_schema::wire::health::{HealthChange, HealthView};
 use bindery_schema::wire::routing::{COMPACT, LINES, RoutingChanges};
 use tokio::sync::Semaphore;
-use tokio_util::sync::CancellationToken;
 
 use super::error::Code;
+use super::health;
 use super::identity::{Gate, admit};
 use super::mtls::Tls;
 use super::openapi::endpoint::{Access, Answer, JSON, of};
-use super::openapi::parameters::{
-    IF_NONE_MATCH, LAST_EVENT_ID, OF_MNO, OPERATOR, SINCE, SINCE_STEP, UNTIL, bytes, events, text,
-};
+use super::openapi::parameters::{IF_NONE_MATCH, OF_MNO, OPERATOR, SINCE_STEP, bytes, text};
 use super::openapi::{self, Listener};
 use super::route::{self, Route};
 use crate::shared::Shared;
@@ -36,9 +33,12 @@ pub(super) struct Internal {
     shared: Shared,
     streams: Arc<Semaphore>,
     packed: routing::Packed,
-    places: health::Places,
-    /// The agent shuts down.
-    stop: CancellationToken,
+}
+
+impl FromRef<Internal> for Shared {
+    fn from_ref(internal: &Internal) -> Self {
+        internal.shared.clone()
+    }
 }
 
 /// Clients that may read passwords.
@@ -46,6 +46,8 @@ const CREDENTIALS: Access = Access::Certificate("internal.allow_credentials");
 /// Clients that may read all else; those above may too.
 const READ: Access = Access::Certificate("internal.allow_read");
 const TAG: &str = "platform";
+const HEALTH: health::Paths =
+    ["/v1/internal/operators/{id}/health", "/v1/internal/operators/{id}/health/history", "/v1/internal/health/stream"];
 const TABLE: &str = "The table, in the form that `Accept` asks for; the entity tag follows the step.";
 
 /// The routes.
@@ -69,29 +71,6 @@ pub(super) fn routes() -> Vec<Route<Internal>> {
             .takes(&[OPERATOR])
             .answers::<OperatorCredentials>(200, "The operator with its password.")
             .fails(&[Code::OperatorNotFound, Code::CredentialsNotSet, Code::VaultUnavailable]),
-        Route::get("/v1/internal/operators/{id}/health", health::read)
-            .named(TAG, "getHealth", "State of an operator")
-            .open_to(READ)
-            .takes(&[OPERATOR])
-            .answers::<HealthView>(200, "The state.")
-            .fails(&[Code::OperatorNotFound]),
-        Route::get("/v1/internal/operators/{id}/health/history", health::history)
-            .named(TAG, "listHealthChanges", "Changes of an operator's state, newest first; of a deleted one too")
-            .open_to(READ)
-            .takes(&[OPERATOR, SINCE, UNTIL])
-            .lists::<HealthChange>()
-            .fails(&[Code::OperatorNotFound]),
-        Route::get("/v1/internal/health/stream", health::stream)
-            .named(TAG, "streamHealthChanges", "Changes of state of all operators, as they happen")
-            .open_to(READ)
-            .takes(&[LAST_EVENT_ID])
-            .answers_with(Answer {
-                status: 200,
-                description: "`ready` with the id everything follows, a `change` for each, and `reconnect` at the end.",
-                content: Some(("text/event-stream", vec![events])),
-                headers: Vec::new(),
-            })
-            .fails(&[Code::ChangesGone]),
         Route::get("/v1/internal/routing-table", routing::table)
             .named(TAG, "getRoutingTable", "Who serves which destinations, as one step left it")
             .open_to(READ)
@@ -108,12 +87,13 @@ pub(super) fn routes() -> Vec<Route<Internal>> {
             .answers::<RoutingChanges>(200, "What is now true of each operator and prefix that changed.")
             .fails(&[Code::ChangesGone]),
     ];
+    routes.extend(health::routes(TAG, HEALTH, READ));
     routes.extend(openapi::routes(Listener::Internal, READ));
     routes
 }
 
 /// What serves them.
-pub(super) fn router(shared: &Shared, tls: Arc<Tls>, stop: CancellationToken) -> Router {
+pub(super) fn router(shared: &Shared, tls: Arc<Tls>) -> Router {
     let config = &shared.config.internal;
     let credentials: BTreeSet<String> = config.allow_credentials.iter().cloned().collect();
     let read: BTreeSet<String> = config.allow_read.iter().cloned().chain(credentials.iter().cloned()).collect();
@@ -127,7 +107,6 @@ pub(super) fn router(shared: &Shared, tls: Arc<Tls>, stop: CancellationToken) ->
         })
     });
     let streams = Arc::new(Semaphore::new(STREAMS));
-    let places = health::Places::new(shared.metrics.clone());
-    let state = Internal { shared: shared.clone(), streams, packed: routing::Packed::default(), places, stop };
+    let state = Internal { shared: shared.clone(), streams, packed: routing::Packed::default() };
     route::router(guarded).with_state(state)
 }

@@ -1,4 +1,4 @@
-//! `GET /v1/internal/operators/{id}/health/history`: what the operator's state was, newest change first.
+//! What an operator's state was, newest change first.
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -6,15 +6,15 @@ use bindery_schema::value::OperatorId;
 use bindery_schema::wire::api::Page;
 use bindery_schema::wire::health::HealthChange;
 
-use super::super::Internal;
 use crate::http::error::Problem;
 use crate::http::page::{PageQuery, numbered};
 use crate::http::params::{Params, Period};
+use crate::shared::Shared;
 use crate::store::postgres::health_log::{Selection, page};
 
 /// A page of changes; `?since=` and `?until=`. A deleted operator has a history too.
-pub(in super::super) async fn history(
-    State(internal): State<Internal>,
+pub(super) async fn history(
+    State(shared): State<Shared>,
     Path(id): Path<String>,
     Params(query): Params<PageQuery>,
     Params(period): Params<Period>,
@@ -23,7 +23,7 @@ pub(in super::super) async fn history(
     let limit = query.limit()?;
     let (since, until) = period.bounds()?;
     let selection = Selection { operator, since, until, before: query.before()?, limit: i64::from(limit) + 1 };
-    let changes = page(&internal.shared.stores.postgres, &selection).await?;
+    let changes = page(&shared.stores.postgres, &selection).await?;
     let changes = changes.ok_or_else(|| Problem::no_operator(&id))?;
     Ok(Json(numbered(changes, limit, |change| change.id)))
 }

@@ -1,4 +1,4 @@
-//! `GET /v1/internal/health/stream`: every change of health as it is written, as server-sent events (WHATWG HTML, 9.2).
+//! Every change of health as it is written, as server-sent events (WHATWG HTML, 9.2).
 //!
 //! Each event has its id in the log, so a client that comes back with `Last-Event-ID` is told what it missed, by any agent.
 //! The first event, `ready`, has the id everything follows: a client that reads states after it misses no change. The last
@@ -13,17 +13,16 @@ use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures::stream::{self, Stream, StreamExt as _};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 
-use super::super::Internal;
+use crate::health::feed::STREAMS;
 use crate::health::subscription::{Patience, Subscription, Told};
 use crate::http::error::{Code, Problem};
 use crate::metrics::Metrics;
+use crate::shared::Shared;
 use crate::store::postgres::health_log::{self, Extent};
 
-/// Streams at a time: one for each instance of a few services.
-const STREAMS: usize = 64;
-/// How long a client may leave what waits for it, and how long it may stay: then its certificate is looked at anew.
+/// How long a client may leave what waits for it, and how long it may stay: then its certificate or token is looked at anew.
 const PATIENCE: Patience = Patience { slow: Duration::from_secs(10), whole: Duration::from_secs(3_600) };
 /// Time between two signs of life, which keep proxies from closing a quiet connection.
 const SIGN: Duration = Duration::from_secs(15);
@@ -32,28 +31,17 @@ const RETRY: Duration = Duration::from_secs(1);
 /// What a client sends that comes back.
 const LAST_EVENT_ID: &str = "last-event-id";
 
-/// Places for streams, counted.
-#[derive(Clone)]
-pub(in super::super) struct Places {
-    free: Arc<Semaphore>,
-    metrics: Arc<Metrics>,
-}
-
-/// The place of one stream, given back when it is dropped.
+/// The place of one stream, counted until it is dropped.
 struct Place {
     _permit: OwnedSemaphorePermit,
     metrics: Arc<Metrics>,
 }
 
-impl Places {
-    pub(in super::super) fn new(metrics: Arc<Metrics>) -> Self {
-        Self { free: Arc::new(Semaphore::new(STREAMS)), metrics }
-    }
-
-    fn take(&self) -> Option<Place> {
-        let permit = self.free.clone().try_acquire_owned().ok()?;
-        self.metrics.health_streams.inc();
-        Some(Place { _permit: permit, metrics: self.metrics.clone() })
+impl Place {
+    fn take(shared: &Shared) -> Option<Self> {
+        let permit = shared.feed.place()?;
+        shared.metrics.health_streams.inc();
+        Some(Self { _permit: permit, metrics: shared.metrics.clone() })
     }
 }
 
@@ -64,18 +52,15 @@ impl Drop for Place {
 }
 
 /// The stream, from where the client left off or from now on.
-pub(in super::super) async fn stream(
-    State(internal): State<Internal>,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
+pub(super) async fn stream(State(shared): State<Shared>, headers: HeaderMap) -> Result<Response, Problem> {
     let full = || Problem::new(Code::Overloaded).detail(format!("{STREAMS} streams are open: ask another agent"));
-    let place = internal.places.take().ok_or_else(full)?;
-    let extent = health_log::extent(&internal.shared.stores.postgres).await?;
+    let place = Place::take(&shared).ok_or_else(full)?;
+    let extent = health_log::extent(&shared.stores.postgres).await?;
     let after = match headers.get(LAST_EVENT_ID) {
         None => extent.newest,
         Some(value) => begin(value.to_str().unwrap_or_default(), extent)?,
     };
-    let subscription = Subscription::begin(&internal.shared, after, PATIENCE, internal.stop.clone());
+    let subscription = Subscription::begin(&shared, after, PATIENCE);
     let events = stream::once(async move { Ok(ready(after)) }).chain(events(subscription, place));
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(SIGN)).into_response())
 }
