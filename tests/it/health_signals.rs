@@ -78,6 +78,8 @@ async fn what_came_of_signals_is_shown_and_followed_past_a_restart() {
     let token = world.token("nina", Role::Noc);
     let outside = world.outside().await;
     let told = "select count(*) from ops.operator_health_log";
+    let hears = async |agent: &Agent| agent.ops("/metrics").await.1.contains("bindery_operator_health{");
+    eventually("it hears signals", async || hears(&agent).await).await;
     let followed = |arguments: &[&str], dir: &str| {
         let arguments = [&["health", "--url", &agent.admin, "--token", &token], arguments].concat();
         Program::start("bindery-agent", &arguments, &world.dir.path().join(dir))
