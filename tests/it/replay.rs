@@ -21,7 +21,9 @@ fn a_million_signals_lead_where_the_model_says() {
         parts.into_iter().map(|part| part.join().unwrap().unwrap()).collect::<Vec<_>>()
     });
     let mut report = Report::default();
-    parts.into_iter().for_each(|part| report.add(part));
+    for part in parts {
+        report.add(part);
+    }
     assert_eq!(report.outcomes.values().sum::<usize>(), 1_000_000);
     // The traffic has everything in it, or its comparison says little.
     for (outcome, least) in

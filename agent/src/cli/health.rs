@@ -60,20 +60,18 @@ impl Health {
         let view: Option<HealthView> = self.admin.find(&path, &[]).await?;
         let view = view.with_context(|| format!("there is no operator {operator}"))?;
         let mut out = anstream::stdout().lock();
-        match self.json {
-            true => writeln!(out, "{:#}", serde_json::to_value(&view)?)?,
-            false => out.write_all(shown(&view).as_bytes())?,
+        if self.json {
+            writeln!(out, "{:#}", serde_json::to_value(&view)?)?;
+        } else {
+            out.write_all(shown(&view).as_bytes())?;
         }
         Ok(())
     }
 
     fn print(&self, change: &HealthChange) -> anyhow::Result<()> {
         let mut out = anstream::stdout().lock();
-        match self.json {
-            true => writeln!(out, "{}", serde_json::to_string(change)?)?,
-            false => writeln!(out, "{}", line(change))?,
-        }
-        Ok(())
+        let text = if self.json { serde_json::to_string(change)? } else { line(change) };
+        Ok(writeln!(out, "{text}")?)
     }
 
     /// Prints changes as they come. The first connection has to work; one that is lost later is opened again.
@@ -82,16 +80,13 @@ impl Health {
         let mut stream = self.admin.open(STREAM, None).await?;
         let (mut seen, mut delays) = (None, Delays::new(AGAIN.0, AGAIN.1));
         loop {
-            match stream {
-                Some(response) => {
-                    if self.print_all(response, &mut seen).await? {
-                        delays.reset();
-                    }
+            if let Some(response) = stream {
+                if self.print_all(response, &mut seen).await? {
+                    delays.reset();
                 }
-                None => {
-                    writeln!(anstream::stderr().lock(), "changes were missed: the agent does not keep them any more")?;
-                    seen = None;
-                }
+            } else {
+                writeln!(anstream::stderr().lock(), "changes were missed: the agent does not keep them any more")?;
+                seen = None;
             }
             stream = loop {
                 tokio::time::sleep(delays.longer()).await;
@@ -137,10 +132,10 @@ fn shown(view: &HealthView) -> String {
     let since = view.since.map(|since| format!(" since {since}")).unwrap_or_default();
     let mut text = format!("{}{since}: {}\n", view.state, view.reason);
     for (id, connector) in &view.connectors {
-        let rate = connector.error_rate * 100.0;
+        let (rate, bind) = (connector.error_rate * 100.0, format!("{:?}", connector.bind_state).to_uppercase());
         text.push_str(&format!(
-            "  {id:20}  {:9}  {:7?}  errors {rate:.1} %, p95 {} ms, in flight {}, heard {}\n",
-            connector.state, connector.bind_state, connector.p95_millis, connector.in_flight, connector.heard_at
+            "  {id:20}  {:9}  {bind:7}  errors {rate:.1} %, p95 {} ms, in flight {}, heard {}\n",
+            connector.state, connector.p95_millis, connector.in_flight, connector.heard_at
         ));
     }
     text

@@ -43,11 +43,11 @@ pub struct Change {
 /// All operators.
 #[derive(Debug)]
 pub struct Model {
-    operators: Vec<Known>,
+    operators: Vec<Followed>,
 }
 
 #[derive(Debug)]
-struct Known {
+struct Followed {
     id: String,
     is_known: bool,
     thresholds: HealthThresholds,
@@ -67,7 +67,7 @@ struct Connector {
 impl Model {
     /// Nobody was heard yet.
     pub fn new(operators: &[Operator]) -> Self {
-        let known = operators.iter().map(|operator| Known {
+        let known = operators.iter().map(|operator| Followed {
             id: operator.id.to_string(),
             is_known: operator.is_known,
             thresholds: operator.thresholds,
@@ -123,7 +123,7 @@ impl Model {
     }
 }
 
-impl Known {
+impl Followed {
     /// The best of those that are not silent.
     fn look(&mut self, place: usize, now: i64, connector: Option<String>) -> Option<Change> {
         let silence = i64::from(self.thresholds.silence_seconds) * 1_000;
