@@ -52,7 +52,7 @@ async fn signals_of_a_file_are_sent_in_order_and_counted() {
     for failed in 0..200 {
         let signal = next().await;
         assert_eq!(signal.failed, failed);
-        times.insert(signal.at);
+        times.insert((signal.operator_id, signal.at));
     }
     assert_eq!(times.len(), 200, "none passes for a repetition of another");
 

@@ -11,7 +11,6 @@ use reqwest::Response;
 
 use super::admin::Admin;
 use crate::backoff::Delays;
-use crate::http::error::chain;
 
 /// Shortest and longest wait before a stream is opened again.
 const AGAIN: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
@@ -88,13 +87,23 @@ impl Health {
                 writeln!(anstream::stderr().lock(), "changes were missed: the agent does not keep them any more")?;
                 seen = None;
             }
-            stream = loop {
-                tokio::time::sleep(delays.longer()).await;
-                match self.admin.open(STREAM, seen).await {
-                    Ok(stream) => break stream,
-                    Err(error) => tracing::info!(error = chain(&*error), "the stream cannot be opened yet"),
+            stream = self.open_again(STREAM, seen, &mut delays).await?;
+        }
+    }
+
+    /// Opens the stream anew, for as long as it takes, and says why it takes long.
+    async fn open_again(&self, path: &str, seen: Option<i64>, delays: &mut Delays) -> anyhow::Result<Option<Response>> {
+        let mut is_told = false;
+        loop {
+            tokio::time::sleep(delays.longer()).await;
+            match self.admin.open(path, seen).await {
+                Ok(stream) => return Ok(stream),
+                Err(error) if !is_told => {
+                    writeln!(anstream::stderr().lock(), "{error:#}; it is asked again")?;
+                    is_told = true;
                 }
-            };
+                Err(_) => {}
+            }
         }
     }
 

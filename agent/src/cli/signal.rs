@@ -1,5 +1,6 @@
 //! `bindery-agent signal`: health signals, as smpp-connector sends them, to try what they do: one, or a file of them.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write as _};
 use std::path::{Path, PathBuf};
@@ -17,6 +18,8 @@ use tokio::time::MissedTickBehavior;
 
 use crate::health::ingest::SUBJECT;
 use crate::store::nats;
+
+const MILLISECOND: SignedDuration = SignedDuration::from_millis(1);
 
 /// Arguments of `signal`.
 #[derive(Debug, Args)]
@@ -144,7 +147,7 @@ impl Recipient {
             }
             turns.tick().await;
             let wrong = || format!("line {number} is no signal; {sent} before it were sent");
-            let signal = read(&line, || clock.next(Timestamp::now())).with_context(wrong)?;
+            let signal = read(&line, &mut clock, Timestamp::now()).with_context(wrong)?;
             self.send(&signal).await?;
             sent += 1;
         }
@@ -152,27 +155,32 @@ impl Recipient {
     }
 }
 
-/// A signal as a line has it.
-fn read(line: &str, now: impl FnOnce() -> Instant) -> anyhow::Result<HealthSignal> {
+/// A signal as a line has it; without `at` it is of this moment.
+fn read(line: &str, clock: &mut Clock, now: Timestamp) -> anyhow::Result<HealthSignal> {
     let mut value: Value = serde_json::from_str(line)?;
-    if let Some(fields) = value.as_object_mut()
-        && !fields.contains_key("at")
-    {
-        fields.insert("at".to_owned(), now().to_string().into());
+    let timeless = value.as_object_mut().filter(|fields| !fields.contains_key("at"));
+    let is_timeless = timeless.is_some();
+    if let Some(fields) = timeless {
+        fields.insert("at".to_owned(), Instant::from(now).to_string().into());
     }
-    Ok(serde_json::from_value(value)?)
+    let mut signal: HealthSignal = serde_json::from_value(value)?;
+    if is_timeless {
+        signal.at = clock.next(&signal, now);
+    }
+    Ok(signal)
 }
 
-/// Instants that are all different: two of one connector in the same millisecond would be one signal and its repetition.
+/// The last moment of each connector: two signals of one in the same millisecond would be one and its repetition.
 #[derive(Debug, Default)]
-struct Clock(Option<Timestamp>);
+struct Clock(BTreeMap<(OperatorId, String), Instant>);
 
 impl Clock {
-    fn next(&mut self, now: Timestamp) -> Instant {
-        let after = self.0.and_then(|last| last.checked_add(SignedDuration::from_millis(1)).ok());
-        let next = after.map_or(now, |after| after.max(now));
-        self.0 = Some(next);
-        next.into()
+    fn next(&mut self, signal: &HealthSignal, now: Timestamp) -> Instant {
+        let whose = (signal.operator_id.clone(), signal.connector_id.clone());
+        let after = self.0.get(&whose).and_then(|last| last.timestamp().checked_add(MILLISECOND).ok());
+        let next = after.map_or(now, |after| after.max(now)).into();
+        self.0.insert(whose, next);
+        next
     }
 }
 
@@ -182,22 +190,19 @@ mod tests {
 
     #[test]
     fn a_line_is_a_signal_whose_time_may_be_left_out() {
-        let now: Instant = "2026-11-24T08:00:00.000Z".parse().unwrap();
-        let short = r#"{"operatorId":"a","connectorId":"c1","bindState":"BOUND"}"#;
-        assert_eq!(read(short, || now).unwrap().at, now);
-        let full = r#"{"operatorId":"a","connectorId":"c1","bindState":"BOUND","at":"2026-11-24T07:00:00Z"}"#;
-        assert_eq!(read(full, || now).unwrap().at.to_string(), "2026-11-24T07:00:00.000Z");
-        for bad in ["{}", "7", "[]", "{", r#"{"operatorId":"a","connectorId":"c1","bindState":"LOST"}"#] {
-            assert!(read(bad, || now).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn no_two_instants_are_the_same() {
         let (mut clock, now) = (Clock::default(), Timestamp::from_second(1_800_000_000).unwrap());
-        let first = clock.next(now);
-        let second = clock.next(now);
-        let back = clock.next(now - SignedDuration::from_secs(5));
-        assert!(first < second && second < back);
+        let mut at = |line: &str, now| read(line, &mut clock, now).map(|signal| signal.at.timestamp());
+        let line = |connector: &str, at: &str| {
+            format!(r#"{{"operatorId":"a","connectorId":"{connector}","bindState":"BOUND"{at}}}"#)
+        };
+        assert_eq!(at(&line("c1", ""), now).unwrap(), now);
+        assert_eq!(at(&line("c2", ""), now).unwrap(), now, "another connector has another clock");
+        assert_eq!(at(&line("c1", ""), now).unwrap(), now + MILLISECOND);
+        assert_eq!(at(&line("c1", ""), now - MILLISECOND).unwrap(), now + MILLISECOND * 2);
+        let measured = line("c1", r#","at":"2026-11-24T07:00:00Z""#);
+        assert_eq!(at(&measured, now).unwrap().to_string(), "2026-11-24T07:00:00Z");
+        for bad in ["{}", "7", "[]", "{", r#"{"operatorId":"a","connectorId":"c1","bindState":"LOST"}"#] {
+            assert!(at(bad, now).is_err(), "{bad}");
+        }
     }
 }
