@@ -166,6 +166,9 @@ async fn pages_from_elsewhere_may_ask_where_they_are_listed_only() {
     let allowed = preflight(&open, CONSOLE).await.unwrap();
     assert_eq!((allowed.status().as_u16(), header(&allowed, "access-control-allow-origin")), (200, CONSOLE));
     assert!(header(&allowed, "access-control-allow-methods").contains("POST"));
+    for name in ["authorization", "if-match", "idempotency-key", "last-event-id"] {
+        assert!(header(&allowed, "access-control-allow-headers").contains(name), "{name}");
+    }
     assert!(!allowed.headers().contains_key("access-control-allow-credentials"));
     let stranger = preflight(&open, "https://console.example.evil.example").await.unwrap();
     assert_eq!(header(&stranger, "access-control-allow-origin"), "");

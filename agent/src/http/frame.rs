@@ -67,7 +67,8 @@ impl Frame {
 
 /// What pages of some origins may ask and see. No cookies are involved: a page has to bring a token.
 fn cors(origins: Vec<HeaderValue>) -> CorsLayer {
-    let sent = [AUTHORIZATION, CONTENT_TYPE, IF_MATCH, HeaderName::from_static("idempotency-key")];
+    let [key, event] = ["idempotency-key", "last-event-id"].map(HeaderName::from_static);
+    let sent = [AUTHORIZATION, CONTENT_TYPE, IF_MATCH, key, event];
     CorsLayer::new()
         .allow_origin(origins)
         .allow_methods([Method::GET, Method::POST, Method::PATCH, Method::DELETE])
