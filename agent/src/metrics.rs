@@ -12,6 +12,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::telemetry;
+
 /// What every family's name begins with.
 pub const PREFIX: &str = "bindery";
 
@@ -252,6 +254,7 @@ impl Metrics {
         );
         r.register("health_streams", "Streams of changes of health that are open", self.health_streams.clone());
         r.register("http_requests", "HTTP answers by listener, route and status", self.http_requests.clone());
+        r.register("spans_dropped", "Spans that did not reach the collector by reason", telemetry::dropped().clone());
     }
 
     /// Counters with few labels are there from the start: one that comes into being at 1 has not increased, and no alert

@@ -13,6 +13,7 @@ use crate::metrics::Metrics;
 use crate::store::Stores;
 use crate::sync::remote;
 use crate::sync::status::Publisher;
+use crate::sync::trigger::Woken;
 use crate::write::Writer;
 
 /// Handles to the configuration, the stores and the state of the sync. Cheap to clone.
@@ -28,6 +29,8 @@ pub struct Shared {
     pub status: watch::Receiver<SyncStatus>,
     /// Wakes the sync: a fetch at once instead of at the next poll.
     pub trigger: Arc<Notify>,
+    /// Who did so last.
+    pub woken: Arc<Woken>,
     /// Wakes the relay: an event was written to the outbox.
     pub relay: Arc<Notify>,
     /// Makes changes of the configuration.
@@ -58,6 +61,7 @@ impl Shared {
             metrics,
             status,
             trigger: Arc::new(Notify::new()),
+            woken: Arc::default(),
             relay: Arc::new(Notify::new()),
             feed: Arc::default(),
             leading,

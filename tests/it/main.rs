@@ -56,6 +56,7 @@ mod sealed;
 mod secured;
 mod shutdown;
 mod signed_documents;
+mod spans;
 mod sync;
 mod takeover;
 mod terminal;

@@ -7,6 +7,7 @@ use bindery_agent::config::{self, AppRole, RedisMode, SecretSource, Tls};
 use bindery_agent::metrics::{Metrics, Operation};
 use bindery_agent::store::redis::Entry;
 use bindery_agent::store::{Nats, Redis, Vault, postgres, vault};
+use bindery_agent::telemetry::Trace;
 use bindery_schema::secret::Secret;
 use bindery_schema::wire::projection::CatalogProjection;
 use bindery_tests::listeners::client;
@@ -169,7 +170,8 @@ async fn vault_is_left_alone_while_it_does_not_answer() {
 }
 
 async fn publishes(nats: &Nats) -> bool {
-    nats.ensure_stream().await.is_ok() && nats.publish("ops.sync.applied.v1", "1", b"{}".to_vec()).await.is_ok()
+    nats.ensure_stream().await.is_ok()
+        && nats.publish("ops.sync.applied.v1", "1", &Trace::default(), b"{}".to_vec()).await.is_ok()
 }
 
 #[tokio::test(flavor = "multi_thread")]

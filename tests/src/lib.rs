@@ -16,6 +16,7 @@ pub mod program;
 pub mod replay;
 pub mod servers;
 pub mod snapshot;
+pub mod spans;
 pub mod sse;
 pub mod stack;
 pub mod world;

@@ -175,6 +175,7 @@ fn toml(config: &Config) -> String {
         retention,
         environment,
         documents,
+        telemetry,
     } = config;
     assert!(documents.is_none(), "no test runs a program with an object store");
     let secret =
@@ -222,6 +223,10 @@ fn toml(config: &Config) -> String {
             "allow_credentials": internal.allow_credentials,
         },
         "ops": { "listen": ops.listen },
+        "telemetry": {
+            "otlp_endpoint": telemetry.otlp_endpoint, "otlp_headers": secret(&telemetry.otlp_headers),
+            "sample_ratio": telemetry.sample_ratio,
+        },
     });
     // A key with its value as JSON is TOML too, as long as no value is an object.
     let pairs = |table: &Value| {

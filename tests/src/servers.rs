@@ -111,6 +111,14 @@ impl Server {
         Self::start(&tested_with("moto_server"), &arguments, dir, port).await
     }
 
+    /// A collector of spans, by OTLP over HTTP; it writes each as a line of JSON.
+    pub async fn collector(dir: &Path) -> Self {
+        let port = free_port().unwrap();
+        // Unbuffered, so that a line is there once it is received.
+        let arguments = ["-u", "-m", "oteltap", "--port", &port.to_string()];
+        Self::start(&tested_with("python"), &arguments, dir, port).await
+    }
+
     /// A forge over HTTPS that serves the repositories of a folder to one user.
     pub async fn https_forge(dir: &Path, identity: &KeyPairFiles, root: &Path, user: &str, password: &str) -> Self {
         Self::https_forge_at(free_port().unwrap(), dir, identity, root, user, password).await

@@ -11,19 +11,23 @@ use bindery_schema::secret::Secret;
 use bindery_schema::wire::api::{SyncPhase, SyncStatus};
 use jiff::Timestamp;
 use tokio::signal::unix::{SignalKind, signal};
+use uuid::Uuid;
 
 use super::status::{self, short};
 use super::token::{DEV_AUDIENCE, DEV_ISSUER, mint_dev};
 use crate::config::{
-    Admin, Config, Drift, Internal, Limits, Nats, Ops, Postgres, Redis, Repository, Retention, Secrets, Tls, Triggers,
-    Vault, clock_skew,
+    Admin, Config, Drift, Internal, Limits, Nats, Ops, Postgres, Redis, Repository, Retention, Secrets, Telemetry, Tls,
+    Triggers, Vault, clock_skew,
 };
 use crate::dev::seed::{self, Seeded};
 use crate::dev::{Pki, Stack, StackOptions, Tools};
 use crate::http::permissions::Role;
 use crate::runtime::Agent;
 use crate::store::postgres::read;
+use crate::telemetry;
 
+/// What the environment is called.
+const ENVIRONMENT: &str = "dev";
 /// How long a first sync may take before the command says that it is still waiting.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -52,6 +56,8 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let repo = args.repo.canonicalize().with_context(|| format!("cannot find {}", args.repo.display()))?;
     let data_dir = args.data_dir.unwrap_or_else(|| repo.join(".bindery/dev"));
     let tools = Tools::find(&Tools::default_dir(&repo))?;
+    let identity = telemetry::Identity { environment: ENVIRONMENT, instance: Uuid::now_v7().to_string() };
+    let telemetry = telemetry::Telemetry::start(&Telemetry::default(), &identity, "warn")?;
     say(&format!("starting Postgres, NATS, Redis and OpenBao in {}", data_dir.display()));
     let begun = Instant::now();
     let ended = ended()?;
@@ -65,6 +71,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let outcome = serve(&stack, &repo, ended).await;
     say("stopping");
     stack.stop().await;
+    telemetry.end().await;
     say("stopped");
     outcome
 }
@@ -158,7 +165,7 @@ async fn watch(stack: &Stack) -> std::convert::Infallible {
 pub fn config(stack: &Stack, bare: &Path, data_dir: &Path) -> Config {
     let loopback = || SocketAddr::from(([127, 0, 0, 1], 0));
     Config {
-        environment: "dev".to_owned(),
+        environment: ENVIRONMENT.to_owned(),
         data_dir: data_dir.join("agent"),
         repository: Repository {
             branch: seed::BRANCH.to_owned(),
@@ -184,6 +191,7 @@ pub fn config(stack: &Stack, bare: &Path, data_dir: &Path) -> Config {
         documents: None,
         drift: Drift::default(),
         limits: Limits::default(),
+        telemetry: Telemetry::default(),
         admin: Admin {
             listen: loopback(),
             jwks: stack.pki.jwks.display().to_string(),

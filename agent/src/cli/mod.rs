@@ -29,7 +29,8 @@ use std::process::ExitCode;
 use bindery_schema::secret::Secret;
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
-use tracing_subscriber::EnvFilter;
+
+use crate::telemetry;
 
 /// Keeps Postgres, Vault, NATS and Redis equal to a git branch of SMPP operator configuration.
 #[derive(Debug, Parser)]
@@ -109,8 +110,10 @@ pub async fn main() -> ExitCode {
             return if usage.use_stderr() { ExitCode::from(1) } else { ExitCode::SUCCESS };
         }
     };
-    // People who run the service read its log; the other commands say themselves what they do.
-    log(if matches!(cli.command, Command::Run(_)) { "info" } else { "warn" });
+    // An agent starts its log with its spans; the other commands say themselves what they do.
+    if !matches!(cli.command, Command::Run(_) | Command::Dev(_)) {
+        telemetry::log::start("warn", None);
+    }
     let done = match cli.command {
         Command::Dev(args) => dev::run(args).await.map(|()| ExitCode::SUCCESS),
         Command::Run(run) => run.run().await.map(|()| ExitCode::SUCCESS),
@@ -146,17 +149,6 @@ pub fn fail(error: &anyhow::Error) -> ExitCode {
         let _ = writeln!(anstream::stderr().lock(), "error: {error:#}");
     }
     ExitCode::from(1)
-}
-
-/// Logs to standard error: one line of text an event on a terminal, one JSON object an event elsewhere. `RUST_LOG`
-/// chooses what is shown, `otherwise` where it does not.
-fn log(otherwise: &str) {
-    use std::io::IsTerminal as _;
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(otherwise));
-    let logger = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let result = if std::io::stderr().is_terminal() { logger.try_init() } else { logger.json().try_init() };
-    // A second call in one process: the first logger stays.
-    drop(result);
 }
 
 /// An argument that is never shown.

@@ -7,7 +7,9 @@ use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::Config;
+use crate::leader::lease;
 use crate::runtime::Agent;
+use crate::telemetry::{Identity, Telemetry};
 
 /// Arguments of `run`.
 #[derive(Debug, Args)]
@@ -26,6 +28,8 @@ impl Run {
     /// Runs an agent until SIGINT or SIGTERM.
     pub async fn run(self) -> anyhow::Result<()> {
         let config = Config::load(self.config.as_deref()).context("the configuration cannot be used")?;
+        let identity = Identity { environment: &config.environment, instance: lease::holder(&config.data_dir)? };
+        let telemetry = Telemetry::start(&config.telemetry, &identity, "info")?;
         let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
         let mut agent = Agent::start(config).await?;
         let result = tokio::select! {
@@ -34,6 +38,7 @@ impl Run {
             error = agent.failed() => Err(error),
         };
         agent.shutdown().await;
+        telemetry.end().await;
         result
     }
 }

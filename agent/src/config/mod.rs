@@ -12,6 +12,7 @@ mod repository;
 mod retention;
 mod secret;
 mod stores;
+mod telemetry;
 #[cfg(test)]
 mod tests;
 
@@ -33,6 +34,7 @@ pub use repository::{Repository, Triggers};
 pub use retention::Retention;
 pub use secret::{ReadError, SecretSource};
 pub use stores::{AppRole, Nats, Postgres, Redis, RedisMode, Tls, TlsFiles, Vault};
+pub use telemetry::Telemetry;
 
 /// What the names of all variables begin with.
 const VARIABLES: &str = "BINDERY_AGENT_";
@@ -73,6 +75,9 @@ pub struct Config {
     /// What the listeners take at most.
     #[serde(default)]
     pub limits: Limits,
+    /// Where spans go.
+    #[serde(default)]
+    pub telemetry: Telemetry,
     /// Admin listener: bearer tokens.
     pub admin: Admin,
     /// Internal listener: mutual TLS.
@@ -113,7 +118,7 @@ impl Config {
 
     /// What no single key can be wrong about.
     fn check(&self) -> Result<(), &'static str> {
-        let Self { repository, postgres, vault, nats, redis, .. } = self;
+        let Self { repository, postgres, vault, nats, redis, telemetry, .. } = self;
         if repository.url.split_once("://").is_some_and(|(_, rest)| {
             rest.split('/').next().and_then(|host| host.rsplit_once('@')).is_some_and(|(user, _)| user.contains(':'))
         }) {
@@ -123,10 +128,11 @@ impl Config {
             return Err("admin.cors_origins lists origins, such as https://console.example, without a path");
         }
         self.limits.check()?;
+        telemetry.check()?;
         if vault.token.is_some() == vault.approle.is_some() {
             return Err("vault needs either a `token` or a section [vault.approle]");
         }
-        let pairs = [&postgres.tls, &vault.tls, &nats.tls, &redis.tls];
+        let pairs = [&postgres.tls, &vault.tls, &nats.tls, &redis.tls, &telemetry.tls];
         if pairs.iter().any(|tls| tls.cert.is_some() != tls.key.is_some()) {
             return Err("in a section tls, `cert` and `key` go together");
         }

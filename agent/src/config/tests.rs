@@ -104,6 +104,10 @@ fn what_cannot_be_meant_is_an_error_without_the_secret() {
         ("[ops]", "[limits]\nburst = 0\n[ops]", "limits.burst"),
         ("[ops]", "[limits]\nconcurrent = 0\n[ops]", "limits.concurrent"),
         ("[ops]", "[limits]\nbody_bytes = 1\n[ops]", "limits.body_bytes"),
+        ("[ops]", "[telemetry]\notlp_endpoint = \"collector:4317\"\n[ops]", "http://collector.example"),
+        ("[ops]", "[telemetry]\notlp_endpoint = \"http://u:73194685@c\"\n[ops]", "telemetry.otlp_headers"),
+        ("[ops]", "[telemetry]\nsample_ratio = 1.5\n[ops]", "from 0 to 1"),
+        ("[ops]", "[telemetry.tls]\ncert = \"/c\"\n[ops]", "go together"),
     ];
     for (from, to, message) in table {
         let error = read(&LEAST.replace(from, to), &[]).unwrap_err();
@@ -152,6 +156,9 @@ fn the_example_has_every_key() {
         "requests_per_second",
         "burst",
         "concurrent",
+        "otlp_endpoint",
+        "otlp_headers",
+        "sample_ratio",
         "client_crl",
         "allow_read",
     ] {

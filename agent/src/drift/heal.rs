@@ -67,6 +67,7 @@ pub struct Healed {
 }
 
 /// Heals every store whose policy says so.
+#[tracing::instrument(name = "drift.heal", skip_all)]
 pub async fn heal(reconciler: &mut Reconciler, case: &Case<'_>, fence: Fence) -> Healed {
     let shared = reconciler.shared();
     let mut healed = Healed::default();

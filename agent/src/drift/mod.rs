@@ -21,6 +21,8 @@ pub mod secrets;
 pub mod wanted;
 
 use tokio_util::sync::CancellationToken;
+use tracing::field::Empty;
+use tracing::{Instrument as _, info_span};
 
 use crate::http::error::chain;
 use crate::leader::fence::Fence;
@@ -33,23 +35,30 @@ use bindery_schema::wire::drift::{DriftDirection, DriftOutcome, DriftReport};
 /// taken up after the next look.
 pub async fn look(reconciler: &mut Reconciler, shared: &Shared, fence: Fence, cancel: &CancellationToken) {
     let Some(asked) = shared.drift.take() else { return };
+    let span = info_span!("drift.look", bindery.outcome = Empty, otel.status_code = Empty);
+    asked.trace.lead_to(&span);
     let result = tokio::select! {
-        result = run::run(reconciler, fence, &asked) => result,
+        result = run::run(reconciler, fence, &asked).instrument(span.clone()) => result,
         () = cancel.cancelled() => return,
     };
     let result = result.map_err(|error| {
         tracing::warn!(error = &error as &dyn std::error::Error, "no full look at the stores could be taken");
         chain(&error)
     });
-    measure(shared, result.as_ref().ok());
+    let outcome = measure(shared, result.as_ref().ok());
+    span.record("bindery.outcome", outcome);
+    if result.is_err() {
+        span.record("otel.status_code", "ERROR");
+    }
     shared.drift.done(&asked, result);
 }
 
-fn measure(shared: &Shared, report: Option<&DriftReport>) {
+/// Counts a look, and says how it ended.
+fn measure(shared: &Shared, report: Option<&DriftReport>) -> &'static str {
     let metrics = &shared.metrics;
     let outcome = if report.is_some_and(DriftReport::is_complete) { "complete" } else { "incomplete" };
     metrics.drift_runs.get_or_create(&Outcome { outcome }).inc();
-    let Some(report) = report else { return };
+    let Some(report) = report else { return outcome };
     for (store, found) in &report.stores {
         if found.outcome == DriftOutcome::NotObserved {
             continue;
@@ -65,4 +74,5 @@ fn measure(shared: &Shared, report: Option<&DriftReport>) {
             metrics.drift_healed.get_or_create(&name).inc_by(u64::try_from(found.differences).unwrap_or(u64::MAX));
         }
     }
+    outcome
 }

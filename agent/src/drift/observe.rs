@@ -44,6 +44,7 @@ pub struct Postgres {
 }
 
 /// Reads all four at once.
+#[tracing::instrument(name = "drift.observe", skip_all)]
 pub async fn observe(stores: &Stores, key: &Key) -> Found {
     let (postgres, vault, redis, nats) = tokio::join!(
         postgres(stores),

@@ -8,6 +8,7 @@ use tokio::sync::{Notify, watch};
 
 use crate::store::postgres::audit::Cause;
 use crate::store::postgres::control::Released;
+use crate::telemetry::Trace;
 
 /// What a look is asked to do.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -20,6 +21,8 @@ pub struct Asked {
     pub allow: Option<String>,
     /// Who asked; `None` where the timer did.
     pub by: Option<String>,
+    /// The request it came with.
+    pub trace: Trace,
 }
 
 impl Asked {
@@ -60,7 +63,13 @@ impl Requests {
             status.asked += 1;
             run = status.asked;
         });
-        let asked = Asked { run, dry_run: request.dry_run, allow: request.allow.clone(), by: Some(by) };
+        let asked = Asked {
+            run,
+            dry_run: request.dry_run,
+            allow: request.allow.clone(),
+            by: Some(by),
+            trace: Trace::current(),
+        };
         self.pending.lock().unwrap_or_else(PoisonError::into_inner).1 = Some(asked);
         self.wake.notify_one();
         run

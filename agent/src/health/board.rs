@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use super::reducer::{HealthStateReducer, Input, Verdict};
 use crate::store::postgres::health::Change;
+use crate::telemetry::Trace;
 
 /// Every operator that is watched.
 #[derive(Debug, Default)]
@@ -82,7 +83,8 @@ impl Watched {
         let view = std::mem::replace(&mut self.view, HealthView::unheard());
         let step = self.reducer.reduce(view, input, now);
         self.view = step.view;
-        let change = |transition| Change { operator: id.clone(), transition, view: self.view.clone() };
+        let trace = Trace::current();
+        let change = |transition| Change { operator: id.clone(), transition, view: self.view.clone(), trace };
         (step.verdict, step.transition.map(change))
     }
 }

@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument as _, Span};
 
 use super::board::Board;
 use super::project::{self, Waiting};
@@ -26,6 +27,7 @@ use crate::leader::fence::Fence;
 use crate::metrics::Outcome;
 use crate::shared::Shared;
 use crate::store::postgres::health::{self, Change};
+use crate::telemetry::messaging;
 
 /// What every signal's subject begins with; the operator's id follows.
 pub const SUBJECT: &str = "operator.health.signal.v1.";
@@ -119,7 +121,8 @@ impl Ingest<'_> {
                 batch = signals.next() => {
                     let Some(batch) = batch else { return };
                     for message in batch {
-                        self.take_in(&message).await;
+                        let span = messaging::process(&message, SUBJECT.trim_end_matches('.'));
+                        self.take_in(&message).instrument(span).await;
                     }
                 }
             }
@@ -152,6 +155,7 @@ impl Ingest<'_> {
             None => "invalid",
             Some(signal) => self.hear(signal).await,
         };
+        Span::current().record("bindery.outcome", outcome);
         self.shared.metrics.health_signals.get_or_create(&Outcome { outcome }).inc();
     }
 
@@ -166,6 +170,7 @@ impl Ingest<'_> {
             self.look_again().await;
         }
         let Some(heard) = self.board.hear(&signal, Timestamp::now()) else { return "unknown_operator" };
+        Span::current().record("bindery.operator.id", signal.operator_id.as_str());
         if let Some(change) = heard.change {
             self.announce(change).await;
         } else if let Some(view) = heard.view {

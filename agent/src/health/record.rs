@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument as _, Span, info_span};
 
 use crate::http::error::chain;
 use crate::leader::fence::Fence;
@@ -27,7 +28,7 @@ pub async fn run(shared: &Shared, fence: Fence, mut changes: mpsc::Receiver<Chan
     let written = async {
         let mut batch = Vec::with_capacity(BATCH);
         while changes.recv_many(&mut batch, BATCH).await > 0 {
-            if !write(shared, fence, &batch).await {
+            if !write(shared, fence, &batch).instrument(span(&batch)).await {
                 return;
             }
             batch.clear();
@@ -41,6 +42,17 @@ pub async fn run(shared: &Shared, fence: Fence, mut changes: mpsc::Receiver<Chan
         () = written => {}
         () = out_of_time => tracing::warn!("changes of health were not written before the end"),
     }
+}
+
+/// The span in which a batch is written: a child of the signal that brought its first change about, with links to those
+/// of the others.
+fn span(batch: &[Change]) -> Span {
+    let span = info_span!(parent: None, "health.record", bindery.changes = batch.len());
+    if let Some((first, others)) = batch.split_first() {
+        first.trace.lead_to(&span);
+        others.iter().for_each(|change| change.trace.link_to(&span));
+    }
+    span
 }
 
 /// Writes a batch however long it takes; `false` where another agent leads.

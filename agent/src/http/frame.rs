@@ -19,10 +19,13 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::CorsLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
+use tracing::field::Empty;
+use tracing::{Instrument as _, Span, info_span};
 
 use super::error::{Code, Problem, render};
 use crate::config::Limits;
 use crate::metrics::Metrics;
+use crate::telemetry::Trace;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
@@ -31,6 +34,10 @@ const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resour
 const POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 /// A year, after which a client may try plain HTTP again.
 const ONLY_TLS: HeaderValue = HeaderValue::from_static("max-age=31536000");
+
+/// Methods that spans name.
+const METHODS: [Method; 7] =
+    [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
 
 /// What the frame does beside what it does everywhere.
 #[derive(Clone)]
@@ -88,14 +95,41 @@ async fn around(State(frame): State<Arc<Frame>>, request: Request, next: Next) -
     let path = request.uri().path().to_owned();
     // The template, never the path: ids and whatever else callers write would make endless series.
     let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
-    let mut answer = render(frame.answer(request, next).await, &path);
+    let span = frame.span(&request);
+    let mut answer = render(frame.answer(request, next).instrument(span.clone()).await, &path);
     frame.secure(answer.headers_mut());
+    span.record("http.response.status_code", answer.status().as_u16());
+    if answer.status().is_server_error() {
+        span.record("otel.status_code", "ERROR");
+    }
     let labels = crate::metrics::Request { listener: frame.listener, route, status: answer.status().as_u16() };
     frame.metrics.http_requests.get_or_create(&labels).inc();
     answer
 }
 
 impl Frame {
+    /// The span in which a request is answered: a child of what its client says it does. Its path is told as a template.
+    fn span(&self, request: &Request) -> Span {
+        let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+        // Others are anything a client may think of.
+        let method = if METHODS.contains(request.method()) { request.method().as_str() } else { "_OTHER" };
+        let verb = if method == "_OTHER" { "HTTP" } else { method };
+        let span = info_span!(
+            parent: None,
+            "request",
+            otel.name = route.map_or_else(|| verb.to_owned(), |route| format!("{verb} {route}")),
+            otel.kind = "server",
+            otel.status_code = Empty,
+            http.request.method = method,
+            http.route = route,
+            http.response.status_code = Empty,
+            url.scheme = if self.tls { "https" } else { "http" },
+            bindery.listener = self.listener,
+        );
+        Trace::of_request(request.headers()).lead_to(&span);
+        span
+    }
+
     async fn answer(&self, request: Request, next: Next) -> Response {
         // Refused at once rather than queued: whoever waits in a queue has often given up when its turn comes.
         let place = match &self.places {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use sqlx::{PgConnection, PgPool};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use tracing::info_span;
 use uuid::Uuid;
 
 use super::fence::Fence;
@@ -106,9 +107,13 @@ fn change(leading: &watch::Sender<Option<Fence>>, fence: Option<Fence>) {
         *current = fence;
         changed
     });
+    if !changed {
+        return;
+    }
+    let _span = info_span!("leader.change", bindery.leads = fence.is_some(), bindery.fence = fence.map(Fence::number))
+        .entered();
     match fence {
-        Some(fence) if changed => tracing::info!(fence = fence.number(), "this agent leads"),
-        None if changed => tracing::info!("this agent no longer leads"),
-        _ => {}
+        Some(fence) => tracing::info!(fence = fence.number(), "this agent leads"),
+        None => tracing::info!("this agent no longer leads"),
     }
 }

@@ -9,6 +9,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use crate::backoff::Delays;
 use crate::failpoint::{self, Point};
@@ -17,6 +18,7 @@ use crate::shared::Shared;
 use crate::store::nats::{self, DUPLICATE_WINDOW};
 use crate::store::postgres;
 use crate::store::postgres::outbox::{self, Pending};
+use crate::telemetry::{Trace, messaging};
 
 /// Rows read at a time.
 const BATCH: i64 = 500;
@@ -98,6 +100,7 @@ async fn turn(shared: &Shared, ready: &mut bool, cancel: &CancellationToken) -> 
     Ok(())
 }
 
+#[tracing::instrument(name = "outbox.relay", skip_all, fields(messaging.batch.message_count = rows.len()))]
 async fn publish(shared: &Shared, rows: &[Pending], cancel: &CancellationToken) -> Result<(), Error> {
     let forgotten = rows.iter().any(|row| row.age > DUPLICATE_WINDOW.as_secs_f64());
     let known: HashSet<String> =
@@ -132,8 +135,16 @@ async fn publish_one(shared: &Shared, row: &Pending, known: &HashSet<String>) ->
     }
     let payload = row.payload.to_string().into_bytes();
     failpoint::reach(Point::BeforePublish).await;
-    let result = shared.stores.nats.publish(&row.event_type, &id, payload).await;
+    let nats = &shared.stores.nats;
+    let span = messaging::publish(&row.event_type, &nats.subject(&row.event_type), &id, &row.trace);
+    let here = Trace::of(&span);
+    // An agent that makes no spans passes on what it was given.
+    let trace = if here.parent().is_some() { &here } else { &row.trace };
+    let result = nats.publish(&row.event_type, &id, trace, payload).instrument(span.clone()).await;
     let outcome = if result.is_ok() { "ok" } else { "error" };
+    if result.is_err() {
+        span.record("otel.status_code", "ERROR");
+    }
     shared.metrics.events_published.get_or_create(&Publication { event: row.event_type.clone(), outcome }).inc();
     result?;
     failpoint::reach(Point::Published).await;

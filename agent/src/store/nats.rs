@@ -12,6 +12,7 @@ use backon::BackoffBuilder as _;
 use bindery_schema::secret::Secret;
 use bindery_schema::wire::event;
 
+use crate::telemetry::Trace;
 use crate::{backoff, config};
 
 /// Shortest and longest wait before a lost connection is opened again.
@@ -125,10 +126,12 @@ impl Nats {
         &self.stream
     }
 
-    /// Publishes an event and waits for the acknowledgement. The same id within the duplicate window is stored once.
-    pub async fn publish(&self, event_type: &str, id: &str, payload: Vec<u8>) -> Result<(), Error> {
+    /// Publishes an event, says in headers what it came of, and waits for the acknowledgement. The same id within the
+    /// duplicate window is stored once.
+    pub async fn publish(&self, event_type: &str, id: &str, trace: &Trace, payload: Vec<u8>) -> Result<(), Error> {
         let mut headers = async_nats::HeaderMap::new();
         headers.insert(async_nats::header::NATS_MESSAGE_ID, id);
+        trace.headers().for_each(|(name, text)| headers.insert(name, text));
         let subject = self.subject(event_type);
         let ack =
             self.jetstream.publish_with_headers(subject, headers, payload.into()).await.map_err(Error::Publish)?;

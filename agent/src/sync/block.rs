@@ -17,6 +17,7 @@ use crate::outbox::append;
 use crate::shared::Shared;
 use crate::store::postgres::runs::Run;
 use crate::store::postgres::{Error, control, outbox, runs};
+use crate::telemetry::Trace;
 
 /// Most rules a held plan is kept with, one by one; of a larger one their numbers are.
 const RULES_KEPT: usize = 10_000;
@@ -43,6 +44,7 @@ impl Reason<'_> {
 }
 
 /// Records that a commit is rejected or held, unless that is on record already, and returns what to show.
+#[tracing::instrument(name = "sync.block", skip_all, fields(bindery.outcome = reason.outcome().as_str()))]
 pub async fn record(
     shared: &Shared,
     candidate: &Candidate,
@@ -91,7 +93,7 @@ async fn tell(
     let event_type = if outcome == Outcome::Held { event::SYNC_HELD } else { event::SYNC_REJECTED };
     let (environment, author) = (&shared.config.environment, &history.author);
     let told = append::sync(environment, event_type, &commit, previous, before.generation, author, detail.clone());
-    outbox::append(connection, &[told]).await?;
+    outbox::append(connection, &[(told, Trace::current())]).await?;
     let run = Run {
         commit: &commit,
         previous,

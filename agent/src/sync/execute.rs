@@ -13,6 +13,8 @@ use bindery_schema::value::{Instant, OperatorId};
 use bindery_schema::wire::api::AppliedCommit;
 use serde_json::json;
 use sqlx::PgConnection;
+use tracing::Span;
+use tracing::field::Empty;
 
 use super::fetch::History;
 use super::release::Release;
@@ -26,6 +28,7 @@ use crate::store::postgres::audit::{Cause, Entry};
 use crate::store::postgres::runs::Run;
 use crate::store::postgres::sync_state::SyncState;
 use crate::store::postgres::{self, carriers, control, intents, operators, outbox, routing, rules, runs, sync_state};
+use crate::telemetry::Trace;
 
 /// A plan with what it rests on.
 #[derive(Debug)]
@@ -80,14 +83,27 @@ pub async fn apply(shared: &Shared, step: &Step<'_>, fence: Fence) -> Result<App
     failpoint::reach(Point::StaleUndone).await;
     secrets::write(stores, step.writes, step.commit, fence).await?;
     failpoint::reach(Point::PasswordsWritten).await;
+    let applied = transact(shared, step, &again, fence).await?;
+    shared.relay.notify_one();
+    Ok(applied)
+}
 
-    let mut transaction = stores.postgres.begin().await?;
+/// The one transaction that makes the step true.
+#[tracing::instrument(name = "sync.transaction", skip_all, fields(bindery.generation = Empty))]
+async fn transact(
+    shared: &Shared,
+    step: &Step<'_>,
+    again: &BTreeSet<&str>,
+    fence: Fence,
+) -> Result<AppliedCommit, secrets::Error> {
+    let mut transaction = shared.stores.postgres.begin().await?;
     let applied = sync_state::advance(&mut transaction, step.commit, fence.number(), step.before.generation).await?;
+    Span::current().record("bindery.generation", applied.generation);
     failpoint::reach(Point::Advanced).await;
     write_rows(&mut transaction, step, applied.generation).await?;
     failpoint::reach(Point::RowsWritten).await;
     record(&mut transaction, &shared.config.environment, step, &applied).await?;
-    let again: Vec<&str> = again.into_iter().collect();
+    let again: Vec<&str> = again.iter().copied().collect();
     intents::clear(&mut transaction, intents::Action::Write, &again).await?;
     intents::record(&mut transaction, step.commit, &step.deletions()).await?;
     failpoint::reach(Point::DeletionsNoted).await;
@@ -95,7 +111,6 @@ pub async fn apply(shared: &Shared, step: &Step<'_>, fence: Fence) -> Result<App
     failpoint::reach(Point::BeforeCommit).await;
     transaction.commit().await?;
     failpoint::reach(Point::Committed).await;
-    shared.relay.notify_one();
     Ok(applied)
 }
 
@@ -168,6 +183,8 @@ async fn record(
     trail::append(connection, step, applied).await?;
     failpoint::reach(Point::Audited).await;
     let events = append::of_step(environment, plan, applied, before.commit.as_deref(), &history.author);
+    let trace = Trace::current();
+    let events: Vec<_> = events.into_iter().map(|event| (event, trace.clone())).collect();
     outbox::append(connection, &events).await?;
     failpoint::reach(Point::EventsAppended).await;
     Ok(())

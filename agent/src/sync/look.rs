@@ -12,6 +12,8 @@ use bindery_schema::wire::api::AppliedCommit;
 use git2::Oid;
 use jiff::Timestamp;
 use serde_json::Value;
+use tracing::field::Empty;
+use tracing::{Instrument as _, info_span};
 
 use super::reconcile::Reconciler;
 use super::step::{Candidate, Error};
@@ -74,7 +76,10 @@ impl Reconciler {
         let candidate = Candidate { commit: tip, history, before, now };
         let policy = self.policy_in_force(&candidate, &catalog).await?;
         let planned = catalog.clone();
-        let plan = tokio::task::spawn_blocking(move || plan::plan(&planned, &live, &policy, now)).await??;
+        let span = info_span!("sync.plan", bindery.operators = Empty, bindery.holds = Empty);
+        let planning = tokio::task::spawn_blocking(move || plan::plan(&planned, &live, &policy, now));
+        let plan = planning.instrument(span.clone()).await??;
+        span.record("bindery.operators", plan.operators.len()).record("bindery.holds", plan.holds.len());
         Ok(Look::Planned { candidate, catalog, plan: Box::new(plan) })
     }
 
@@ -91,6 +96,7 @@ impl Reconciler {
         Ok(compiled.catalog().cloned().map(|catalog| (history, Arc::new(catalog))))
     }
 
+    #[tracing::instrument(name = "sync.compile", skip_all, fields(bindery.commit = %commit))]
     async fn compile(&mut self, commit: Oid, now: Timestamp) -> Result<Compiled, Error> {
         let mut compiler = std::mem::take(&mut self.compiler);
         let path = self.clone.path().to_owned();
@@ -109,6 +115,7 @@ impl Reconciler {
     }
 
     /// The guardrails of the applied commit, or the tip's own where nothing was applied or it can no longer be read.
+    #[tracing::instrument(name = "sync.guardrails", skip_all)]
     async fn policy_in_force(&mut self, candidate: &Candidate, catalog: &Catalog) -> Result<PolicySpec, Error> {
         let Some(applied) = candidate.before.commit.clone() else { return Ok(catalog.policy.clone()) };
         if let Some((commit, policy)) = &self.policy

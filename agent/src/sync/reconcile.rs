@@ -12,6 +12,8 @@ use bindery_schema::wire::api::{AppliedCommit, Blocked, SyncPhase};
 use git2::Oid;
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use tracing::Span;
+use tracing::field::{self, Empty};
 
 use super::block::Reason;
 use super::execute::{self, Step};
@@ -89,10 +91,15 @@ impl Reconciler {
         self.fetch().await.is_ok_and(|tip| known != Some(tip.to_string()))
     }
 
+    #[tracing::instrument(name = "sync.fetch", skip_all, fields(bindery.commit = Empty, otel.status_code = Empty))]
     pub(super) async fn fetch(&mut self) -> Result<Oid, fetch::Error> {
         let fetched = self.clone.fetch().await;
         let outcome = if fetched.is_ok() { "ok" } else { "error" };
         self.shared.metrics.fetches.get_or_create(&crate::metrics::Outcome { outcome }).inc();
+        match &fetched {
+            Ok(tip) => Span::current().record("bindery.commit", field::display(tip)),
+            Err(_) => Span::current().record("otel.status_code", "ERROR"),
+        };
         fetched
     }
 
@@ -100,6 +107,7 @@ impl Reconciler {
     pub async fn step(&mut self, fence: Fence) -> Result<Outcome, Error> {
         let tip = self.fetch().await?;
         failpoint::reach(Point::Fetched).await;
+        Span::current().record("bindery.commit", field::display(tip));
         self.status.fetched(&tip.to_string());
         self.status.leads(true);
         let before = self.read_control(fence).await?;
@@ -174,6 +182,7 @@ impl Reconciler {
     }
 
     /// Opens the passwords a plan writes.
+    #[tracing::instrument(name = "sync.open", skip_all)]
     pub(crate) async fn open(
         &self,
         plan: Plan,

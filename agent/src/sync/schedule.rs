@@ -3,6 +3,8 @@
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
+use tracing::Span;
+use tracing::field::Empty;
 
 use super::reconcile::Reconciler;
 use super::step::Error;
@@ -92,7 +94,13 @@ pub async fn run(mut reconciler: Reconciler, shared: Shared, cancel: Cancellatio
 }
 
 /// Takes a step.
+#[tracing::instrument(
+    name = "sync.step",
+    skip_all,
+    fields(bindery.fence = fence.number(), bindery.commit = Empty, bindery.outcome = Empty, otel.status_code = Empty)
+)]
 async fn step(reconciler: &mut Reconciler, shared: &Shared, fence: Fence, cancel: &CancellationToken) -> End {
+    shared.woken.take().link_to(&Span::current());
     let (begun, at) = (Instant::now(), jiff::Timestamp::now());
     let cut = async {
         cancel.cancelled().await;
@@ -111,7 +119,9 @@ async fn step(reconciler: &mut Reconciler, shared: &Shared, fence: Fence, cancel
         Err(_) => "failed",
     };
     shared.metrics.sync_runs.get_or_create(&Outcome { outcome }).inc();
+    Span::current().record("bindery.outcome", outcome);
     let Err(error) = &result else { return End::Done };
+    Span::current().record("otel.status_code", "ERROR");
     tracing::warn!(error = chain(error), "the step failed and is tried again");
     // What the server said is what the person who set the credentials has to know.
     let unreachable = matches!(error, Error::Fetch(_));

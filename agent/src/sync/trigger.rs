@@ -4,6 +4,7 @@
 //! change anything. However many arrive while a step is under way, one more step follows it. Only the leader fetches;
 //! an agent that follows passes a trigger on over Postgres.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::StreamExt as _;
@@ -15,14 +16,33 @@ use crate::metrics::Trigger;
 use crate::shared::Shared;
 use crate::store::postgres;
 use crate::store::postgres::wake::{self, Word, Words};
+use crate::telemetry::{Trace, messaging};
 
 /// Shortest and longest wait before other agents are listened to again.
 const AGAIN: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 
+/// What triggered the next step, for traces to tell. Of several the last one counts.
+#[derive(Debug, Default)]
+pub struct Woken(Mutex<Trace>);
+
+impl Woken {
+    /// Something triggers a step.
+    fn by(&self, trace: Trace) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = trace;
+    }
+
+    /// The step begins.
+    pub(super) fn take(&self) -> Trace {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
 /// Has the branch fetched at once instead of at the next poll.
+#[tracing::instrument(name = "sync.trigger", skip_all, fields(bindery.trigger.source = source))]
 pub async fn pull(shared: &Shared, source: &'static str) {
     shared.metrics.triggers.get_or_create(&Trigger { source }).inc();
     if shared.leading.borrow().is_some() {
+        shared.woken.by(Trace::current());
         shared.trigger.notify_one();
         return;
     }
@@ -74,9 +94,12 @@ pub async fn listen(shared: Shared, cancel: CancellationToken) {
         }
     };
     // What the message holds does not matter. One that arrives while this agent follows is the leader's business.
-    while let Some(Some(_)) = cancel.run_until_cancelled(messages.next()).await {
+    while let Some(Some(message)) = cancel.run_until_cancelled(messages.next()).await {
+        let span = messaging::process(&message, &subject);
+        let _entered = span.enter();
         if shared.leading.borrow().is_some() {
             shared.metrics.triggers.get_or_create(&Trigger { source: "nats" }).inc();
+            shared.woken.by(Trace::current());
             shared.trigger.notify_one();
         }
     }

@@ -16,6 +16,7 @@ const LOOK: Duration = Duration::from_millis(25);
 
 /// The step that holds a commit; `None` where it is not applied in time. The commit is on the branch, so that a store that
 /// fails meanwhile only delays it.
+#[tracing::instrument(name = "write.wait", skip_all)]
 pub(super) async fn wait(shared: &Shared, commit: Oid, deadline: Instant) -> Option<i64> {
     let mut status = shared.status.clone();
     let mut looked = None;

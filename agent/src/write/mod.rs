@@ -32,6 +32,8 @@ use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
+use tracing::field::{self, Empty};
+use tracing::{Instrument as _, Span, info_span};
 
 pub use error::Error;
 
@@ -92,6 +94,7 @@ struct Prepared {
 }
 
 /// What a change would do, as `bindery plan --format json` has it. Nothing is written.
+#[tracing::instrument(name = "write.preview", skip_all, fields(bindery.operations = change.operations.len()))]
 pub async fn preview(shared: &Shared, change: Change) -> Result<Value, Error> {
     let mut compiler = shared.writer.clone().lock_owned().await;
     let retired = retired(shared).await?;
@@ -108,12 +111,19 @@ pub async fn preview(shared: &Shared, change: Change) -> Result<Value, Error> {
 }
 
 /// Makes a change and waits until it is applied.
+#[tracing::instrument(
+    name = "write.change",
+    skip_all,
+    fields(bindery.operations = change.operations.len(), bindery.commit = Empty, bindery.generation = Empty)
+)]
 pub async fn change(shared: &Shared, change: Change) -> Result<Committed, Error> {
     let deadline = Instant::now() + PATIENCE;
     let (commit, objects) = commit(shared, &change).await?;
     let Some(commit) = commit else { return Ok(Committed { commit: None, generation: None, objects }) };
     trigger::pull(shared, "admin").await;
+    Span::current().record("bindery.commit", field::display(commit));
     let generation = applied::wait(shared, commit, deadline).await;
+    Span::current().record("bindery.generation", generation);
     Ok(Committed { commit: Some(commit.to_string()), generation, objects })
 }
 
@@ -189,6 +199,7 @@ async fn attempt(
             let prepared = prepare(&mut compiler, &for_task, &asked, &gone, now);
             (compiler, prepared)
         })
+        .instrument(info_span!("write.prepare"))
         .await?;
         compiler = back;
         let prepared = prepared?;
@@ -226,6 +237,7 @@ async fn push(
         let commit = publish::publish(&repository, &remote, &tip, &changes, &author, &message)?;
         Ok(commit.map(|commit| (commit, objects)))
     })
+    .instrument(info_span!("write.push"))
     .await?
 }
 
@@ -324,6 +336,7 @@ fn message(change: &Change, summaries: &[String]) -> String {
 }
 
 /// Refuses what a guardrail would hold: what is on the branch by then stands in the way of everybody.
+#[tracing::instrument(name = "write.guard", skip_all)]
 async fn guard(shared: &Shared, policy: &PolicySpec, after: Arc<Catalog>, now: Timestamp) -> Result<(), Error> {
     let (live, _) = observe::observe(&shared.stores.postgres, &after, now).await?;
     let policy = policy.clone();

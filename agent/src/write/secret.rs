@@ -24,6 +24,7 @@ pub(super) struct Ahead(Vec<(Intent, Hold)>);
 
 impl Ahead {
     /// Writes the passwords of a change. What was written before a failure is taken back.
+    #[tracing::instrument(name = "write.vault", skip_all)]
     pub(super) async fn write(stores: &Stores, passwords: &[NewPassword], catalog: &Catalog) -> Result<Self, Error> {
         let mut ahead = Self::default();
         for NewPassword { operator, password } in passwords {

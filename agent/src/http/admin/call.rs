@@ -12,6 +12,7 @@ use axum::{Extension, Json, RequestPartsExt as _};
 use bindery_schema::wire::admin::{Committed, Operation};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tracing::Instrument as _;
 
 use super::idempotency::{self, Key};
 use crate::http::bearer::Caller;
@@ -184,7 +185,7 @@ where
         answer
     };
     // A task of its own: once pushed, it has to come to its end even if the caller has left.
-    let done = tokio::spawn(carry_out).await.map_err(|_| Problem::new(Code::Internal))?;
+    let done = tokio::spawn(carry_out.in_current_span()).await.map_err(|_| Problem::new(Code::Internal))?;
     done.map(IntoResponse::into_response)
 }
 

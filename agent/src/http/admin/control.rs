@@ -55,6 +55,7 @@ pub(super) fn reason(text: &str) -> Result<&str, Problem> {
 }
 
 /// Pauses: commits are looked at and not applied, until the pause ends by itself or is ended.
+#[tracing::instrument(name = "sync.pause", skip_all, fields(bindery.seconds = request.seconds))]
 pub(super) async fn pause(
     State(shared): State<Shared>,
     Extension(caller): Extension<Caller>,
@@ -75,6 +76,7 @@ pub(super) async fn pause(
 }
 
 /// Ends a pause. Without one nothing happens.
+#[tracing::instrument(name = "sync.resume", skip_all)]
 pub(super) async fn resume(
     State(shared): State<Shared>,
     Extension(caller): Extension<Caller>,
@@ -92,6 +94,7 @@ pub(super) async fn resume(
 }
 
 /// Releases the held plan by its hash, in full.
+#[tracing::instrument(name = "sync.release", skip_all)]
 pub(super) async fn release(
     State(shared): State<Shared>,
     Extension(caller): Extension<Caller>,

@@ -8,6 +8,8 @@ use bindery_compiler::Options;
 use bindery_schema::wire::control::{RollbackRequest, RolledBack};
 use jiff::Timestamp;
 use serde_json::json;
+use tracing::field::Empty;
+use tracing::{Instrument as _, Span};
 
 use super::body::Body;
 use super::control::reason;
@@ -58,10 +60,11 @@ pub(super) async fn roll_back(
     // A revert without its refusal would be half of it; better none while Postgres is away.
     read::ping(&shared.stores.postgres).await?;
     // A task of its own: once pushed, it has to come to its end even if the caller has left.
-    let done = tokio::spawn(carry_out(shared, caller, revision, why)).await;
+    let done = tokio::spawn(carry_out(shared, caller, revision, why).in_current_span()).await;
     done.map_err(|_| Problem::new(Code::Internal))?.map(Json)
 }
 
+#[tracing::instrument(name = "sync.rollback", skip_all, fields(bindery.revision = Empty, bindery.commit = Empty))]
 async fn carry_out(
     shared: Shared,
     caller: Caller,
@@ -78,6 +81,7 @@ async fn carry_out(
     };
     let reverted = tokio::task::spawn_blocking(move || revert(&rollback)).await;
     let Reverted { revision, commit, trees } = reverted.map_err(|_| Problem::new(Code::Internal))??;
+    Span::current().record("bindery.revision", &revision).record("bindery.commit", commit.as_deref());
     let mut transaction = shared.stores.postgres.begin().await?;
     control::refuse(&mut transaction, &revision, &trees, reason.as_deref(), &caller.subject).await?;
     let entry = Entry {
@@ -94,6 +98,7 @@ async fn carry_out(
 }
 
 /// Allows a revision again that was rolled back.
+#[tracing::instrument(name = "sync.allow", skip_all)]
 pub(super) async fn allow(
     State(shared): State<Shared>,
     Extension(caller): Extension<Caller>,

@@ -4,6 +4,8 @@ use axum::extract::{Path, State};
 use axum::{Extension, Json};
 use bindery_schema::value::OperatorId;
 use bindery_schema::wire::api::OperatorCredentials;
+use tracing::field::Empty;
+use tracing::{Instrument as _, Span, info_span};
 
 use super::Internal;
 use crate::http::error::{Code, Problem};
@@ -18,7 +20,8 @@ pub(super) async fn read(
     Extension(client): Extension<Client>,
     Path(id): Path<String>,
 ) -> Result<Json<OperatorCredentials>, Problem> {
-    let answer = find(&internal.shared, &id).await;
+    let span = info_span!("credentials.read", bindery.operator.id = Empty, bindery.outcome = Empty);
+    let answer = find(&internal.shared, &id).instrument(span.clone()).await;
     let outcome = match &answer {
         Ok(_) => "ok",
         Err(problem) => match problem.code() {
@@ -27,6 +30,7 @@ pub(super) async fn read(
             _ => "unavailable",
         },
     };
+    span.record("bindery.outcome", outcome);
     internal.shared.metrics.credentials_requests.get_or_create(&Outcome { outcome }).inc();
     // Debug form, and no more than an id is long: what a caller writes may be anything.
     let operator: String = id.chars().take(63).collect();
@@ -36,6 +40,7 @@ pub(super) async fn read(
 
 async fn find(shared: &Shared, id: &str) -> Result<OperatorCredentials, Problem> {
     let operator: OperatorId = id.parse().map_err(|_| Problem::no_operator(id))?;
+    Span::current().record("bindery.operator.id", operator.as_str());
     let mut snapshot = read::snapshot(&shared.stores.postgres).await?;
     let step = sync_state::read(&mut snapshot).await?;
     let row = read::operator(&mut snapshot, &operator).await?.filter(|row| row.deleted_at.is_none());

@@ -14,6 +14,7 @@ use super::{Error, health_log, outbox, sync_state};
 use crate::health::reducer::Transition;
 use crate::leader::fence::Fence;
 use crate::outbox::append::event;
+use crate::telemetry::Trace;
 
 /// A change of an operator's state, to be written down.
 #[derive(Debug, Clone)]
@@ -24,6 +25,8 @@ pub struct Change {
     pub transition: Transition,
     /// The operator from now on.
     pub view: HealthView,
+    /// The signal that brought it about; none where silence did.
+    pub trace: Trace,
 }
 
 /// The operators to watch, deleted ones left out, and when their states change. Thresholds that cannot be read are
@@ -75,7 +78,8 @@ pub async fn record(pool: &PgPool, environment: &str, fence: Fence, changes: &[C
         upsert(&mut transaction, change).await?;
         health_log::append(&mut transaction, change).await?;
     }
-    let events: Vec<_> = changes.iter().map(|change| announcement(environment, generation, change)).collect();
+    let event = |change: &Change| (announcement(environment, generation, change), change.trace.clone());
+    let events: Vec<_> = changes.iter().map(event).collect();
     outbox::append(&mut transaction, &events).await?;
     // Heard by every agent once it is committed.
     wake::tell(&mut *transaction, Word::Health).await?;

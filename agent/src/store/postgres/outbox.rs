@@ -6,6 +6,7 @@ use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use super::{Error, json_of};
+use crate::telemetry::Trace;
 
 /// An event not yet known to be published.
 #[derive(Debug, Clone)]
@@ -18,37 +19,49 @@ pub struct Pending {
     pub event_type: String,
     /// The whole event in its envelope.
     pub payload: Value,
+    /// What it came of.
+    pub trace: Trace,
     /// Its age in seconds.
     pub age: f64,
 }
 
-/// Adds events in their order.
-pub async fn append(connection: &mut PgConnection, events: &[CloudEvent]) -> Result<(), Error> {
+/// Adds events in their order, each with what it came of.
+pub async fn append(connection: &mut PgConnection, events: &[(CloudEvent, Trace)]) -> Result<(), Error> {
     let id = |event: &CloudEvent| event.id.parse::<Uuid>().unwrap_or_else(|_| Uuid::now_v7());
+    let (traces, events): (Vec<_>, Vec<_>) = events.iter().map(|(event, trace)| (trace, event)).unzip();
     sqlx::query(
-        "insert into ops.outbox (id, subject, object_id, payload)
-         select i, s, o, p from unnest($1::uuid[], $2::text[], $3::text[], $4::jsonb[]) with ordinality
-             as e (i, s, o, p, n) order by n",
+        "insert into ops.outbox (id, subject, object_id, payload, traceparent, tracestate)
+         select i, s, o, p, t, u
+         from unnest($1::uuid[], $2::text[], $3::text[], $4::jsonb[], $5::text[], $6::text[]) with ordinality
+             as e (i, s, o, p, t, u, n) order by n",
     )
-    .bind(events.iter().map(id).collect::<Vec<_>>())
+    .bind(events.iter().map(|event| id(event)).collect::<Vec<_>>())
     .bind(events.iter().map(|event| event.event_type.as_str()).collect::<Vec<_>>())
     .bind(events.iter().map(|event| event.subject.as_str()).collect::<Vec<_>>())
     .bind(events.iter().map(json_of).collect::<Vec<_>>())
+    .bind(traces.iter().map(|trace| trace.parent()).collect::<Vec<_>>())
+    .bind(traces.iter().map(|trace| trace.state()).collect::<Vec<_>>())
     .execute(connection)
     .await?;
     Ok(())
 }
 
+/// A row as it is read.
+type Row = (i64, Uuid, String, Value, f64, Option<String>, Option<String>);
+
 /// The oldest events that are owed.
 pub async fn pending(pool: &PgPool, limit: i64) -> Result<Vec<Pending>, Error> {
-    let rows: Vec<(i64, Uuid, String, Value, f64)> = sqlx::query_as(
-        "select seq, id, subject, payload, extract(epoch from now() - created_at)::float8
+    let rows: Vec<Row> = sqlx::query_as(
+        "select seq, id, subject, payload, extract(epoch from now() - created_at)::float8, traceparent, tracestate
          from ops.outbox where published_at is null order by seq limit $1",
     )
     .bind(limit)
     .fetch_all(pool)
     .await?;
-    let read = |(seq, id, event_type, payload, age)| Pending { seq, id, event_type, payload, age };
+    let read = |(seq, id, event_type, payload, age, parent, state): Row| {
+        let trace = Trace::new(parent, state);
+        Pending { seq, id, event_type, payload, age, trace }
+    };
     Ok(rows.into_iter().map(read).collect())
 }
 

@@ -228,6 +228,7 @@ impl Vault {
     }
 
     /// Keeps the token alive, and says how long it lasts; `None` for one that does not expire.
+    #[tracing::instrument(name = "vault.renew", skip_all)]
     pub async fn renew_token(&self) -> Result<Option<Duration>, Error> {
         self.0.session.renew().await
     }

@@ -13,6 +13,8 @@ use reqwest::header::HeaderValue;
 use reqwest::{Certificate, Identity, Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
+use tracing::field::Empty;
+use tracing::{Instrument as _, Span, info_span};
 
 use super::{Error, Health};
 use crate::config::{self, AppRole, SecretSource};
@@ -40,6 +42,30 @@ struct Request<'a> {
     /// Below `/v1/`.
     path: &'a str,
     body: Option<Value>,
+}
+
+impl Request<'_> {
+    /// The span it is made in. Its address is told as a template: the operator is that of the span around it.
+    fn span(&self) -> Span {
+        let path = self.path.split('?').next().unwrap_or_default();
+        let mut before = "";
+        let parts = path.split('/').map(|part| {
+            let is_id = ["operators", "deleted"].contains(&before);
+            before = part;
+            if is_id { "{id}" } else { part }
+        });
+        let template = format!("/v1/{}", parts.collect::<Vec<_>>().join("/"));
+        info_span!(
+            "vault",
+            otel.name = format!("{} {template}", self.method),
+            otel.kind = "client",
+            otel.status_code = Empty,
+            http.request.method = %self.method,
+            url.template = template,
+            http.response.status_code = Empty,
+            bindery.vault.operation = self.operation,
+        )
+    }
 }
 
 /// A client with a token.
@@ -217,6 +243,15 @@ impl Session {
     }
 
     async fn send(&self, request: &Request<'_>, token: Option<&HeaderValue>) -> Result<Option<Value>, Error> {
+        let span = request.span();
+        let result = self.attempt(request, token).instrument(span.clone()).await;
+        if result.is_err() {
+            span.record("otel.status_code", "ERROR");
+        }
+        result
+    }
+
+    async fn attempt(&self, request: &Request<'_>, token: Option<&HeaderValue>) -> Result<Option<Value>, Error> {
         let Request { operation, method, path, body } = request;
         let mut request = self.http.request(method.clone(), format!("{}/{path}", self.base));
         if let Some(token) = token {
@@ -226,6 +261,7 @@ impl Session {
             request = request.json(body);
         }
         let answer = request.send().await.map_err(unreachable)?;
+        Span::current().record("http.response.status_code", answer.status().as_u16());
         match answer.status() {
             StatusCode::NOT_FOUND => Ok(None),
             status if status.is_success() => {

@@ -23,6 +23,7 @@ pub(in super::super) struct Since {
 }
 
 /// The changes after a step.
+#[tracing::instrument(name = "routing_table.changes", skip_all)]
 pub(in super::super) async fn changes(
     State(internal): State<Internal>,
     Params(Since { since }): Params<Since>,

@@ -23,6 +23,7 @@ pub(super) use changes::changes;
 pub(super) use compact::Packed;
 
 /// The table, or 304 where the client has this step's already.
+#[tracing::instrument(name = "routing_table.read", skip_all)]
 pub(super) async fn table(State(internal): State<Internal>, headers: HeaderMap) -> Result<Response, Problem> {
     let form = Form::wanted(&headers).ok_or_else(|| Problem::new(Code::NotAcceptable))?;
     let shared = &internal.shared;

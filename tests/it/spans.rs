@@ -1,0 +1,509 @@
+//! Spans, as a real collector receives them from the program: US-OPS-08, AC2.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use async_nats::HeaderMap;
+use async_nats::jetstream;
+use bindery_agent::http::permissions::Role;
+use bindery_schema::secret::Secret;
+use bindery_tests::api::{PASSWORD, premium, small_branch};
+use bindery_tests::canary::Texts;
+use bindery_tests::document::Document;
+use bindery_tests::documents::operator;
+use bindery_tests::listeners::client;
+use bindery_tests::observed::file;
+use bindery_tests::outside::Outside;
+use bindery_tests::program::Agent;
+use bindery_tests::spans::{Collector, Span, documented};
+use bindery_tests::world::{World, eventually};
+use jiff::Timestamp;
+use reqwest::{Client, Method, RequestBuilder};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+
+const DOCUMENT: &str = "OBSERVABILITY.md";
+const WEBHOOK: &str = "w3bh00k-never-shown";
+const HEADER: &str = "h3ad3r-never-shown";
+const TRIGGER: &str = "ops.sync.trigger.v1";
+const SIGNAL: &str = "operator.health.signal.v1.first";
+
+/// An agent of one carrier with the operator `first`, whose spans a collector receives.
+struct Traced {
+    world: World,
+    agent: Agent,
+    collector: Collector,
+    outside: Outside,
+    http: Client,
+    token: String,
+}
+
+impl Traced {
+    async fn new() -> Self {
+        let mut world = World::new().await;
+        let collector = Collector::start(&world.dir.path().join("collector")).await;
+        world.config.telemetry.otlp_endpoint = Some(collector.endpoint());
+        world.config.telemetry.otlp_headers = Some(Secret::new(format!("authorization=Bearer {HEADER}")).into());
+        world.config.triggers.webhook_secret = Some(Secret::new(WEBHOOK).into());
+        world.config.triggers.nats_subject = Some(TRIGGER.to_owned());
+        small_branch(&world);
+        let agent = Agent::start(&world.config).await;
+        let (outside, token) = (world.outside().await, world.token("ana", Role::CarrierAdmin));
+        let traced = Self { world, agent, collector, outside, http: Client::new(), token };
+        traced.until_applied("first").await;
+        traced
+    }
+
+    /// Waits until an operator is one of those that are applied.
+    async fn until_applied(&self, operator: &str) {
+        let path = format!("/operators/{operator}");
+        eventually(operator, async || self.admin(Method::GET, &path, None).await.0 == 200).await;
+    }
+
+    /// Waits until the leader hears signals, and has recorded one of the operator `first`.
+    async fn until_heard(&self) {
+        eventually("a signal is heard", async || {
+            self.signal(&signal("BOUND"), None).await;
+            self.outside.count("select count(*) from ops.operator_health").await > 0
+        })
+        .await;
+    }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http.request(method, format!("{}/v1/admin{path}", self.agent.admin)).bearer_auth(&self.token)
+    }
+
+    /// Status and answer of the admin listener.
+    async fn admin(&self, method: Method, path: &str, body: Option<Value>) -> (u16, Value) {
+        let mut request = self.request(method, path);
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        let answer = request.send().await.unwrap();
+        (answer.status().as_u16(), answer.json().await.unwrap_or_default())
+    }
+
+    /// A request to the internal listener.
+    fn internal(&self, path: &str) -> RequestBuilder {
+        let pki = &self.world.stack.pki;
+        client(&pki.ca, Some(&pki.smpp_connector)).get(format!("{}/v1/internal{path}", self.agent.internal))
+    }
+
+    async fn signal(&self, signal: &Value, trace: Option<&Context>) {
+        self.message(SIGNAL, signal.to_string(), trace).await;
+    }
+
+    /// Sends a message over NATS.
+    async fn message(&self, subject: &str, payload: String, trace: Option<&Context>) {
+        let subject = format!("{}{subject}", self.world.config.nats.subject_prefix);
+        let headers = trace.map(Context::headers).unwrap_or_default();
+        self.outside.nats.publish_with_headers(subject, headers, payload.into()).await.unwrap();
+        self.outside.nats.flush().await.unwrap();
+    }
+
+    /// Waits until a span has arrived.
+    async fn span(&self, what: &str, wanted: impl Fn(&Span) -> bool) -> Span {
+        let find = || self.collector.spans().into_iter().find(|span| wanted(span));
+        eventually(what, async || find().is_some()).await;
+        find().unwrap()
+    }
+
+    /// The headers of the event of a type about an object.
+    async fn headers_of(&self, event_type: &str, object: &str) -> HeaderMap {
+        let stream =
+            jetstream::new(self.outside.nats.clone()).get_stream(&self.world.config.nats.stream).await.unwrap();
+        for sequence in 1..=stream.cached_info().state.last_sequence {
+            let message = stream.get_raw_message(sequence).await.unwrap();
+            let event: Value = serde_json::from_slice(&message.payload).unwrap();
+            if event["type"] == event_type && event["subject"] == object {
+                return message.headers;
+            }
+        }
+        panic!("there is no {event_type} of {object}");
+    }
+
+    /// All that could hold a secret and may not.
+    async fn assert_no_secret_is_told(&self) {
+        let mut texts = Texts::default();
+        texts.add("spans", self.collector.text());
+        texts.add("log", self.agent.program.written());
+        texts.add_stores(&self.outside).await;
+        assert!(texts.places("spans", "\"first\"") > 0 && texts.places("log", "trace_id") > 0);
+        let vault = self.world.config.vault.token.as_ref().unwrap().read().unwrap();
+        let secrets = [PASSWORD, WEBHOOK, HEADER, &self.token, vault.expose()].map(str::to_owned);
+        assert_eq!(texts.that_hold(&secrets), [""; 0]);
+    }
+}
+
+/// A caller's place in a trace of its own.
+struct Context {
+    trace: String,
+    span: &'static str,
+    sampled: bool,
+}
+
+impl Context {
+    fn new(digit: char) -> Self {
+        Self { trace: digit.to_string().repeat(32), span: "00f067aa0ba902b7", sampled: true }
+    }
+
+    fn parent(&self) -> String {
+        format!("00-{}-{}-0{}", self.trace, self.span, u8::from(self.sampled))
+    }
+
+    fn headers(&self) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert("traceparent", self.parent());
+        headers.insert("tracestate", "vendor=1");
+        headers
+    }
+
+    fn on(&self, request: RequestBuilder) -> RequestBuilder {
+        request.header("traceparent", self.parent()).header("tracestate", "vendor=1")
+    }
+}
+
+fn signal(bind: &str) -> Value {
+    json!({"operatorId": "first", "connectorId": "c1", "bindState": bind, "submitted": 9, "failed": 0, "throttled": 0,
+        "p95Millis": 20, "inFlight": 0, "at": Timestamp::now().to_string()})
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_use_case_has_its_span_and_every_span_its_row() {
+    let traced = Traced::new().await;
+    let routes = ask_every_route(&traced).await;
+    change(&traced).await;
+    control(&traced).await;
+    trigger(&traced).await;
+    traced.until_heard().await;
+    read(&traced).await;
+    drift(&traced).await;
+    overtake(&traced).await;
+
+    let rows = documented(&file(DOCUMENT));
+    let collector = &traced.collector;
+    let missing = || {
+        let spans = collector.spans();
+        let found: BTreeSet<&str> = spans.iter().flat_map(|span| [span.row(), span.name.as_str()]).collect();
+        let wanted = rows.keys().chain(&routes).filter(|name| !found.contains(name.as_str()));
+        wanted.cloned().collect::<Vec<_>>()
+    };
+    let begun = std::time::Instant::now();
+    while !missing().is_empty() {
+        assert!(
+            begun.elapsed() < bindery_tests::world::PATIENCE,
+            "in the document, and never arrived: {:?}",
+            missing()
+        );
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    traced.assert_no_secret_is_told().await;
+
+    // What waits is sent before the end, so that each span that was made is there, its parent too.
+    let Traced { agent, collector, .. } = traced;
+    agent.program.stop().await;
+    eventually("every parent has arrived", async || {
+        let spans = collector.spans();
+        let ids: BTreeSet<&str> = spans.iter().map(|span| span.id.as_str()).collect();
+        spans.iter().all(|span| {
+            let remote = rows.get(span.row()).is_none_or(|row| row.parents.contains("remote"));
+            span.parent.is_empty() || remote || ids.contains(span.parent.as_str())
+        })
+    })
+    .await;
+    let spans = collector.spans();
+    let by_id: BTreeMap<&str, &Span> = spans.iter().map(|span| (span.id.as_str(), span)).collect();
+    let mut seen = BTreeMap::<&str, BTreeSet<&str>>::new();
+    for span in &spans {
+        let row = rows.get(span.row()).unwrap_or_else(|| panic!("not in the document: {span:?}"));
+        assert_eq!(span.kind, row.kind, "{}", span.name);
+        assert_eq!(span.full_name().as_ref().unwrap_or(&span.name), &span.name);
+        let parent = match by_id.get(span.parent.as_str()) {
+            None if span.parent.is_empty() => "none",
+            None => "remote",
+            Some(parent) => parent.row(),
+        };
+        let allowed = ["any", "remote", parent].iter().any(|name| row.parents.contains(*name));
+        assert!(
+            allowed && (parent != "none" || !row.parents.is_disjoint(&["any", "none"].map(str::to_owned).into())),
+            "{} is made in {parent}, not in {:?}",
+            span.name,
+            row.parents
+        );
+        seen.entry(span.row()).or_default().extend(span.attributes.keys().map(String::as_str));
+    }
+    for (name, attributes) in seen {
+        let said: BTreeSet<&str> = rows[name].attributes.iter().map(String::as_str).collect();
+        assert_eq!(attributes, said, "attributes of {name}");
+    }
+}
+
+/// Asks every route of every listener, as somebody who sends nothing; the names of their spans.
+async fn ask_every_route(traced: &Traced) -> Vec<String> {
+    let mut names = Vec::new();
+    for base in [&traced.agent.admin, &traced.agent.ops] {
+        for operation in Document::of(base).await.operations() {
+            let request =
+                traced.http.request(operation.method.parse().unwrap(), format!("{base}{}", operation.example_path()));
+            request.bearer_auth(&traced.token).send().await.unwrap();
+            names.push(operation.name());
+        }
+    }
+    let pki = &traced.world.stack.pki;
+    let connector = client(&pki.ca, Some(&pki.smpp_connector));
+    let document = connector.get(format!("{}/openapi.json", traced.agent.internal)).send().await.unwrap();
+    for operation in Document(document.json().await.unwrap()).operations() {
+        let url = format!("{}{}", traced.agent.internal, operation.example_path());
+        connector.request(operation.method.parse().unwrap(), url).send().await.unwrap();
+        names.push(operation.name());
+    }
+    assert!(names.len() > 40, "{}", names.len());
+    // Neither a route nor a method anybody knows.
+    let url = format!("{}/{PASSWORD}", traced.agent.admin);
+    traced.http.request("BREW".parse().unwrap(), url).send().await.unwrap();
+    names.push("HTTP".to_owned());
+    names
+}
+
+/// A change, one that is only looked at, one that git makes and that does not compile, and one that a guardrail holds.
+async fn change(traced: &Traced) {
+    let preview = traced.admin(Method::POST, "/operators?dryRun=true", Some(premium("premium.example"))).await;
+    assert_eq!(preview.0, 200, "{}", preview.1);
+    let made = traced.admin(Method::POST, "/operators", Some(premium("premium.example"))).await;
+    assert_eq!(made.0, 201, "{}", made.1);
+    let path = "operators/carrier/carrier-premium.yaml";
+    assert!(traced.world.file(path).is_some());
+
+    traced.world.commit("Delete one of two", &[(path, None)]);
+    let hash = async || traced.admin(Method::GET, "/sync/held", None).await.1["planHash"].as_str().map(str::to_owned);
+    eventually("the plan is held", async || hash().await.is_some()).await;
+    let path = format!("/sync/held/{}/release", hash().await.unwrap());
+    assert_eq!(traced.admin(Method::POST, &path, None).await.0, 202);
+    eventually("it is applied", async || {
+        traced.admin(Method::GET, "/operators/carrier-premium", None).await.0 == 404
+            && traced.outside.password("carrier-premium").await.is_none()
+    })
+    .await;
+}
+
+/// A pause, and a commit that is taken back and allowed again.
+async fn control(traced: &Traced) {
+    let pause = json!({"reason": "INC-1", "seconds": 600});
+    assert_eq!(traced.admin(Method::POST, "/sync/pause", Some(pause)).await.0, 200);
+    assert_eq!(traced.admin(Method::DELETE, "/sync/pause", None).await.0, 204);
+    let text = operator("second", "carrier", "second.example", None);
+    let revision = traced.world.commit("A second", &[("operators/carrier/second.yaml", Some(text))]).to_string();
+    traced.until_applied("second").await;
+    let path = "operators/carrier/second.yaml";
+    let text = operator("second", "carrier", "other.example", None);
+    let revision2 = traced.world.commit("Elsewhere", &[(path, Some(text))]).to_string();
+    assert_ne!(revision, revision2);
+    let back = traced.admin(Method::POST, "/sync/rollback", Some(json!({"revision": revision2}))).await;
+    assert_eq!(back.0, 200, "{}", back.1);
+    assert_eq!(traced.admin(Method::DELETE, &format!("/sync/refused/{revision2}"), None).await.0, 204);
+}
+
+/// A trigger of each kind.
+async fn trigger(traced: &Traced) {
+    let hook = traced.http.post(format!("{}/v1/hooks/git", traced.agent.admin)).header("x-gitlab-token", WEBHOOK);
+    assert_eq!(hook.json(&json!({"ref": "refs/heads/main"})).send().await.unwrap().status(), 202);
+    let consumed = |span: &Span| span.name == format!("process {TRIGGER}");
+    eventually("a trigger is heard", async || {
+        traced.message(TRIGGER, "now".to_owned(), None).await;
+        traced.collector.spans().iter().any(consumed)
+    })
+    .await;
+}
+
+/// What other services read.
+async fn read(traced: &Traced) {
+    for path in
+        ["/operators/first/health", "/routing-table", "/routing-table/changes?since=1", "/operators/first/credentials"]
+    {
+        let status = traced.internal(path).send().await.unwrap().status();
+        // There is no password of that operator.
+        assert_eq!(status.as_u16(), if path.ends_with("credentials") { 404 } else { 200 }, "{path}");
+    }
+}
+
+/// A row that somebody changed by hand is healed.
+async fn drift(traced: &Traced) {
+    let changed = "update ops.operators set host = 'evil.example' where id = 'first'";
+    sqlx::query(changed).execute(&traced.outside.postgres).await.unwrap();
+    assert_eq!(traced.admin(Method::POST, "/sync/drift", None).await.0, 202);
+    let evil = "select count(*) from ops.operators where host = 'evil.example'";
+    eventually("it is healed", async || traced.outside.count(evil).await == 0).await;
+}
+
+/// A cache that shows a later step than Postgres.
+async fn overtake(traced: &Traced) {
+    let redis = redis::Client::open(traced.world.config.redis.url.expose()).unwrap();
+    let mut redis = redis.get_connection_manager().await.unwrap();
+    let key = format!("{}ops:catalog", traced.world.config.redis.key_prefix);
+    let generation = async || traced.outside.count("select generation from ops.sync_state").await;
+    let later = generation().await + 20;
+    let shown = json!({"commit": "0".repeat(40), "generation": later, "appliedAt": Timestamp::now().to_string()});
+    redis::cmd("SET").arg(key).arg(shown.to_string()).query_async::<()>(&mut redis).await.unwrap();
+    eventually("the numbers go on after it", async || generation().await > later).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trace_goes_on_through_requests_messages_and_events() {
+    let traced = Traced::new().await;
+    // Somebody whose trace is not sent.
+    let unsent = Context { sampled: false, ..Context::new('d') };
+    assert_eq!(unsent.on(traced.request(Method::GET, "/operators")).send().await.unwrap().status(), 200);
+
+    // A change.
+    let caller = Context::new('a');
+    let request = caller.on(traced.request(Method::POST, "/operators")).json(&premium("premium.example"));
+    let made: Value = request.send().await.unwrap().json().await.unwrap();
+    let commit = made["commit"].as_str().unwrap();
+    let server = traced.span("the request", |span| span.trace == caller.trace && span.kind == "server").await;
+    assert_eq!((server.parent.as_str(), server.state.as_str()), (caller.span, "vendor=1"));
+    assert_eq!((server.name.as_str(), server.failed), ("POST /v1/admin/operators", false));
+    let change = traced.span("the change", |span| span.name == "write.change").await;
+    assert_eq!((&change.trace, &change.parent), (&caller.trace, &server.id));
+    assert_eq!(change.attributes["bindery.commit"], commit);
+
+    // The step that applied it, and what it told.
+    let applied = |span: &Span| span.attributes.get("bindery.outcome").is_some_and(|outcome| outcome == "applied");
+    let step = traced
+        .span("the step", |span| {
+            span.name == "sync.step" && span.attributes["bindery.commit"] == commit && applied(span)
+        })
+        .await;
+    assert_eq!(step.parent, "");
+    let event = "operator.config.created.v1";
+    let published = |span: &Span| span.name == format!("publish {event}") && span.trace == step.trace;
+    let published = traced.span("the event", published).await;
+    let transaction = traced.span("the transaction", |span| span.id == published.parent).await;
+    assert_eq!((transaction.name.as_str(), &transaction.trace), ("sync.transaction", &step.trace));
+    let headers = traced.headers_of(event, "carrier-premium").await;
+    assert_eq!(headers.get("traceparent").unwrap().as_str(), format!("00-{}-{}-01", step.trace, published.id));
+
+    // A signal, and the change of health it told.
+    traced.until_heard().await;
+    let connector = Context::new('b');
+    traced.signal(&signal("UNBOUND"), Some(&connector)).await;
+    let heard = traced.span("the signal", |span| span.trace == connector.trace && span.kind == "consumer").await;
+    assert_eq!((heard.parent.as_str(), heard.state.as_str()), (connector.span, "vendor=1"));
+    assert_eq!(heard.attributes["bindery.operator.id"], "first");
+    let recorded = |span: &Span| span.name == "health.record" && span.trace == connector.trace;
+    assert_eq!(traced.span("the record", recorded).await.parent, heard.id);
+    let told = |span: &Span| span.name == "publish operator.health.v1" && span.trace == connector.trace;
+    let told = traced.span("the event of health", told).await;
+    assert_eq!((told.parent, told.state.as_str()), (heard.id, "vendor=1"));
+    let kept = traced.outside.column("select tracestate from ops.outbox where tracestate is not null").await;
+    assert_eq!(kept, ["vendor=1"]);
+
+    // A trigger leads to the step by a link.
+    let sender = Context::new('c');
+    eventually("a step is linked to a trigger", async || {
+        traced.message(TRIGGER, "now".to_owned(), Some(&sender)).await;
+        traced.collector.spans().iter().any(|span| span.name == "sync.step" && span.links.contains(&sender.trace))
+    })
+    .await;
+
+    // A read over mutual TLS, and the line it leaves in the log.
+    let reader = Context::new('e');
+    let path = "/operators/carrier-premium/credentials";
+    assert_eq!(reader.on(traced.internal(path)).send().await.unwrap().status(), 200);
+    let server = traced.span("the read", |span| span.trace == reader.trace && span.kind == "server").await;
+    let inner = traced.span("the credentials", |span| span.name == "credentials.read").await;
+    assert_eq!((&inner.trace, &inner.parent), (&reader.trace, &server.id));
+    let written = traced.agent.program.written();
+    let mut lines = written.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let line = lines.find(|line| line["fields"]["message"] == "credentials were asked for").unwrap();
+    assert_eq!((&line["trace_id"], &line["span_id"]), (&json!(reader.trace), &json!(server.id)));
+    assert_eq!((&line["level"], line.get("spans")), (&json!("INFO"), None));
+
+    assert!(traced.collector.spans().iter().all(|span| span.trace != unsent.trace));
+    traced.assert_no_secret_is_told().await;
+    traced.agent.program.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_collector_that_never_answers_holds_up_nothing() {
+    let mut world = World::new().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    world.config.telemetry.otlp_endpoint = Some(format!("http://{}/otlp/", listener.local_addr().unwrap()));
+    world.config.telemetry.otlp_headers = Some(Secret::new(format!("authorization=Bearer {HEADER}")).into());
+    small_branch(&world);
+    let agent = Agent::start(&world.config).await;
+
+    // What it is sent, which says whose the spans are.
+    let (mut first, _) = listener.accept().await.unwrap();
+    let mut sent = String::new();
+    while !sent.contains("deployment.environment.name") {
+        let mut some = [0; 4096];
+        let read = first.read(&mut some).await.unwrap();
+        assert!(read > 0, "it ended: {sent}");
+        sent.push_str(&String::from_utf8_lossy(&some[..read]));
+    }
+    assert!(sent.starts_with("POST /otlp/v1/traces HTTP/1.1\r\n"), "{sent}");
+    let head = sent.to_ascii_lowercase();
+    assert!(head.contains(&format!("authorization: bearer {HEADER}").to_ascii_lowercase()), "{sent}");
+    assert!(head.contains("content-type: application/x-protobuf"), "{sent}");
+
+    // Later ones are told nothing either, or are refused.
+    let silent = tokio::spawn(async move {
+        let mut open = vec![first];
+        while let Ok((mut next, _)) = listener.accept().await {
+            if open.len() % 2 == 0 {
+                let _ = next.write_all(b"HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\n\r\n").await;
+            }
+            open.push(next);
+        }
+    });
+    let metrics = async || agent.ops("/metrics").await.1;
+    eventually("the branch is applied", async || metrics().await.contains("bindery_operators 1\n")).await;
+    let lost = |metrics: &str| {
+        let number = metrics
+            .lines()
+            .find_map(|line| line.strip_prefix(r#"bindery_spans_dropped_total{reason="export_failed"} "#));
+        number.unwrap().parse::<u64>().unwrap()
+    };
+    eventually("spans are dropped", async || lost(&metrics().await) > 0).await;
+    let written = agent.program.written();
+    assert!(written.contains("the collector does not take spans") && !written.contains(HEADER), "{written}");
+    agent.program.stop().await;
+    silent.abort();
+}
+
+/// Those that no test causes too: a name in the code is one of the document.
+#[test]
+fn every_name_in_the_code_is_in_the_document() {
+    let rows = documented(&file(DOCUMENT));
+    // Named by their attributes, when they are made.
+    let renamed = ["request", "vault", "publish", "process"];
+    let mut found = BTreeSet::new();
+    let mut folders = vec![bindery_tests::stack::workspace().join("agent/src")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).unwrap();
+            let made =
+                text.split("info_span!(").skip(1).map(|rest| rest.trim_start().trim_start_matches("parent: None,"));
+            let marked = text
+                .split("#[tracing::instrument(")
+                .skip(1)
+                .map(|rest| rest.trim_start().trim_start_matches("name = "));
+            for rest in made.chain(marked) {
+                let name = rest.trim_start().strip_prefix('"').and_then(|rest| rest.split('"').next());
+                found.insert(name.unwrap_or_else(|| panic!("{}: a span without a name", path.display())).to_owned());
+            }
+        }
+    }
+    for name in &found {
+        assert!(rows.contains_key(name) || renamed.contains(&name.as_str()), "not in the document: {name}");
+    }
+    for (name, row) in &rows {
+        assert!(row.kind != "internal" || found.contains(name), "not in the code: {name}");
+    }
+}
