@@ -83,8 +83,13 @@ impl Watched {
         let view = std::mem::replace(&mut self.view, HealthView::unheard());
         let step = self.reducer.reduce(view, input, now);
         self.view = step.view;
-        let trace = Trace::current();
-        let change = |transition| Change { operator: id.clone(), transition, view: self.view.clone(), trace };
+        let change = |transition| Change {
+            operator: id.clone(),
+            transition,
+            view: self.view.clone(),
+            // The span of the signal; a tick has none.
+            trace: Trace::current(),
+        };
         (step.verdict, step.transition.map(change))
     }
 }

@@ -50,7 +50,9 @@ fn span(batch: &[Change]) -> Span {
     let span = info_span!(parent: None, "health.record", bindery.changes = batch.len());
     if let Some((first, others)) = batch.split_first() {
         first.trace.lead_to(&span);
-        others.iter().for_each(|change| change.trace.link_to(&span));
+        for change in others {
+            change.trace.link_to(&span);
+        }
     }
     span
 }

@@ -112,8 +112,9 @@ fn change(leading: &watch::Sender<Option<Fence>>, fence: Option<Fence>) {
     }
     let _span = info_span!("leader.change", bindery.leads = fence.is_some(), bindery.fence = fence.map(Fence::number))
         .entered();
-    match fence {
-        Some(fence) => tracing::info!(fence = fence.number(), "this agent leads"),
-        None => tracing::info!("this agent no longer leads"),
+    if let Some(fence) = fence {
+        tracing::info!(fence = fence.number(), "this agent leads");
+    } else {
+        tracing::info!("this agent no longer leads");
     }
 }

@@ -60,7 +60,7 @@ pub async fn pending(pool: &PgPool, limit: i64) -> Result<Vec<Pending>, Error> {
     .await?;
     let read = |(seq, id, event_type, payload, age, parent, state): Row| {
         let trace = Trace::new(parent, state);
-        Pending { seq, id, event_type, payload, age, trace }
+        Pending { seq, id, event_type, payload, trace, age }
     };
     Ok(rows.into_iter().map(read).collect())
 }
