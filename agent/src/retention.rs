@@ -47,7 +47,7 @@ pub async fn run(shared: Shared, cancel: CancellationToken) {
 }
 
 /// Removes everything whose time is over.
-#[tracing::instrument(name = "retention.prune", skip_all)]
+#[tracing::instrument(name = "retention.prune", skip_all, err(level = "debug"))]
 pub async fn prune(shared: &Shared, fence: Fence) -> Result<(), secrets::Error> {
     let kept = &shared.config.retention;
     for table in Table::ALL {

@@ -419,6 +419,14 @@ async fn a_trace_goes_on_through_requests_messages_and_events() {
     assert_eq!((&line["trace_id"], &line["span_id"]), (&json!(reader.trace), &json!(server.id)));
     assert_eq!((&line["level"], line.get("spans")), (&json!("INFO"), None));
 
+    // What fails is told by its status, innermost first.
+    let forge = traced.world.dir.path().join("forge.git");
+    std::fs::rename(&forge, forge.with_extension("away")).unwrap();
+    let fetch = traced.span("the fetch that failed", |span| span.name == "sync.fetch" && span.failed).await;
+    let step = traced.span("its step", |span| span.id == fetch.parent).await;
+    assert_eq!((step.name.as_str(), step.failed), ("sync.step", true));
+    assert_eq!(step.attributes["bindery.outcome"], "failed");
+
     assert!(traced.collector.spans().iter().all(|span| span.trace != unsent.trace));
     traced.assert_no_secret_is_told().await;
     traced.agent.program.stop().await;

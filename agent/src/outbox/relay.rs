@@ -100,7 +100,7 @@ async fn turn(shared: &Shared, ready: &mut bool, cancel: &CancellationToken) -> 
     Ok(())
 }
 
-#[tracing::instrument(name = "outbox.relay", skip_all, fields(messaging.batch.message_count = rows.len()))]
+#[tracing::instrument(name = "outbox.relay", skip_all, err(level = "debug"), fields(messaging.batch.message_count = rows.len()))]
 async fn publish(shared: &Shared, rows: &[Pending], cancel: &CancellationToken) -> Result<(), Error> {
     let forgotten = rows.iter().any(|row| row.age > DUPLICATE_WINDOW.as_secs_f64());
     let known: HashSet<String> =

@@ -44,7 +44,7 @@ impl Reason<'_> {
 }
 
 /// Records that a commit is rejected or held, unless that is on record already, and returns what to show.
-#[tracing::instrument(name = "sync.block", skip_all, fields(bindery.outcome = reason.outcome().as_str()))]
+#[tracing::instrument(name = "sync.block", skip_all, err(level = "debug"), fields(bindery.outcome = reason.outcome().as_str()))]
 pub async fn record(
     shared: &Shared,
     candidate: &Candidate,

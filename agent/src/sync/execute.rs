@@ -89,7 +89,7 @@ pub async fn apply(shared: &Shared, step: &Step<'_>, fence: Fence) -> Result<App
 }
 
 /// The one transaction that makes the step true.
-#[tracing::instrument(name = "sync.transaction", skip_all, fields(bindery.generation = Empty))]
+#[tracing::instrument(name = "sync.transaction", skip_all, err(level = "debug"), fields(bindery.generation = Empty))]
 async fn transact(
     shared: &Shared,
     step: &Step<'_>,

@@ -96,7 +96,7 @@ impl Reconciler {
         Ok(compiled.catalog().cloned().map(|catalog| (history, Arc::new(catalog))))
     }
 
-    #[tracing::instrument(name = "sync.compile", skip_all, fields(bindery.commit = %commit))]
+    #[tracing::instrument(name = "sync.compile", skip_all, err(level = "debug"), fields(bindery.commit = %commit))]
     async fn compile(&mut self, commit: Oid, now: Timestamp) -> Result<Compiled, Error> {
         let mut compiler = std::mem::take(&mut self.compiler);
         let path = self.clone.path().to_owned();
@@ -115,7 +115,7 @@ impl Reconciler {
     }
 
     /// The guardrails of the applied commit, or the tip's own where nothing was applied or it can no longer be read.
-    #[tracing::instrument(name = "sync.guardrails", skip_all)]
+    #[tracing::instrument(name = "sync.guardrails", skip_all, err(level = "debug"))]
     async fn policy_in_force(&mut self, candidate: &Candidate, catalog: &Catalog) -> Result<PolicySpec, Error> {
         let Some(applied) = candidate.before.commit.clone() else { return Ok(catalog.policy.clone()) };
         if let Some((commit, policy)) = &self.policy

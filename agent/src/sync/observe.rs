@@ -9,7 +9,7 @@ use sqlx::PgPool;
 use crate::store::postgres::{self, Error, sync_state};
 
 /// The stores' state, and the step it belongs to. Read in one snapshot, so that nothing is seen half written.
-#[tracing::instrument(name = "sync.observe", skip_all)]
+#[tracing::instrument(name = "sync.observe", skip_all, err(level = "debug"))]
 pub async fn observe(pool: &PgPool, catalog: &Catalog, now: Timestamp) -> Result<(Live, sync_state::SyncState), Error> {
     let mut snapshot = postgres::read::snapshot(pool).await?;
     let state = sync_state::read(&mut snapshot).await?;

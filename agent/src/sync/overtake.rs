@@ -20,7 +20,7 @@ use crate::store::postgres::{audit, sync_state};
 const BELIEVED: i64 = 50_000_000;
 
 /// Goes past the cache where it is ahead of Postgres, and fills it anew.
-#[tracing::instrument(name = "redis.overtake", skip_all)]
+#[tracing::instrument(name = "redis.overtake", skip_all, err(level = "debug"))]
 pub async fn overtake(shared: &Shared, fence: Fence, now: Timestamp) -> Result<(), Error> {
     let stores = &shared.stores;
     let mut transaction = stores.postgres.begin().await?;

@@ -44,7 +44,7 @@ impl From<sqlx::Error> for Error {
 }
 
 /// Shows a step that was just applied.
-#[tracing::instrument(name = "sync.redis", skip_all, fields(bindery.generation = applied.generation))]
+#[tracing::instrument(name = "sync.redis", skip_all, err(level = "debug"), fields(bindery.generation = applied.generation))]
 pub async fn show(stores: &Stores, plan: &Plan, applied: &AppliedCommit, now: Timestamp) -> Result<(), Error> {
     let shown = stores.redis.catalog().await?;
     failpoint::reach(Point::CatalogRead).await;
@@ -62,7 +62,7 @@ pub async fn show(stores: &Stores, plan: &Plan, applied: &AppliedCommit, now: Ti
 }
 
 /// Writes everything anew from Postgres and removes what no longer exists.
-#[tracing::instrument(name = "redis.refill", skip_all)]
+#[tracing::instrument(name = "redis.refill", skip_all, err(level = "debug"))]
 pub async fn refill(stores: &Stores, now: Timestamp) -> Result<(), Error> {
     let mut snapshot = postgres::read::snapshot(&stores.postgres).await?;
     let state = postgres::sync_state::read(&mut snapshot).await?;

@@ -91,15 +91,14 @@ impl Reconciler {
         self.fetch().await.is_ok_and(|tip| known != Some(tip.to_string()))
     }
 
-    #[tracing::instrument(name = "sync.fetch", skip_all, fields(bindery.commit = Empty, otel.status_code = Empty))]
+    #[tracing::instrument(name = "sync.fetch", skip_all, err(level = "debug"), fields(bindery.commit = Empty))]
     pub(super) async fn fetch(&mut self) -> Result<Oid, fetch::Error> {
         let fetched = self.clone.fetch().await;
         let outcome = if fetched.is_ok() { "ok" } else { "error" };
         self.shared.metrics.fetches.get_or_create(&crate::metrics::Outcome { outcome }).inc();
-        match &fetched {
-            Ok(tip) => Span::current().record("bindery.commit", field::display(tip)),
-            Err(_) => Span::current().record("otel.status_code", "ERROR"),
-        };
+        if let Ok(tip) = &fetched {
+            Span::current().record("bindery.commit", field::display(tip));
+        }
         fetched
     }
 
@@ -182,7 +181,7 @@ impl Reconciler {
     }
 
     /// Opens the passwords a plan writes.
-    #[tracing::instrument(name = "sync.open", skip_all)]
+    #[tracing::instrument(name = "sync.open", skip_all, err(level = "debug"))]
     pub(crate) async fn open(
         &self,
         plan: Plan,

@@ -140,7 +140,7 @@ fn id_in_tree<'a>(catalog: &'a Catalog, former: &OperatorId) -> Option<&'a Opera
 }
 
 /// Notes the intents and writes. When this fails, the intents stay.
-#[tracing::instrument(name = "sync.vault.write", skip_all, fields(bindery.operators = writes.0.len()))]
+#[tracing::instrument(name = "sync.vault.write", skip_all, err(level = "debug"), fields(bindery.operators = writes.0.len()))]
 pub async fn write(stores: &Stores, writes: &Writes, commit: &str, fence: Fence) -> Result<(), Error> {
     if writes.0.is_empty() {
         return Ok(());
@@ -220,7 +220,7 @@ pub fn deletions(plan: &Plan, orphans: &[OperatorId]) -> Vec<intents::Intent> {
 /// Carries out every deletion that is owed. The fence is held meanwhile, since a newer leader may be bringing the operator
 /// back; where the fence is lost on the way, as when this process is stopped, only the version that was there under it is
 /// deleted, and what was brought back is a newer one.
-#[tracing::instrument(name = "sync.vault.delete", skip_all)]
+#[tracing::instrument(name = "sync.vault.delete", skip_all, err(level = "debug"))]
 pub async fn delete(stores: &Stores, fence: Fence) -> Result<(), Error> {
     let owed = |open: Vec<intents::Intent>| -> Vec<OperatorId> {
         let owed = open.into_iter().filter(|intent| intent.action == intents::Action::Delete);
@@ -257,7 +257,7 @@ pub async fn delete(stores: &Stores, fence: Fence) -> Result<(), Error> {
 
 /// Takes back every write whose transaction was not committed, except those `again` writes anew. The fence is held
 /// meanwhile: what a newer leader has just written is not to be taken back.
-#[tracing::instrument(name = "sync.vault.undo", skip_all)]
+#[tracing::instrument(name = "sync.vault.undo", skip_all, err(level = "debug"))]
 pub async fn undo(stores: &Stores, again: &BTreeSet<&str>, fence: Fence) -> Result<(), Error> {
     let stale = |open: Vec<intents::Intent>| -> Vec<intents::Intent> {
         let stale = |intent: &intents::Intent| {

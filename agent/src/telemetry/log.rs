@@ -7,7 +7,7 @@ use opentelemetry::Context;
 use opentelemetry::trace::TraceContextExt as _;
 use opentelemetry_sdk::trace::SdkTracer;
 use tracing::{Event, Level, Metadata, Subscriber};
-use tracing_subscriber::filter::{FilterExt as _, filter_fn};
+use tracing_subscriber::filter::{FilterExt as _, LevelFilter, filter_fn};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, layer};
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -19,8 +19,9 @@ use tracing_subscriber::{EnvFilter, Layer as _};
 /// chooses what is shown, `otherwise` where it does not; it has no say in what is traced.
 pub fn start(otherwise: &str, tracer: Option<SdkTracer>) {
     let shown = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(otherwise));
-    // A line says what it says by itself: spans are for the collector.
-    let shown = shown.and(filter_fn(is_line));
+    // A line says what it says by itself: spans are for the collector. Without a level of its own this part would have
+    // libraries write lines that the other part then drops.
+    let shown = shown.and(filter_fn(is_line).with_max_level_hint(LevelFilter::TRACE));
     let lines = layer().with_writer(std::io::stderr);
     let lines = if std::io::stderr().is_terminal() {
         lines.with_filter(shown).boxed()
@@ -36,7 +37,7 @@ pub fn start(otherwise: &str, tracer: Option<SdkTracer>) {
             .with_target(false)
             .with_tracked_inactivity(false)
             .with_error_records_to_exceptions(false)
-            .with_filter(filter_fn(is_traced))
+            .with_filter(filter_fn(is_traced).with_max_level_hint(LevelFilter::DEBUG))
     });
     // A second call in one process: the first logger stays.
     drop(tracing_subscriber::registry().with(lines).with(spans).try_init());
@@ -49,7 +50,15 @@ fn is_line(metadata: &Metadata<'_>) -> bool {
 
 /// Spans of this crate, and what is logged in them.
 fn is_traced(metadata: &Metadata<'_>) -> bool {
-    *metadata.level() <= Level::INFO && metadata.target().starts_with("bindery_agent")
+    metadata.target().starts_with("bindery_agent") && (*metadata.level() <= Level::INFO || is_failure(metadata))
+}
+
+/// What `#[instrument(err(level = "debug"))]` notes of a function that fails: its span has failed. Whoever deals with the
+/// error logs it, once.
+fn is_failure(metadata: &Metadata<'_>) -> bool {
+    *metadata.level() == Level::DEBUG
+        && metadata.is_event()
+        && metadata.fields().iter().map(|field| field.name()).eq(["error"])
 }
 
 /// The JSON of an event, with `trace_id` and `span_id` behind it where the event belongs to a trace that is sent.

@@ -228,7 +228,7 @@ impl Vault {
     }
 
     /// Keeps the token alive, and says how long it lasts; `None` for one that does not expire.
-    #[tracing::instrument(name = "vault.renew", skip_all)]
+    #[tracing::instrument(name = "vault.renew", skip_all, err(level = "debug"))]
     pub async fn renew_token(&self) -> Result<Option<Duration>, Error> {
         self.0.session.renew().await
     }
