@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bindery_schema::secret::Secret;
-use reqwest::header::ACCEPT;
+use reqwest::header::{ACCEPT, HeaderMap};
 use reqwest::{Certificate, Client, Identity, Response, StatusCode};
 use serde::Deserialize;
 use tokio::sync::Mutex;
@@ -42,6 +42,7 @@ pub(crate) struct Agents {
     /// Place of the one that answered last.
     preferred: AtomicUsize,
     timeout: Duration,
+    trace: Option<fn() -> Vec<(&'static str, String)>>,
     tls: Tls,
     http: ArcSwap<Client>,
     /// What the client in use was made of.
@@ -73,6 +74,7 @@ impl Agents {
             urls: config.agents.iter().map(|url| url.trim_end_matches('/').to_owned()).collect(),
             preferred: AtomicUsize::new(0),
             timeout: config.timeout,
+            trace: config.trace,
             tls: config.tls.clone(),
             http: ArcSwap::from_pointee(http),
             files: Mutex::new(files),
@@ -100,7 +102,7 @@ impl Agents {
         for turn in 0..self.urls.len() {
             let at = (first + turn) % self.urls.len();
             let url = format!("{}{path}", self.urls[at]);
-            let request = self.http.load().get(url).header(ACCEPT, accept).timeout(timeout);
+            let request = self.http.load().get(url).headers(self.trace()).header(ACCEPT, accept).timeout(timeout);
             let Ok(response) = request.send().await else { continue };
             let status = response.status();
             if status.is_success() {
@@ -120,6 +122,13 @@ impl Agents {
             };
         }
         Err(Failure::Outage(outage))
+    }
+
+    /// Which trace the caller is in.
+    fn trace(&self) -> HeaderMap {
+        let headers = self.trace.map(|trace| trace()).unwrap_or_default().into_iter();
+        let header = |(name, value): (&str, String)| Some((name.parse().ok()?, value.try_into().ok()?));
+        headers.filter_map(header).collect::<HeaderMap>()
     }
 
     /// Makes a new client where the files have changed: a certificate may have been replaced. Files that cannot be used,

@@ -27,6 +27,9 @@ pub struct Config {
     /// Longest wait for an answer of an agent, the table aside. Longer than an agent waits for its own stores, or it is the
     /// agent that seems to be away.
     pub timeout: Duration,
+    /// Headers that say which trace a request to an agent belongs to, such as `traceparent` (W3C Trace Context). Asked for
+    /// with each request, in the task that makes it; what is no header is left out.
+    pub trace: Option<fn() -> Vec<(&'static str, String)>>,
 }
 
 impl Config {
@@ -42,6 +45,7 @@ impl Config {
             health_every: Duration::from_secs(5),
             credentials_fresh: Duration::from_secs(60),
             timeout: Duration::from_secs(6),
+            trace: None,
         }
     }
 }

@@ -9,6 +9,7 @@ use bindery_agent::http::permissions::Role;
 use bindery_schema::secret::Secret;
 use bindery_tests::api::{PASSWORD, premium, small_branch};
 use bindery_tests::canary::Texts;
+use bindery_tests::consumer;
 use bindery_tests::document::Document;
 use bindery_tests::documents::operator;
 use bindery_tests::listeners::client;
@@ -419,6 +420,15 @@ async fn a_trace_goes_on_through_requests_messages_and_events() {
     assert_eq!((&line["trace_id"], &line["span_id"]), (&json!(reader.trace), &json!(server.id)));
     assert_eq!((&line["level"], line.get("spans")), (&json!("INFO"), None));
 
+    // The client of other services says which trace it asks in.
+    let mut config = consumer::config(&traced.world, &traced.agent.internal);
+    config.trace = Some(|| vec![("traceparent", Context::new('f').parent()), ("no header", "\n".to_owned())]);
+    let client = bindery_client::Client::start(config).await.unwrap();
+    client.credentials().get(&"carrier-premium".parse().unwrap()).await.unwrap();
+    let asked = |span: &Span| span.trace == Context::new('f').trace && span.kind == "server";
+    assert_eq!(traced.span("the client's request", asked).await.parent, Context::new('f').span);
+    client.shutdown().await;
+
     // What fails is told by its status, innermost first.
     let forge = traced.world.dir.path().join("forge.git");
     std::fs::rename(&forge, forge.with_extension("away")).unwrap();
@@ -496,6 +506,7 @@ fn every_name_in_the_code_is_in_the_document() {
                 continue;
             }
             let text = std::fs::read_to_string(&path).unwrap();
+            let text = text.split("\n#[cfg(test)]\nmod tests {").next().unwrap();
             let made =
                 text.split("info_span!(").skip(1).map(|rest| rest.trim_start().trim_start_matches("parent: None,"));
             let marked = text

@@ -11,6 +11,7 @@ use bindery_schema::secret::Secret;
 use bindery_schema::wire::api::{SyncPhase, SyncStatus};
 use jiff::Timestamp;
 use tokio::signal::unix::{SignalKind, signal};
+use tracing::level_filters::LevelFilter;
 use uuid::Uuid;
 
 use super::status::{self, short};
@@ -57,7 +58,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let data_dir = args.data_dir.unwrap_or_else(|| repo.join(".bindery/dev"));
     let tools = Tools::find(&Tools::default_dir(&repo))?;
     let identity = telemetry::Identity { environment: ENVIRONMENT, instance: Uuid::now_v7().to_string() };
-    let telemetry = telemetry::Telemetry::start(&Telemetry::default(), &identity, "warn")?;
+    let telemetry = telemetry::Telemetry::start(&Telemetry::default(), &identity, LevelFilter::WARN)?;
     say(&format!("starting Postgres, NATS, Redis and OpenBao in {}", data_dir.display()));
     let begun = Instant::now();
     let ended = ended()?;

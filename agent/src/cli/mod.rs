@@ -29,6 +29,7 @@ use std::process::ExitCode;
 use bindery_schema::secret::Secret;
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
+use tracing::level_filters::LevelFilter;
 
 use crate::telemetry;
 
@@ -112,7 +113,7 @@ pub async fn main() -> ExitCode {
     };
     // An agent starts its log with its spans; the other commands say themselves what they do.
     if !matches!(cli.command, Command::Run(_) | Command::Dev(_)) {
-        telemetry::log::start("warn", None);
+        telemetry::log::start(LevelFilter::WARN, None);
     }
     let done = match cli.command {
         Command::Dev(args) => dev::run(args).await.map(|()| ExitCode::SUCCESS),

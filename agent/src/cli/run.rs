@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
+use tracing::level_filters::LevelFilter;
 
 use crate::config::Config;
 use crate::leader::lease;
@@ -29,7 +30,7 @@ impl Run {
     pub async fn run(self) -> anyhow::Result<()> {
         let config = Config::load(self.config.as_deref()).context("the configuration cannot be used")?;
         let identity = Identity { environment: &config.environment, instance: lease::holder(&config.data_dir)? };
-        let telemetry = Telemetry::start(&config.telemetry, &identity, "info")?;
+        let telemetry = Telemetry::start(&config.telemetry, &identity, LevelFilter::INFO)?;
         let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
         let mut agent = Agent::start(config).await?;
         let result = tokio::select! {

@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use bindery_schema::secret::Secret;
-use opentelemetry::Context;
+use opentelemetry::{Context, KeyValue};
 use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig as _, WithHttpConfig as _};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
@@ -17,7 +17,7 @@ use prometheus_client::metrics::family::Family;
 use reqwest::blocking::Client;
 use reqwest::{Certificate, Identity};
 
-use super::Error;
+use super::{Error, log};
 use crate::config;
 
 /// Spans that may wait for the collector: a few seconds of a busy agent, a few megabytes.
@@ -121,10 +121,12 @@ impl SpanProcessor for Bounded {
         self.batches.on_start(span, context);
     }
 
-    fn on_end(&self, span: SpanData) {
+    fn on_end(&self, mut span: SpanData) {
         if !span.span_context.is_sampled() {
             return;
         }
+        // What RUST_LOG shows of libraries is for the log alone.
+        span.events.events.retain(|event| event.attributes.iter().any(is_our_target));
         let room = |waiting: usize| (waiting < QUEUE).then_some(waiting + 1);
         if self.waiting.fetch_update(Ordering::Relaxed, Ordering::Relaxed, room).is_ok() {
             self.batches.on_end(span);
@@ -144,6 +146,11 @@ impl SpanProcessor for Bounded {
     fn set_resource(&mut self, resource: &Resource) {
         self.batches.set_resource(resource);
     }
+}
+
+/// Whether an event's attribute says that this crate has logged it.
+fn is_our_target(attribute: &KeyValue) -> bool {
+    attribute.key.as_str() == "target" && log::is_ours(&attribute.value.as_str())
 }
 
 /// An exporter that counts what it could not send, and says once that the collector is away and once that it is back.
@@ -186,7 +193,39 @@ impl opentelemetry_sdk::trace::SpanExporter for Watched {
 
 #[cfg(test)]
 mod tests {
+    use opentelemetry::trace::{Span as _, Tracer as _, TracerProvider as _};
+    use opentelemetry_sdk::trace::SdkTracerProvider;
+
     use super::*;
+
+    /// A collector that takes everything.
+    #[derive(Debug)]
+    struct Anything;
+
+    impl opentelemetry_sdk::trace::SpanExporter for Anything {
+        async fn export(&self, _: Vec<SpanData>) -> OTelSdkResult {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_the_queue_does_not_take_is_counted() {
+        let waiting = Arc::new(AtomicUsize::new(QUEUE - 1));
+        let processor = Bounded { waiting: waiting.clone(), batches: BatchSpanProcessor::builder(Anything).build() };
+        let provider = SdkTracerProvider::builder().with_span_processor(processor).build();
+        let count = || dropped().get_or_create(&QUEUE_FULL).get();
+        for expected in [0, 1, 2] {
+            provider.tracer("test").start("span").end();
+            assert_eq!((count(), waiting.load(Ordering::Relaxed)), (expected, QUEUE));
+        }
+    }
+
+    #[test]
+    fn events_of_libraries_stay_here() {
+        let leaves = |target: &'static str| is_our_target(&KeyValue::new("target", target));
+        assert!(leaves("bindery_agent") && leaves("bindery_agent::sync::step"));
+        assert!(!leaves("sqlx::query") && !leaves("bindery_agents") && !leaves("log"));
+    }
 
     #[test]
     fn headers_are_pairs_and_what_is_none_is_not_repeated() {

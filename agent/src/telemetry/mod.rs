@@ -20,6 +20,7 @@ use opentelemetry::KeyValue;
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
+use tracing::level_filters::LevelFilter;
 
 use crate::config;
 
@@ -61,9 +62,9 @@ pub struct Telemetry(Option<SdkTracerProvider>);
 
 impl Telemetry {
     /// Starts both. Where the configuration names no collector, spans are never made.
-    pub fn start(config: &config::Telemetry, identity: &Identity<'_>, log_level: &str) -> Result<Self, Error> {
+    pub fn start(config: &config::Telemetry, identity: &Identity<'_>, shown: LevelFilter) -> Result<Self, Error> {
         let Some(url) = config.traces() else {
-            log::start(log_level, None);
+            log::start(shown, None);
             return Ok(Self(None));
         };
         let sampler = Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(config.sample_ratio)));
@@ -72,7 +73,7 @@ impl Telemetry {
             .with_sampler(sampler)
             .with_span_processor(export::processor(config, &url)?)
             .build();
-        log::start(log_level, Some(provider.tracer(SERVICE)));
+        log::start(shown, Some(provider.tracer(SERVICE)));
         Ok(Self(Some(provider)))
     }
 
