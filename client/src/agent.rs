@@ -11,7 +11,7 @@ use reqwest::{Certificate, Client, Identity, Response, StatusCode};
 use serde::Deserialize;
 use tokio::sync::Mutex;
 
-use crate::config::{Config, Tls};
+use crate::config::{Config, Tls, TraceHeaders};
 use crate::error::{Error, Outage};
 
 /// Longest wait for a connection: another agent may be asked meanwhile.
@@ -42,7 +42,7 @@ pub(crate) struct Agents {
     /// Place of the one that answered last.
     preferred: AtomicUsize,
     timeout: Duration,
-    trace: Option<fn() -> Vec<(&'static str, String)>>,
+    trace: Option<TraceHeaders>,
     tls: Tls,
     http: ArcSwap<Client>,
     /// What the client in use was made of.

@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use bindery_schema::secret::Secret;
 
+/// Names and values of headers, as they are at the moment.
+pub type TraceHeaders = fn() -> Vec<(&'static str, String)>;
+
 /// What a client is told. [`Config::new`] fills in what is seldom changed.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -29,7 +32,7 @@ pub struct Config {
     pub timeout: Duration,
     /// Headers that say which trace a request to an agent belongs to, such as `traceparent` (W3C Trace Context). Asked for
     /// with each request, in the task that makes it; what is no header is left out.
-    pub trace: Option<fn() -> Vec<(&'static str, String)>>,
+    pub trace: Option<TraceHeaders>,
 }
 
 impl Config {

@@ -37,13 +37,13 @@ fn subscriber<W>(shown: Targets, json: bool, writer: W, tracer: Option<SdkTracer
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
-    let (is_shown, traces) = (shown.clone(), tracer.is_some());
+    let (is_shown, spans_too) = (shown.clone(), tracer.is_some());
     let wanted = move |metadata: &Metadata<'_>| {
         let line = metadata.is_event() && is_shown.would_enable(metadata.target(), metadata.level());
-        line || (traces && is_traced(metadata))
+        line || (spans_too && is_traced(metadata))
     };
     // Of what is above this level libraries do not even ask.
-    let most = if traces { LevelFilter::DEBUG } else { LevelFilter::OFF };
+    let most = if spans_too { LevelFilter::DEBUG } else { LevelFilter::OFF };
     let most = most.max(Layer::<tracing_subscriber::Registry>::max_level_hint(&shown).unwrap_or(LevelFilter::TRACE));
     let lines = tracing_subscriber::fmt::layer().with_writer(writer);
     let lines = if json {
