@@ -15,6 +15,7 @@ use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use reqwest::blocking::Client;
+use reqwest::redirect::Policy;
 use reqwest::{Certificate, Identity};
 
 use super::{Error, log};
@@ -80,7 +81,8 @@ pub(super) fn processor(config: &config::Telemetry, url: &str) -> Result<Bounded
 fn client(config: &config::Telemetry, url: &str) -> Result<Client, Error> {
     // Only the first call in a process counts, and another provider that is there already is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let mut builder = Client::builder().timeout(TIMEOUT).connect_timeout(TIMEOUT);
+    // No collector sends elsewhere, and whoever does so is not to have the headers.
+    let mut builder = Client::builder().timeout(TIMEOUT).connect_timeout(TIMEOUT).redirect(Policy::none());
     let files = config.tls.read()?;
     if let Some(ca) = files.ca {
         builder = builder.tls_certs_only(Certificate::from_pem_bundle(&ca).map_err(Error::Tls)?);
