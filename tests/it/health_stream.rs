@@ -8,6 +8,7 @@ use bindery_agent::health::subscription::{End, Patience, Subscription, Told, WAI
 use bindery_agent::leader::fence::Fence;
 use bindery_agent::shared::Shared;
 use bindery_agent::store::postgres::health::{self, Change};
+use bindery_agent::telemetry::Trace;
 use bindery_schema::wire::health::{HealthState, HealthView};
 use bindery_tests::listeners::{Served, answer};
 use bindery_tests::sse::Events;
@@ -37,7 +38,12 @@ async fn record(world: &Served, count: usize, last: Timestamp) {
             let ago = SignedDuration::from_secs(i64::try_from(count - 1 - n).unwrap());
             let (reason, connector_id) = (format!("reason {n}\nof two lines"), Some("c1".to_owned()));
             let transition = Transition { previous, state, reason, connector_id, at: last - ago };
-            Change { operator: OPERATOR.parse().unwrap(), transition, view: HealthView::unheard() }
+            Change {
+                operator: OPERATOR.parse().unwrap(),
+                transition,
+                view: HealthView::unheard(),
+                trace: Trace::default(),
+            }
         })
         .collect();
     for batch in changes.chunks(100) {

@@ -13,6 +13,7 @@ use crate::shared::Shared;
 use crate::store::postgres::health_log::{Selection, page};
 
 /// A page of changes; `?since=` and `?until=`. A deleted operator has a history too.
+#[tracing::instrument(name = "health.history", skip_all, fields(bindery.operator.id))]
 pub(super) async fn history(
     State(shared): State<Shared>,
     Path(id): Path<String>,
@@ -20,6 +21,7 @@ pub(super) async fn history(
     Params(period): Params<Period>,
 ) -> Result<Json<Page<HealthChange>>, Problem> {
     let operator: OperatorId = id.parse().map_err(|_| Problem::no_operator(&id))?;
+    tracing::Span::current().record("bindery.operator.id", operator.as_str());
     let limit = query.limit()?;
     let (since, until) = period.bounds()?;
     let selection = Selection { operator, since, until, before: query.before()?, limit: i64::from(limit) + 1 };

@@ -54,8 +54,10 @@ where
 }
 
 /// The operator's state: the newest from Redis, else the last change from Postgres. Either store alone suffices.
+#[tracing::instrument(name = "health.read", skip_all, fields(bindery.operator.id))]
 async fn read(State(shared): State<Shared>, Path(id): Path<String>) -> Result<Json<HealthView>, Problem> {
     let operator: OperatorId = id.parse().map_err(|_| Problem::no_operator(&id))?;
+    tracing::Span::current().record("bindery.operator.id", operator.as_str());
     let stores = &shared.stores;
     let (exists, cached) =
         tokio::join!(read::exists(&stores.postgres, &operator), project::read(&stores.redis, &operator));

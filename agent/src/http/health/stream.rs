@@ -52,6 +52,7 @@ impl Drop for Place {
 }
 
 /// The stream, from where the client left off or from now on.
+#[tracing::instrument(name = "health.stream", skip_all)]
 pub(super) async fn stream(State(shared): State<Shared>, headers: HeaderMap) -> Result<Response, Problem> {
     let full = || Problem::new(Code::Overloaded).detail(format!("{STREAMS} streams are open: ask another agent"));
     let place = Place::take(&shared).ok_or_else(full)?;
