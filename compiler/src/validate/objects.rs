@@ -1,5 +1,6 @@
 //! Every object of the tree by its identity. Of two with one identity the first stands and the second is a finding.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -222,14 +223,15 @@ fn insert<'a, K: Ord + std::fmt::Display, V>(
     (what, field): (&str, &str),
     sink: &mut Sink,
 ) {
-    if let Some(first) = map.get(id) {
-        let draft =
-            Draft::new(Code::DuplicateObject, root(&object).clone().at(field), format!("{what} `{id}` stands twice"))
-                .related(root(first).clone().at(field), "the first one")
+    match map.entry(id) {
+        Entry::Vacant(vacant) => _ = vacant.insert(object),
+        Entry::Occupied(first) => {
+            let at = root(&object).clone().at(field);
+            let draft = Draft::new(Code::DuplicateObject, at, format!("{what} `{id}` stands twice"))
+                .related(root(first.get()).clone().at(field), "the first one")
                 .help("delete one of the two, or give it another id")
                 .about(id.to_string());
-        sink.push(draft);
-        return;
+            sink.push(draft);
+        }
     }
-    map.insert(id, object);
 }
