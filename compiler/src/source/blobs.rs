@@ -34,6 +34,11 @@ impl Blobs {
         Ok(Self { repository, loose })
     }
 
+    /// The repository they are in.
+    pub(super) fn repository(&self) -> &Repository {
+        &self.repository
+    }
+
     /// What is in a blob.
     pub(super) fn read(&mut self, blob: Oid) -> Result<Content, Error> {
         if let Some(bytes) = self.loose.read(blob) {

@@ -99,13 +99,17 @@ fn read_blobs<T: Send>(
 
 /// Reads one file of a commit's tree once more.
 pub(super) fn read_from_revision(folder: &Path, commit: Oid, path: &str) -> Result<Content, Error> {
-    let repository = Repository::open(folder)?;
+    let mut blobs = Blobs::open(folder)?;
+    let blob = blob_at(blobs.repository(), commit, path)?;
+    blob.map_or_else(|| Ok(Content::bad_link()), |blob| blobs.read(blob))
+}
+
+/// The blob at a path of a commit's tree, or where a link there leads; nothing where it leads to no file of the tree.
+fn blob_at(repository: &Repository, commit: Oid, path: &str) -> Result<Option<Oid>, Error> {
     let tree = repository.find_commit(commit)?.tree()?;
     let entry = tree.get_path(Path::new(path))?;
-    let database = repository.odb()?;
-    let blob = match entry.filemode() {
-        GIT_LINK => link_target(&tree, &database, path, entry.id()),
+    Ok(match entry.filemode() {
+        GIT_LINK => link_target(&tree, &repository.odb()?, path, entry.id()),
         _ => Some(entry.id()),
-    };
-    blob.map_or_else(|| Ok(Content::bad_link()), |blob| Blobs::open(folder)?.read(blob))
+    })
 }
