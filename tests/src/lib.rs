@@ -1,6 +1,7 @@
 //! Harness, generated corpora and end-to-end tests of bindery.
 
 pub mod api;
+pub mod bench;
 pub mod canary;
 pub mod chaos;
 pub mod consumer;

@@ -12,10 +12,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 use bindery_agent::cli::dev::config;
 use bindery_agent::config::Config;
-use bindery_agent::dev::{Stack, StackOptions, Tools};
+use bindery_agent::dev::Stack;
 use bindery_agent::health::ingest::SUBJECT;
 use bindery_agent::store::{Redis, Stores};
 use bindery_schema::wire::health::{BindState, HealthSignal};
+use bindery_tests::bench::with_stack;
 use bindery_tests::corpus::{self, Shape};
 use bindery_tests::program::Agent;
 use clap::Parser;
@@ -59,13 +60,8 @@ async fn main() -> Result<()> {
     let repo = folder.path().join("corpus");
     corpus::generate(&repo, &Shape::new(arguments.operators, arguments.operators))?;
     corpus::commit(&repo, "The whole configuration")?;
-    let tools = Tools::find(&Tools::default_dir(Path::new(".")))?;
-    let data_dir = folder.path().join("stack");
-    let stack = Stack::start(StackOptions { data_dir: data_dir.clone(), tools, durable: true }).await?;
-    let outcome = measure(&config(&stack, &repo, &data_dir), &arguments).await;
-    stack.stop().await;
-    Stack::remove(&data_dir, &Tools::find(&Tools::default_dir(Path::new(".")))?).await?;
-    outcome
+    let measure = async |stack: &Stack, data_dir: &Path| measure(&config(stack, &repo, data_dir), &arguments).await;
+    with_stack(folder.path(), Path::new("."), measure).await
 }
 
 /// Watched signals by operator, each with what Redis shows once it is there and when it was sent.

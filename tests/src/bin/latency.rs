@@ -9,13 +9,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use bindery_agent::cli::dev::config;
-use bindery_agent::dev::{Stack, StackOptions, Tools, seed};
+use bindery_agent::dev::{Stack, seed};
 use bindery_agent::runtime::Agent;
 use bindery_compiler::{edit, seal};
 use bindery_schema::secret::Secret;
 use bindery_schema::value::OperatorId;
 use bindery_schema::wire::api::SyncPhase;
 use bindery_schema::wire::event::{CloudEvent, OPERATOR_UPDATED};
+use bindery_tests::bench::with_stack;
 use clap::Parser;
 use futures::StreamExt as _;
 use git2::build::TreeUpdateBuilder;
@@ -40,14 +41,12 @@ async fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let repo = arguments.repo.canonicalize()?;
     let folder = tempfile::tempdir()?;
-    let tools = Tools::find(&Tools::default_dir(&repo))?;
-    let data_dir = folder.path().join("stack");
-    let stack = Stack::start(StackOptions { data_dir: data_dir.clone(), tools, durable: true }).await?;
     let bare = folder.path().join("forge.git");
-    seed::seed(&repo, &bare, &stack.pki.age_recipient, jiff::Timestamp::now())?;
-    let outcome = measure(&stack, &bare, &data_dir, arguments.commits).await;
-    stack.stop().await;
-    let mut times = outcome?;
+    let measure = async |stack: &Stack, data_dir: &Path| {
+        seed::seed(&repo, &bare, &stack.pki.age_recipient, jiff::Timestamp::now())?;
+        measure(stack, &bare, data_dir, arguments.commits).await
+    };
+    let mut times = with_stack(folder.path(), &repo, measure).await?;
     times.sort();
     let at = |percent: usize| times[(times.len() * percent).div_ceil(100).max(1) - 1].as_millis();
     anstream::println!("| commits | p50 ms | p99 ms | slowest ms |\n|---|---|---|---|");

@@ -8,13 +8,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use bindery_agent::cli::dev::config;
-use bindery_agent::dev::{Stack, StackOptions, Tools};
+use bindery_agent::dev::Stack;
 use bindery_agent::runtime::Agent;
 use bindery_agent::shared::Shared;
 use bindery_compiler::{edit, seal};
 use bindery_schema::secret::Secret;
 use bindery_schema::value::OperatorId;
 use bindery_schema::wire::api::SyncPhase;
+use bindery_tests::bench::with_stack;
 use bindery_tests::corpus::{self, DEFAULT_SEED, Mutation, Shape, Size};
 use clap::Parser;
 use futures::TryStreamExt as _;
@@ -47,13 +48,9 @@ async fn main() -> Result<()> {
     let repo = folder.path().join("corpus");
     let summary = corpus::generate(&repo, &Shape::from(arguments.size))?;
     corpus::commit(&repo, "The whole configuration")?;
-    let tools = Tools::find(&Tools::default_dir(Path::new(".")))?;
-    let data_dir = folder.path().join("stack");
-    let stack = Stack::start(StackOptions { data_dir: data_dir.clone(), tools, durable: true }).await?;
-    let outcome = measure(&stack, &repo, &data_dir, &arguments, summary.operators).await;
-    stack.stop().await;
-    Stack::remove(&data_dir, &Tools::find(&Tools::default_dir(Path::new(".")))?).await?;
-    outcome
+    let measure =
+        async |stack: &Stack, data_dir: &Path| measure(stack, &repo, data_dir, &arguments, summary.operators).await;
+    with_stack(folder.path(), Path::new("."), measure).await
 }
 
 async fn measure(stack: &Stack, repo: &Path, data_dir: &Path, arguments: &Arguments, operators: usize) -> Result<()> {
