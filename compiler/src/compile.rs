@@ -12,7 +12,7 @@ use git2::{Oid, Repository};
 use jiff::Timestamp;
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 
-use crate::cache::{self, Cache, Worth};
+use crate::cache::{self, Again, Cache, Worth};
 use crate::diagnostic::{Draft, Finding, Location, Place, Severity, Sink};
 use crate::lower::Lowering;
 use crate::parse::{FileFault, ParsedFile, parse_file};
@@ -104,12 +104,18 @@ impl Compiler {
         self.cache.as_ref().map_or(Ok(()), |cache| cache.save(&worth))
     }
 
+    /// A file of which the cache lost the rules, and which could not be read again either: nothing that was said of them can
+    /// be relied on.
+    pub fn lost(&self) -> Option<&str> {
+        self.cache.as_ref().and_then(Cache::lost)
+    }
+
     fn is_known(&self, blob: Oid) -> bool {
         self.parsed.contains_key(&blob) || self.cache.as_ref().is_some_and(|cache| cache.contains(blob))
     }
 
     fn read_revision(&mut self, repository: &Repository, commit: Oid) -> Result<Tree, source::Error> {
-        let origin = Origin::Revision { repository: repository.path().to_owned(), commit };
+        let origin = Arc::new(Origin::Revision { repository: repository.path().to_owned(), commit });
         let kept = |tree| self.cache.as_ref().and_then(|cache| cache.folder(tree));
         let mut folders = Folders { earlier: &self.folders, kept: &kept, seen: ByOid::default() };
         let (known, parse) = (|blob| self.is_known(blob), |file| self.parse(file, &origin));
@@ -119,7 +125,7 @@ impl Compiler {
     }
 
     fn read_directory(&self, directory: &Path) -> Result<Tree, source::Error> {
-        let origin = Origin::Directory(directory.to_owned());
+        let origin = Arc::new(Origin::Directory(directory.to_owned()));
         let known = |blob| self.is_known(blob);
         // Where nothing is known yet and nothing is kept, no file need be told from another.
         let looks = self.cache.is_some() || !self.parsed.is_empty();
@@ -190,15 +196,16 @@ impl Compiler {
 
     /// Compiles files that were loaded before; their order is that of their paths.
     pub fn compile(&mut self, loaded: Vec<Loaded>, options: &Options) -> Compiled {
-        let origin = Origin::Memory;
+        let origin = Arc::new(Origin::Memory);
         let files = loaded.into_par_iter().map(|file| self.parse(file, &origin)).collect();
         self.compile_and(Tree { files, origin }, options, |_, _, _| ()).0
     }
 
     /// What a file holds: as it was parsed before, as the cache has it, or by parsing it.
-    fn parse(&self, Loaded { path, blob, content }: Loaded, origin: &Origin) -> Parsed {
+    fn parse(&self, Loaded { path, blob, content }: Loaded, origin: &Arc<Origin>) -> Parsed {
         let known = blob.filter(|_| matches!(content, Content::Known)).and_then(|blob| {
-            let cached = || self.cache.as_ref().and_then(|cache| cache.get(blob)).map(Arc::new);
+            let again = || Again { origin: origin.clone(), path: path.clone() };
+            let cached = || self.cache.as_ref().and_then(|cache| cache.get(blob, &again())).map(Arc::new);
             self.parsed.get(&blob).cloned().or_else(cached)
         });
         if let Some(content) = known {
@@ -258,7 +265,7 @@ impl Compiler {
 /// A tree's files in path order, and where they can be read again.
 struct Tree {
     files: Vec<Parsed>,
-    origin: Origin,
+    origin: Arc<Origin>,
 }
 
 /// A file of a compile.

@@ -92,7 +92,7 @@ impl Lowering<'_, '_> {
             rules: routes.map(|routes| routes.rules.items.clone()).unwrap_or_default(),
             source: self.sources.shared_path(object.root.file),
             routes_source: routes_source.map(|file| self.sources.shared_path(file)),
-            spec: laid_over.unwrap_or_else(|| spec.in_environment(None)),
+            spec: laid_over.map_or_else(|| spec.base(), Arc::new),
         }))
     }
 }

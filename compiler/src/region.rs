@@ -6,17 +6,19 @@ use bindery_schema::hash::Digest;
 use bindery_schema::routes::Rule;
 use bindery_schema::rules::RuleList;
 use bindery_schema::value::E164Prefix;
+use itertools::EitherOrBoth::{Both, Left, Right};
+use itertools::Itertools as _;
 
 /// A set of prefixes: packed words in ranges, in order and apart from each other.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Region {
     ranges: Vec<(u64, u64)>,
-    /// A bit for each beginning of a word that stands in a range: most of a million prefixes are told by it.
-    beginnings: Box<[u64]>,
+    /// A bit for the first four digits of each word that stands in a range: most of a million prefixes are told by them.
+    fours: Box<[u64]>,
 }
 
-/// Bits of a word that are its beginning: four digits.
-const BEGINNING: u32 = 16;
+/// Bits of four digits.
+const FOUR: u32 = 16;
 
 impl Region {
     /// No prefix.
@@ -49,42 +51,53 @@ impl Region {
                 _ => apart.push((first, last)),
             }
         }
-        let mut beginnings = vec![0; 1 << (BEGINNING - 6)].into_boxed_slice();
+        let mut fours = vec![0; 1 << (FOUR - 6)].into_boxed_slice();
         for (first, last) in &apart {
-            for beginning in beginning(*first)..=beginning(*last) {
-                beginnings[beginning >> 6] |= 1 << (beginning & 63);
+            for four in four(beginning(*first))..=four(beginning(*last)) {
+                fours[four >> 6] |= 1 << (four & 63);
             }
         }
-        Self { ranges: apart, beginnings }
+        Self { ranges: apart, fours }
     }
 
     /// Whether a prefix is in it.
     pub(crate) fn contains(&self, prefix: E164Prefix) -> bool {
-        let beginning = beginning(prefix.word());
-        self.beginnings[beginning >> 6] >> (beginning & 63) & 1 == 1 && self.has(prefix.word())
+        self.may_hold(prefix.beginning()) && self.meets(|first, last| (first, last), prefix.word())
     }
 
-    fn has(&self, word: u64) -> bool {
-        let next = self.ranges.partition_point(|range| range.0 <= word);
-        next.checked_sub(1).is_some_and(|n| word <= self.ranges[n].1)
+    /// Whether a prefix that begins in some way may be in it.
+    fn may_begin(&self, wanted: u32) -> bool {
+        self.may_hold(wanted) && self.meets(|first, last| (beginning(first), beginning(last)), wanted)
+    }
+
+    fn may_hold(&self, beginning: u32) -> bool {
+        let four = four(beginning);
+        self.fours[four >> 6] >> (four & 63) & 1 == 1
+    }
+
+    /// Whether a range, by what is made of its ends, has a value in it.
+    fn meets<T: Copy + Ord>(&self, ends: impl Fn(u64, u64) -> (T, T), value: T) -> bool {
+        let next = self.ranges.partition_point(|range| ends(range.0, range.1).0 <= value);
+        next.checked_sub(1).is_some_and(|n| value <= ends(self.ranges[n].0, self.ranges[n].1).1)
     }
 
     /// The places of the rules whose prefix is in it.
     pub(crate) fn places(&self, rules: &RuleList) -> Vec<u32> {
-        let mut places = Vec::new();
-        if !self.ranges.is_empty() {
-            rules.prefixes().zip(0..).for_each(|(prefix, place)| {
-                if self.contains(prefix) {
-                    places.push(place);
-                }
-            });
+        // Most lists have no rule in it, and need not be unpacked for that.
+        if self.ranges.is_empty() || !rules.may_begin(|beginning| self.may_begin(beginning)) {
+            return Vec::new();
         }
-        places
+        let places = rules.iter().zip(0..).filter(|(rule, _)| self.contains(rule.prefix));
+        places.map(|(_, place)| place).collect()
     }
 }
 
-fn beginning(word: u64) -> usize {
-    (word >> (u64::BITS - BEGINNING)) as usize
+fn beginning(word: u64) -> u32 {
+    (word >> 32) as u32
+}
+
+fn four(beginning: u32) -> usize {
+    (beginning >> (u32::BITS - FOUR)) as usize
 }
 
 fn and_above(prefix: E164Prefix) -> impl Iterator<Item = (u64, u64)> {
@@ -103,17 +116,18 @@ pub(crate) fn changed<K: Ord, C: PartialEq>(
     before: &BTreeMap<K, Said<'_, C>>,
     after: &BTreeMap<K, Said<'_, C>>,
 ) -> Vec<E164Prefix> {
+    let prefix = |rule: &Rule| rule.prefix;
     let mut changed = Vec::new();
-    for (key, was) in before {
-        match after.get(key) {
-            Some(is) if is.context != was.context => changed.extend(was.rules.prefixes().chain(is.rules.prefixes())),
-            Some(is) if is.hash != was.hash => changed.extend(differences(was.rules, is.rules)),
-            Some(_) => {}
-            None => changed.extend(was.rules.prefixes()),
+    for sides in before.iter().merge_join_by(after, |one, other| one.0.cmp(other.0)) {
+        match sides {
+            Both((_, was), (_, is)) if is.context != was.context => {
+                changed.extend(was.rules.iter().chain(is.rules.iter()).map(prefix));
+            }
+            Both((_, was), (_, is)) if is.hash != was.hash => changed.extend(differences(was.rules, is.rules)),
+            Both(..) => {}
+            Left((_, only)) | Right((_, only)) => changed.extend(only.rules.iter().map(prefix)),
         }
     }
-    let new = after.iter().filter(|(key, _)| !before.contains_key(key));
-    changed.extend(new.flat_map(|(_, is)| is.rules.prefixes()));
     changed
 }
 

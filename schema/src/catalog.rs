@@ -47,7 +47,7 @@ pub struct Operator {
     /// Its former id.
     pub renamed_from: Option<RenamedFrom>,
     /// The spec in the compiled environment, `environments` laid over and gone.
-    pub spec: OperatorSpec,
+    pub spec: Arc<OperatorSpec>,
     /// Hash of carrier and spec without the sealed password.
     pub spec_hash: Digest,
     /// The rules in prefix order.

@@ -316,6 +316,12 @@ pub struct TpsOverlay {
 }
 
 impl OperatorSpec {
+    /// The spec without its overlays: itself where it has none.
+    #[must_use]
+    pub fn base(self: &Arc<Self>) -> Arc<Self> {
+        if self.environments.is_empty() { self.clone() } else { Arc::new(self.in_environment(None)) }
+    }
+
     /// The spec as it is in an environment: the overlay of that name laid over the base, `environments` gone.
     /// Without a name, or without an overlay of that name, it is the base.
     #[must_use]

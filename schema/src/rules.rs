@@ -5,34 +5,41 @@ use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
 use crate::routes::Rule;
-use crate::value::E164Prefix;
 
 /// Rules in prefix order, shared between clones.
 ///
-/// Reads as a slice of [`Rule`]. Rules that lie packed are unpacked when one is first looked at; their number and their
-/// prefixes are known without.
+/// Reads as a slice of [`Rule`]. Rules that lie packed are unpacked when one is first looked at; their number and how
+/// their prefixes begin is known without.
 #[derive(Clone)]
 pub struct RuleList(Arc<List>);
 
 enum List {
     Plain(Box<[Rule]>),
-    Packed { prefixes: Box<[E164Prefix]>, unpack: Unpack, rules: OnceLock<Box<[Rule]>> },
+    Packed { packed: Arc<dyn Packed>, rules: OnceLock<Box<[Rule]>> },
 }
 
-/// Makes the rules of a packed list from its prefixes: as many, in the same order.
-pub type Unpack = Box<dyn Fn(&[E164Prefix]) -> Box<[Rule]> + Send + Sync>;
+/// Rules that lie packed somewhere.
+pub trait Packed: Send + Sync {
+    /// How the prefix of each rule begins ([`E164Prefix::beginning`], little-endian).
+    fn beginnings(&self) -> &[[u8; 4]];
+
+    /// The rules in prefix order.
+    fn unpack(&self) -> Box<[Rule]>;
+}
 
 impl RuleList {
-    /// Rules of which only the prefixes are at hand.
-    pub fn packed(prefixes: Box<[E164Prefix]>, unpack: Unpack) -> Self {
-        Self(Arc::new(List::Packed { prefixes, unpack, rules: OnceLock::new() }))
+    /// Rules that lie packed.
+    pub fn packed(packed: Arc<dyn Packed>) -> Self {
+        Self(Arc::new(List::Packed { packed, rules: OnceLock::new() }))
     }
 
     /// How many rules there are.
     pub fn len(&self) -> usize {
         match &*self.0 {
             List::Plain(rules) => rules.len(),
-            List::Packed { prefixes, .. } => prefixes.len(),
+            List::Packed { packed, rules } => {
+                rules.get().map_or_else(|| packed.beginnings().len(), |rules| rules.len())
+            }
         }
     }
 
@@ -41,13 +48,15 @@ impl RuleList {
         self.len() == 0
     }
 
-    /// The prefix of each rule; unpacks nothing.
-    pub fn prefixes(&self) -> impl Iterator<Item = E164Prefix> {
-        let (plain, packed) = match &*self.0 {
-            List::Plain(rules) => (&**rules, &[][..]),
-            List::Packed { prefixes, .. } => (&[][..], &**prefixes),
-        };
-        plain.iter().map(|rule| rule.prefix).chain(packed.iter().copied())
+    /// Whether the prefix of some rule may begin in a way that is asked for; unpacks nothing. Where the rules are at hand a
+    /// look at them tells more.
+    pub fn may_begin(&self, asked: impl Fn(u32) -> bool) -> bool {
+        match &*self.0 {
+            List::Packed { packed, rules } if rules.get().is_none() => {
+                packed.beginnings().iter().any(|beginning| asked(u32::from_le_bytes(*beginning)))
+            }
+            _ => true,
+        }
     }
 
     /// Whether both are clones of one list: equal without a look.
@@ -62,7 +71,7 @@ impl Deref for RuleList {
     fn deref(&self) -> &[Rule] {
         match &*self.0 {
             List::Plain(rules) => rules,
-            List::Packed { prefixes, unpack, rules } => rules.get_or_init(|| unpack(prefixes)),
+            List::Packed { packed, rules } => rules.get_or_init(|| packed.unpack()),
         }
     }
 }
@@ -101,27 +110,40 @@ mod tests {
         serde_json::from_value(serde_json::json!({ "prefix": prefix })).unwrap()
     }
 
+    struct Counting {
+        rules: Vec<Rule>,
+        beginnings: Vec<[u8; 4]>,
+        unpacked: AtomicUsize,
+    }
+
+    impl Packed for Counting {
+        fn beginnings(&self) -> &[[u8; 4]] {
+            &self.beginnings
+        }
+
+        fn unpack(&self) -> Box<[Rule]> {
+            self.unpacked.fetch_add(1, Ordering::Relaxed);
+            self.rules.clone().into()
+        }
+    }
+
     #[test]
     fn a_packed_list_is_unpacked_once_and_only_for_a_look() {
         let rules = vec![rule("+93"), rule("+9379")];
-        let unpacked = Arc::new(AtomicUsize::new(0));
-        let (counter, packed) = (unpacked.clone(), rules.clone());
-        let unpack = Box::new(move |prefixes: &[E164Prefix]| {
-            assert_eq!(prefixes.len(), packed.len());
-            counter.fetch_add(1, Ordering::Relaxed);
-            packed.clone().into()
-        });
-        let list = RuleList::packed(rules.iter().map(|rule| rule.prefix).collect(), unpack);
+        let beginnings = rules.iter().map(|rule| rule.prefix.beginning().to_le_bytes()).collect();
+        let packed = Arc::new(Counting { rules: rules.clone(), beginnings, unpacked: AtomicUsize::new(0) });
+        let list = RuleList::packed(packed.clone());
         let clone = list.clone();
         assert_eq!((list.len(), list.is_empty(), list.is_shared_with(&clone)), (2, false, true));
-        assert_eq!(list.prefixes().collect::<Vec<_>>(), [rules[0].prefix, rules[1].prefix]);
+        let begins = |list: &RuleList, text: &str| list.may_begin(|asked| asked == rule(text).prefix.beginning());
+        assert!(begins(&list, "+9379") && !begins(&list, "+937"));
         assert!(list == clone);
-        assert_eq!(unpacked.load(Ordering::Relaxed), 0);
+        assert_eq!(packed.unpacked.load(Ordering::Relaxed), 0);
 
         let plain = RuleList::from(rules);
         assert!(list == plain && !list.is_shared_with(&plain));
-        assert!(clone.prefixes().eq(plain.prefixes()));
-        assert_eq!(clone[1].prefix, plain[1].prefix);
-        assert_eq!(unpacked.load(Ordering::Relaxed), 1);
+        assert_eq!((clone[1].prefix, clone.len()), (plain[1].prefix, 2));
+        assert!(begins(&plain, "+1"), "at hand, they are to be looked at");
+        assert_eq!(packed.unpacked.load(Ordering::Relaxed), 1);
     }
 }

@@ -29,7 +29,8 @@ fn numbers(dir: &std::path::Path, count: usize) -> Vec<E164Prefix> {
     let options = Options { now: jiff::Timestamp::now(), environment: None };
     let compiled = Compiler::default().compile_directory(dir, &options).unwrap();
     let catalog = compiled.catalog().unwrap();
-    let prefixes: Vec<E164Prefix> = catalog.operators.values().flat_map(|operator| operator.rules.prefixes()).collect();
+    let prefixes: Vec<E164Prefix> =
+        catalog.operators.values().flat_map(|operator| operator.rules.iter().map(|rule| rule.prefix)).collect();
     let mut random = fastrand::Rng::with_seed(7);
     let mut numbers = BTreeSet::new();
     while numbers.len() < count {

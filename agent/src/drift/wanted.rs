@@ -64,7 +64,7 @@ impl Wanted {
 
     /// The keys of Redis but `ops:catalog`.
     pub fn keys(&self, now: Timestamp) -> Result<Vec<Entry>, redis::Error> {
-        let operators = self.operators.iter().map(|(id, operator)| (id, &operator.mno, &operator.spec));
+        let operators = self.operators.iter().map(|(id, operator)| (id, &operator.mno, &*operator.spec));
         let contracts = self.catalog.mnos.iter().map(|(id, mno)| (id, &*mno.contracts));
         project::entries(operators, contracts, self.applied.generation, now)
     }

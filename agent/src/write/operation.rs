@@ -310,7 +310,7 @@ fn known_operator(id: &OperatorId, draft: &Draft<'_>) -> Result<(), Error> {
 fn known_rule(operator: &OperatorId, prefix: E164Prefix, draft: &Draft<'_>) -> Result<(), Error> {
     known_operator(operator, draft)?;
     let rules = draft.catalog.operators.get(operator).map(|operator| &operator.rules);
-    let found = rules.is_some_and(|rules| rules.prefixes().any(|known| known == prefix));
+    let found = rules.is_some_and(|rules| rules.iter().any(|rule| rule.prefix == prefix));
     if found { Ok(()) } else { Err(Error::NotFound(format!("rule {prefix} of operator {operator}"))) }
 }
 

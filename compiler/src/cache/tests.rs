@@ -96,6 +96,65 @@ fn what_is_torn_or_altered_is_parsed_again() {
     }
 }
 
+/// A repository of this one's operators, and what its cache holds once it is compiled.
+fn kept() -> (tempfile::TempDir, git2::Repository, tempfile::TempDir, std::path::PathBuf, Vec<u8>) {
+    let (folder, cache) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    copy(&root.join("operators"), &folder.path().join("operators"));
+    let repository = committed(folder.path());
+    compile(&repository, cache.path());
+    let file = fs::read_dir(cache.path()).unwrap().next().unwrap().unwrap().path();
+    let whole = fs::read(&file).unwrap();
+    (folder, repository, cache, file, whole)
+}
+
+#[test]
+fn rules_spoilt_on_disk_are_parsed_again_when_one_is_looked_at() {
+    let (_folder, repository, cache, file, whole) = kept();
+    let fresh = compile(&repository, tempfile::tempdir().unwrap().path()).0;
+    let tip = repository.head().unwrap().peel_to_commit().unwrap().id();
+    let spoil = || {
+        let mut altered = whole.clone();
+        // The rules of the last file are at the end.
+        *altered.last_mut().unwrap() ^= 0x55;
+        fs::write(&file, altered).unwrap();
+        let mut through = Compiler::default();
+        through.cached_by(Cache::open(cache.path()).unwrap());
+        let tree = through.compile_revision(&repository, tip, &options()).unwrap();
+        (through, tree)
+    };
+    let (through, tree) = spoil();
+    assert!(said(&tree) == said(&fresh));
+    assert_eq!(through.lost(), None);
+    through.save_cache().unwrap();
+    assert_eq!(fs::read(&file).unwrap().len(), whole.len(), "written anew");
+    let (again, held) = compile(&repository, cache.path());
+    assert!(held > 0 && said(&again) == said(&fresh));
+
+    // Where git has the file no more, nothing may rest on the rules.
+    let (through, tree) = spoil();
+    fs::remove_dir_all(repository.path().join("objects")).unwrap();
+    assert!(said(&tree) != said(&fresh));
+    let lost = through.lost().unwrap();
+    assert!(lost.ends_with(".routes.yaml"), "{lost}");
+    let before = fs::read(&file).unwrap();
+    through.save_cache().unwrap();
+    assert!(fs::read(&file).unwrap() == before, "what was lost is not kept");
+}
+
+#[test]
+fn what_another_run_finished_meanwhile_is_no_torn_end() {
+    let (_folder, repository, cache, file, whole) = kept();
+    let tip = repository.head().unwrap().peel_to_commit().unwrap().id();
+    fs::write(&file, &whole[..whole.len() / 2]).unwrap();
+    let mut compiler = Compiler::default();
+    compiler.cached_by(Cache::open(cache.path()).unwrap());
+    compiler.compile_revision(&repository, tip, &options()).unwrap();
+    fs::write(&file, &whole).unwrap();
+    compiler.save_cache().unwrap();
+    assert!(fs::read(&file).unwrap() == whole);
+}
+
 #[test]
 fn another_version_is_thrown_out_and_what_is_out_of_use_too() {
     let (folder, cache) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
@@ -156,7 +215,8 @@ fn rules_once_found_clean_are_so_until_one_is_not() {
     let repository = committed(folder.path());
     let (clean, _) = compile(&repository, cache.path());
     let kept = Cache::open(cache.path()).unwrap();
-    let verdicts = kept.entries.values().filter(|payload| payload.is_empty()).count();
+    let verdicts =
+        kept.entries.values().filter(|head| kept.archive.head(head).is_some_and(|bytes| bytes.is_empty())).count();
     assert_eq!((clean.error_count(), verdicts), (0, 1));
 
     // A second rule with a prefix and a priority that another operator has.

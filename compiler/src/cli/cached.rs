@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use anyhow::bail;
 use bindery_compiler::Compiler;
 use bindery_compiler::cache::Cache;
 use clap::Args;
@@ -24,6 +25,15 @@ impl Cached {
             }
         }
         compiler
+    }
+
+    /// Refuses to go on where rules were lost: what was worked out from the rest may be wrong.
+    pub(super) fn vouch(&self, compiler: &Compiler) -> anyhow::Result<()> {
+        let (Some(folder), Some(path)) = (&self.cache_dir, compiler.lost()) else { return Ok(()) };
+        let folder = folder.display();
+        bail!(
+            "the cache in {folder} is spoilt, and {path} could not be read again; delete the folder and try once more"
+        )
     }
 
     /// Keeps what was parsed anew.

@@ -69,9 +69,9 @@ pub(super) fn run(repo: &Path, arguments: &Arguments, out: &mut impl Write) -> a
     let before = compiler.compile_revision(&repository, base, &options)?;
     compiler.guarded_by(before.policy().clone());
     let mut head = super::compile(&mut compiler, repo, None, &options)?;
-    arguments.cached.save(&compiler);
-
     let report = planned(&before, &head, &options)?;
+    arguments.cached.vouch(&compiler)?;
+    arguments.cached.save(&compiler);
     let summary = check::summary(&head);
     if let Some(catalog) = head.catalog() {
         let outdated = render::outdated(repo, catalog)?;

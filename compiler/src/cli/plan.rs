@@ -75,23 +75,19 @@ pub(super) fn run(repo: &Path, arguments: &Arguments, out: &mut impl Write) -> a
         compiler.guarded_by(base.policy().clone());
     }
     let mut head = super::compile(&mut compiler, repo, arguments.head.as_deref(), &options)?;
+    let nothing = Catalog::default();
+    let live = base.as_ref().map_or(Some(&nothing), |base| base.catalog());
+    let report = live.zip(head.catalog()).map(|(live, wanted)| report(live, wanted, options.now)).transpose()?;
+    arguments.cached.vouch(&compiler)?;
     arguments.cached.save(&compiler);
     concise::write(&head.findings, &head.sources, &mut anstream::stderr().lock())?;
-    let Some(wanted) = head.catalog() else { return Ok(Outcome::Findings) };
-    let nothing = Catalog::default();
-    let live = match &base {
-        None => &nothing,
-        Some(base) => match base.catalog() {
-            Some(catalog) => catalog,
-            None => {
-                bail!(
-                    "`{base}` does not compile (bindery check --rev {base}); name another base",
-                    base = arguments.base
-                )
-            }
-        },
+    if head.catalog().is_none() {
+        return Ok(Outcome::Findings);
+    }
+    let Some(report) = report else {
+        let base = &arguments.base;
+        bail!("`{base}` does not compile (bindery check --rev {base}); name another base")
     };
-    let report = report(live, wanted, options.now)?;
     let finding = held(&report.plan);
     concise::write(finding.as_slice(), &head.sources, &mut anstream::stderr().lock())?;
     match arguments.format {

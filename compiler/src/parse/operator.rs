@@ -33,7 +33,7 @@ pub(super) fn decode(fields: &mut Fields<'_, '_>, report: &mut Report) -> Body {
         Some(OperatorMetadata { id: id.clone()?, mno: mno?, renamed_from })
     });
     let spec = fields.required("spec", report, spec);
-    Body::Operator { id, metadata, spec }
+    Body::Operator { id, metadata, spec: spec.map(Arc::new) }
 }
 
 fn renamed_from(node: &Node<'_>, report: &mut Report) -> Option<RenamedFrom> {

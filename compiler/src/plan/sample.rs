@@ -1,5 +1,7 @@
 //! Catalogs for the tests of plans and of what they mean.
 
+use std::sync::Arc;
+
 use bindery_schema::catalog::{Catalog, Mno, Operator};
 use bindery_schema::hash;
 use bindery_schema::operator::OperatorSpec;
@@ -40,7 +42,7 @@ pub(super) fn operator(mno: &str, host: &str, rules: Value) -> Operator {
         credentials_hash: None,
         mno,
         renamed_from: None,
-        spec,
+        spec: Arc::new(spec),
         rules: rules.into(),
         source: "operators/x.yaml".into(),
         routes_source: None,
@@ -49,7 +51,7 @@ pub(super) fn operator(mno: &str, host: &str, rules: Value) -> Operator {
 
 /// The operator with a sealed password.
 pub(super) fn sealed(mut operator: Operator, sealed: &str) -> Operator {
-    operator.spec.credentials = Some(read(json!({"sealed": sealed})));
+    Arc::make_mut(&mut operator.spec).credentials = Some(read(json!({"sealed": sealed})));
     operator.spec_hash = hash::operator_spec(&operator.mno, &operator.spec);
     operator.credentials_hash = Some(hash::sealed(sealed));
     operator

@@ -40,18 +40,18 @@ impl Span {
 #[derive(Debug, Clone, Default)]
 pub struct SourceMap {
     files: Vec<(Arc<str>, OnceLock<Arc<str>>)>,
-    origin: Origin,
+    origin: Arc<Origin>,
 }
 
 impl SourceMap {
     /// A map of files in the order of their numbers, sorted by path.
     pub fn new(files: Vec<(Arc<str>, Arc<str>)>) -> Self {
         let files = files.into_iter().map(|(path, text)| (path, OnceLock::from(text))).collect();
-        Self { files, origin: Origin::Memory }
+        Self { files, origin: Arc::new(Origin::Memory) }
     }
 
     /// A map of files, sorted by path, whose texts are read from where they came from unless they are at hand.
-    pub(crate) fn lazy(files: impl Iterator<Item = (Arc<str>, Option<Arc<str>>)>, origin: Origin) -> Self {
+    pub(crate) fn lazy(files: impl Iterator<Item = (Arc<str>, Option<Arc<str>>)>, origin: Arc<Origin>) -> Self {
         let files = files.map(|(path, text)| (path, text.map_or_else(OnceLock::new, OnceLock::from))).collect();
         Self { files, origin }
     }

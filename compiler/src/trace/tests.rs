@@ -37,7 +37,7 @@ fn catalog(operators: Vec<(Status, Vec<Rule>)>) -> Catalog {
             routes_hash: hash::routes(&rules),
             mno,
             renamed_from: None,
-            spec,
+            spec: Arc::new(spec),
             rules: rules.into(),
             credentials_hash: None,
             source: "".into(),

@@ -30,7 +30,7 @@ pub(crate) struct MnoObject<'a> {
 pub(crate) struct OperatorObject<'a> {
     pub(crate) root: Anchor,
     pub(crate) metadata: Option<&'a OperatorMetadata>,
-    pub(crate) spec: Option<&'a OperatorSpec>,
+    pub(crate) spec: Option<&'a Arc<OperatorSpec>>,
     /// Hash of carrier and spec in the base.
     pub(crate) hash: Option<Digest>,
 }

@@ -67,6 +67,11 @@ impl E164Prefix {
         NonZeroU64::new(word).filter(|_| no_decimal == 0 && unused == 0 && word >> 60 != 0).map(Self)
     }
 
+    /// Its first eight digits as the higher half of the word; digits that are not there are 0.
+    pub fn beginning(self) -> u32 {
+        (self.word() >> 32) as u32
+    }
+
     /// The digit it begins with.
     pub fn first_digit(self) -> u8 {
         (self.word() >> 60) as u8
