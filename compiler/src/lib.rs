@@ -18,6 +18,7 @@ pub mod edit;
 pub mod fix;
 pub mod format;
 pub mod import;
+mod join;
 pub mod lower;
 pub mod parse;
 pub mod plan;

@@ -6,11 +6,12 @@ use bindery_schema::catalog::{Catalog, Mno, Operator};
 use bindery_schema::contract::TpsContractSpec;
 use bindery_schema::hash;
 use bindery_schema::policy::PolicySpec;
-use bindery_schema::value::{MnoId, OperatorId};
-use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
+use bindery_schema::value::MnoId;
+use rayon::iter::{IntoParallelIterator as _, IntoParallelRefIterator as _, ParallelIterator as _};
 
+use crate::join::left_join;
 use crate::source::SourceMap;
-use crate::validate::{ContractsObject, MnoObject, Objects, OperatorObject};
+use crate::validate::{ContractsObject, MnoObject, Objects, OperatorObject, RoutesObject};
 
 /// What objects are resolved with.
 pub(crate) struct Lowering<'l, 'a> {
@@ -26,9 +27,14 @@ impl Lowering<'_, '_> {
     pub(crate) fn catalog(&self, policy: PolicySpec) -> Catalog {
         let mnos = self.objects.mnos.par_iter();
         let mnos: Vec<_> = mnos.filter_map(|(id, object)| Some(((*id).clone(), self.mno(id, object)?))).collect();
-        let operators = self.objects.operators.par_iter();
-        let operators: Vec<_> =
-            operators.filter_map(|(id, object)| Some(((*id).clone(), self.operator(id, object)?))).collect();
+        let with_routes = left_join(&self.objects.operators, &self.objects.routes);
+        let keyed = with_routes.map(|(id, object, routes)| (*id, (object, routes)));
+        let earlier = self.earlier.into_iter().flat_map(|earlier| &earlier.operators);
+        let operators: Vec<_> = left_join(keyed, earlier).collect();
+        let operators = operators
+            .into_par_iter()
+            .filter_map(|(id, (object, routes), earlier)| Some((id.clone(), self.operator(object, routes, earlier)?)));
+        let operators: Vec<_> = operators.collect();
         // Both lists are in order already, from which a map is built in one go.
         Catalog { mnos: mnos.into_iter().collect(), operators: operators.into_iter().collect(), policy }
     }
@@ -58,7 +64,12 @@ impl Lowering<'_, '_> {
         })
     }
 
-    fn operator(&self, id: &OperatorId, object: &OperatorObject<'_>) -> Option<Arc<Operator>> {
+    fn operator(
+        &self,
+        object: &OperatorObject<'_>,
+        routes: Option<&RoutesObject<'_>>,
+        earlier: Option<&Arc<Operator>>,
+    ) -> Option<Arc<Operator>> {
         let (metadata, spec) = object.metadata.zip(object.spec)?;
         let overlaid = self.environment.filter(|name| spec.environments.contains_key(*name));
         let laid_over = overlaid.map(|name| spec.in_environment(Some(name)));
@@ -67,7 +78,6 @@ impl Lowering<'_, '_> {
             None => object.hash?,
         };
         let sealed = laid_over.as_ref().unwrap_or(spec).sealed();
-        let routes = self.objects.routes.get(id);
         let routes_hash = routes.map_or_else(|| hash::routes(&[]), |routes| routes.rules.hash);
         let source = self.sources.path(object.root.file);
         let routes_source = routes.map(|routes| routes.root.file);
@@ -80,7 +90,7 @@ impl Lowering<'_, '_> {
                 && *earlier.source == *source
                 && earlier.routes_source.as_deref() == routes_source.map(|file| self.sources.path(file))
         };
-        if let Some(earlier) = self.earlier.and_then(|earlier| earlier.operators.get(id)).filter(is_same) {
+        if let Some(earlier) = earlier.filter(is_same) {
             return Some(earlier.clone());
         }
         Some(Arc::new(Operator {

@@ -29,8 +29,10 @@ use bindery_schema::plan::Plan;
 use bindery_schema::policy::PolicySpec;
 use bindery_schema::report::PlanReport;
 use bindery_schema::value::{Day, MnoId, OperatorId};
+use itertools::{EitherOrBoth, Itertools as _};
 use jiff::Timestamp;
 
+use crate::join::left_join;
 pub use diff::fields;
 pub use safety::{deletions, held};
 
@@ -102,13 +104,13 @@ pub fn report(before: &Catalog, after: &Catalog, now: Timestamp) -> Result<PlanR
 
 /// A catalog as if it were live, with the content of all but the operators that another catalog shares with it.
 fn live_beside(before: &Catalog, after: &Catalog) -> Live {
-    let operator = |(id, operator): (&OperatorId, &Arc<catalog::Operator>)| {
-        let is_shared = after.operators.get(id).is_some_and(|other| Arc::ptr_eq(operator, other));
+    let operators = left_join(&before.operators, &after.operators).map(|(id, operator, other)| {
+        let is_shared = other.is_some_and(|other| Arc::ptr_eq(operator, other));
         (id.clone(), if is_shared { LiveOperator::outline(operator) } else { LiveOperator::of(operator) })
-    };
+    });
     Live {
         mnos: before.mnos.iter().map(|(id, mno)| (id.clone(), LiveMno::of(mno))).collect(),
-        operators: before.operators.iter().map(operator).collect(),
+        operators: operators.collect(),
     }
 }
 
@@ -121,9 +123,12 @@ struct MnoStep<'a> {
 }
 
 fn mno_steps<'a>(catalog: &'a Catalog, live: &'a Live) -> Vec<MnoStep<'a>> {
-    let ids: BTreeSet<&MnoId> = catalog.mnos.keys().chain(live.mnos.keys()).collect();
-    let step = |id: &'a MnoId| {
-        let (before, after) = (live.mnos.get(id), catalog.mnos.get(id));
+    let step = |sides: EitherOrBoth<(&'a MnoId, &'a LiveMno), (&'a MnoId, &'a catalog::Mno)>| {
+        let (id, before, after) = match sides {
+            EitherOrBoth::Both((id, before), (_, after)) => (id, Some(before), Some(after)),
+            EitherOrBoth::Left((id, before)) => (id, Some(before), None),
+            EitherOrBoth::Right((id, after)) => (id, None, Some(after)),
+        };
         let action = match (before, after) {
             (None, Some(_)) => Action::Create,
             (Some(before), Some(_)) if before.deleted => Action::Restore,
@@ -137,7 +142,7 @@ fn mno_steps<'a>(catalog: &'a Catalog, live: &'a Live) -> Vec<MnoStep<'a>> {
         };
         Some(MnoStep { id, action, before, after })
     };
-    ids.into_iter().filter_map(step).collect()
+    live.mnos.iter().merge_join_by(&catalog.mnos, |live, wanted| live.0.cmp(wanted.0)).filter_map(step).collect()
 }
 
 impl MnoStep<'_> {

@@ -2,6 +2,7 @@
 
 use super::{Objects, nearest};
 use crate::diagnostic::{Anchor, Code, Draft, Sink};
+use crate::join::left_join;
 
 pub(super) fn check(objects: &Objects<'_>, sink: &mut Sink) {
     let mnos = || objects.mnos.keys().map(|id| id.as_str());
@@ -20,15 +21,15 @@ pub(super) fn check(objects: &Objects<'_>, sink: &mut Sink) {
             );
         }
     }
-    for (operator, routes) in &objects.routes {
-        if !objects.operators.contains_key(*operator) {
+    for (operator, routes, owner) in left_join(&objects.routes, &objects.operators) {
+        if owner.is_none() {
             let known = objects.operators.keys().map(|id| id.as_str());
             let place = routes.root.clone().at("metadata.operator");
             unknown(objects, "operator", operator.as_str(), place, operator.as_str(), known, sink);
         }
     }
-    for (mno, contracts) in &objects.contracts {
-        if !objects.mnos.contains_key(*mno) {
+    for (mno, contracts, owner) in left_join(&objects.contracts, &objects.mnos) {
+        if owner.is_none() {
             let place = contracts.root.clone().at("metadata.mno");
             unknown(objects, "carrier", mno.as_str(), place, mno.as_str(), mnos(), sink);
         }

@@ -17,6 +17,7 @@ use smallvec::SmallVec;
 
 use super::{Objects, RoutesObject};
 use crate::diagnostic::{Anchor, Code, Draft, Sink};
+use crate::join::left_join;
 use crate::parse::Doubt;
 use crate::region::{Region, Said, changed};
 
@@ -71,11 +72,9 @@ pub(super) fn check(
     sink: &mut Sink,
 ) -> Option<Clean> {
     let found = sink.len();
-    let mut tables: Vec<Table<'_, '_>> = objects
-        .routes
-        .iter()
-        .map(|(operator, routes)| {
-            let spec = objects.operators.get(*operator).and_then(|operator| operator.spec);
+    let mut tables: Vec<Table<'_, '_>> = left_join(&objects.routes, &objects.operators)
+        .map(|(operator, routes, owner)| {
+            let spec = owner.and_then(|owner| owner.spec);
             Table { operator, routes, active: spec.is_some_and(|spec| spec.status == Status::Active) }
         })
         .collect();

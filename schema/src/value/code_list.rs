@@ -9,8 +9,7 @@ use super::{ValueError, ValueProblem, shown};
 macro_rules! letter_code {
     ($(#[$meta:meta])* $name:ident, $len:literal, $known:expr, $what:literal, $help:literal, $schema:tt) => {
         $(#[$meta])*
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
-        #[serde(into = "String", try_from = "String")]
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde_with::SerializeDisplay, serde_with::DeserializeFromStr)]
         pub struct $name([u8; $len]);
 
         impl $name {

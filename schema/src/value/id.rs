@@ -1,12 +1,14 @@
 //! Identifiers of carriers, operators and tenants.
 
+use std::borrow::Cow;
+
 use super::macros::text_value;
 use super::{ValueError, ValueProblem, shown};
 
 /// Longest id, in characters: a DNS label, so that an id can stand in a host name or a metric label.
 const LONGEST: usize = 63;
 
-fn check(text: &str) -> Result<String, ValueError> {
+fn check(text: &str) -> Result<Cow<'_, str>, ValueError> {
     let inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
     let well_formed = !text.is_empty()
         && text.len() <= LONGEST
@@ -14,7 +16,7 @@ fn check(text: &str) -> Result<String, ValueError> {
         && !text.starts_with('-')
         && !text.ends_with('-');
     if well_formed {
-        return Ok(text.to_owned());
+        return Ok(text.into());
     }
     let error = ValueError::new(ValueProblem::BadId, format!("{} is not a valid id", shown(text)));
     Err(error.help("an id has 1 to 63 of a-z, 0-9 and `-`, and neither begins nor ends with `-`"))

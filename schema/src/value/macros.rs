@@ -1,12 +1,11 @@
 //! The plumbing every textual value shares: a checked constructor, display, serde and JSON Schema.
 
-/// Implements the common traits of a newtype over `Arc<str>` whose `check(&str) -> Result<String, ValueError>`
+/// Implements the common traits of a newtype over `Arc<str>` whose `check(&str) -> Result<Cow<str>, ValueError>`
 /// function returns the normalised text.
 macro_rules! text_value {
     ($(#[$meta:meta])* $name:ident, $check:path, $schema:tt) => {
         $(#[$meta])*
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
-        #[serde(into = "String", try_from = "String")]
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde_with::SerializeDisplay, serde_with::DeserializeFromStr)]
         pub struct $name(std::sync::Arc<str>);
 
         impl $name {
@@ -53,20 +52,13 @@ macro_rules! text_schema {
     };
 }
 
-/// Implements the conversions serde uses and the JSON Schema of a type that has `Display` and `FromStr`.
+/// Implements the conversion into text and the JSON Schema of a type that has `Display` and `FromStr`, by which serde
+/// writes and reads it.
 macro_rules! string_conversions {
     ($name:ident, $schema:tt) => {
         impl From<$name> for String {
             fn from(value: $name) -> Self {
                 value.to_string()
-            }
-        }
-
-        impl TryFrom<String> for $name {
-            type Error = $crate::value::ValueError;
-
-            fn try_from(text: String) -> Result<Self, Self::Error> {
-                text.parse()
             }
         }
 

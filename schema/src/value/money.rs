@@ -6,6 +6,7 @@ use std::str::FromStr;
 use rust_decimal::Decimal;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_with::{DeserializeFromStr, SerializeDisplay};
 
 use super::macros::string_conversions;
 use super::{Currency, ValueError, ValueProblem, shown};
@@ -16,8 +17,7 @@ const WHOLE_DIGITS: u32 = 12;
 const PLACES: u32 = 6;
 
 /// An amount of money ≥ 0 with at most six decimal places. `0.0110` and `0.011` are the same amount.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, SerializeDisplay, DeserializeFromStr)]
 pub struct Amount(Decimal);
 
 impl Amount {

@@ -1,5 +1,6 @@
 //! Host names and address blocks.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use super::macros::{string_conversions, text_value};
@@ -10,10 +11,13 @@ const LONGEST_HOST: usize = 253;
 
 /// Normalises to lower case without the trailing dot, an address to its shortest form; refuses URLs, ports and malformed
 /// labels.
-fn host(text: &str) -> Result<String, ValueError> {
-    let name = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
+fn host(text: &str) -> Result<Cow<'_, str>, ValueError> {
+    let name = text.strip_suffix('.').unwrap_or(text);
+    // Most are in lower case already.
+    let is_lower = !name.bytes().any(|byte| byte.is_ascii_uppercase());
+    let name = if is_lower { Cow::Borrowed(name) } else { Cow::Owned(name.to_ascii_lowercase()) };
     if let Ok(address) = name.parse::<IpAddr>() {
-        return Ok(address.to_canonical().to_string());
+        return Ok(address.to_canonical().to_string().into());
     }
     let label = |label: &str| {
         (1..=63).contains(&label.len())
@@ -49,8 +53,18 @@ text_value!(
 );
 
 /// An IPv4 or IPv6 address block such as `192.0.2.0/24`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(into = "String", try_from = "String")]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    serde_with::SerializeDisplay,
+    serde_with::DeserializeFromStr,
+)]
 pub struct Cidr(ipnet::IpNet);
 
 impl std::str::FromStr for Cidr {

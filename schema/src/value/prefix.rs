@@ -24,8 +24,9 @@ const LONGEST: usize = 15;
 /// assert_eq!(kabul.digits(), "9320");
 /// # Ok::<(), bindery_schema::value::ValueError>(())
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(into = "String", try_from = "String")]
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde_with::SerializeDisplay, serde_with::DeserializeFromStr,
+)]
 pub struct E164Prefix(NonZeroU64);
 
 impl E164Prefix {

@@ -1,12 +1,14 @@
 //! Free texts with limits.
 
+use std::borrow::Cow;
+
 use super::macros::text_value;
 use super::{ValueError, ValueProblem, shown};
 
 /// Longest name, in characters.
 const LONGEST_NAME: usize = 120;
 
-fn name(text: &str) -> Result<String, ValueError> {
+fn name(text: &str) -> Result<Cow<'_, str>, ValueError> {
     let count = text.chars().count();
     let problem = if text.trim().is_empty() {
         "a name must not be empty".to_owned()
@@ -15,47 +17,47 @@ fn name(text: &str) -> Result<String, ValueError> {
     } else if text.chars().any(char::is_control) {
         "a name must not hold control characters".to_owned()
     } else {
-        return Ok(text.to_owned());
+        return Ok(text.into());
     };
     Err(ValueError::new(ValueProblem::OutOfRange, problem))
 }
 
 /// SMPP C-octet strings are ASCII with a fixed limit (SMPP 3.4, 5.2): the limits here leave out the closing NUL.
-fn octets(what: &str, text: &str, shortest: usize, longest: usize) -> Result<String, ValueError> {
+fn octets<'t>(what: &str, text: &'t str, shortest: usize, longest: usize) -> Result<Cow<'t, str>, ValueError> {
     if text.len() >= shortest && text.len() <= longest && text.bytes().all(|b| (b' '..=b'~').contains(&b)) {
-        return Ok(text.to_owned());
+        return Ok(text.into());
     }
     let message = format!("{} is no {what}: {} octets", shown(text), text.len());
     Err(ValueError::new(ValueProblem::OutOfRange, message)
         .help(format!("SMPP 3.4 allows {shortest} to {longest} printable ASCII characters")))
 }
 
-fn system_id(text: &str) -> Result<String, ValueError> {
+fn system_id(text: &str) -> Result<Cow<'_, str>, ValueError> {
     octets("systemId", text, 1, 15)
 }
 
-fn system_type(text: &str) -> Result<String, ValueError> {
+fn system_type(text: &str) -> Result<Cow<'_, str>, ValueError> {
     octets("systemType", text, 0, 12)
 }
 
-fn address_range(text: &str) -> Result<String, ValueError> {
+fn address_range(text: &str) -> Result<Cow<'_, str>, ValueError> {
     octets("addressRange", text, 0, 40)
 }
 
-fn document_uri(text: &str) -> Result<String, ValueError> {
+fn document_uri(text: &str) -> Result<Cow<'_, str>, ValueError> {
     let well_formed = text.strip_prefix("s3://").and_then(|rest| rest.split_once('/')).is_some_and(|(bucket, key)| {
         !bucket.is_empty() && !key.is_empty() && text.len() <= 1024 && !text.contains(char::is_whitespace)
     });
     if well_formed {
-        return Ok(text.to_owned());
+        return Ok(text.into());
     }
     Err(ValueError::new(ValueProblem::OutOfRange, format!("{} is not a document reference", shown(text)))
         .help("name the contract document as s3://BUCKET/KEY"))
 }
 
-fn mcc_mnc(text: &str) -> Result<String, ValueError> {
+fn mcc_mnc(text: &str) -> Result<Cow<'_, str>, ValueError> {
     if matches!(text.len(), 5 | 6) && text.bytes().all(|b| b.is_ascii_digit()) {
-        return Ok(text.to_owned());
+        return Ok(text.into());
     }
     Err(ValueError::new(ValueProblem::OutOfRange, format!("{} is no MCC and MNC", shown(text)))
         .help("write the 5 or 6 digits of mobile country and network code together, quoted: \"41220\""))

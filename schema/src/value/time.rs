@@ -1,5 +1,6 @@
 //! Dates, times of day, instants and time zones.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -16,8 +17,9 @@ fn digits_at(text: &str, template: &str) -> bool {
 }
 
 /// A calendar day, `YYYY-MM-DD`, meaning its midnight in UTC.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(into = "String", try_from = "String")]
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde_with::SerializeDisplay, serde_with::DeserializeFromStr,
+)]
 pub struct Day(Date);
 
 impl Day {
@@ -79,8 +81,9 @@ string_conversions!(Day, {
 });
 
 /// An instant, RFC 3339 with offset, to the millisecond: what is finer is cut off, since no wire type carries it.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(into = "String", try_from = "String")]
+#[derive(
+    Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde_with::SerializeDisplay, serde_with::DeserializeFromStr,
+)]
 pub struct Instant(Timestamp);
 
 impl Instant {
@@ -141,19 +144,19 @@ string_conversions!(Instant, {
     "description": "Instant, RFC 3339 with offset."
 });
 
-fn clock_time(text: &str) -> Result<String, ValueError> {
+fn clock_time(text: &str) -> Result<Cow<'_, str>, ValueError> {
     let in_range = || Some(text.get(..2)?.parse::<u8>().ok()? < 24 && text.get(3..)?.parse::<u8>().ok()? < 60);
     if digits_at(text, "00:00") && in_range() == Some(true) {
-        return Ok(text.to_owned());
+        return Ok(text.into());
     }
     Err(ValueError::new(ValueProblem::BadDate, format!("{} is not a time of day", shown(text)))
         .help("a time of day is HH:MM from 00:00 to 23:59, such as \"22:00\""))
 }
 
-fn timezone(text: &str) -> Result<String, ValueError> {
+fn timezone(text: &str) -> Result<Cow<'_, str>, ValueError> {
     // The database's own spelling is asked for: `utc` resolves but is written `UTC`.
     if jiff::tz::db().get(text).is_ok_and(|zone| zone.iana_name() == Some(text)) {
-        return Ok(text.to_owned());
+        return Ok(text.into());
     }
     let error = ValueError::new(ValueProblem::NotInList, format!("{} is no IANA time zone", shown(text)));
     Err(match jiff::tz::db().get(text).ok().and_then(|zone| zone.iana_name().map(str::to_owned)) {
