@@ -1,186 +1,37 @@
 //! Spans, as a real collector receives them from the program: US-OPS-08, AC2.
 
+mod causes;
+mod traced;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use async_nats::HeaderMap;
-use async_nats::jetstream;
-use bindery_agent::http::permissions::Role;
 use bindery_schema::secret::Secret;
-use bindery_tests::api::{PASSWORD, premium, small_branch};
-use bindery_tests::canary::Texts;
+use bindery_tests::api::{premium, small_branch};
 use bindery_tests::consumer;
-use bindery_tests::document::Document;
-use bindery_tests::documents::operator;
-use bindery_tests::listeners::client;
 use bindery_tests::observed::file;
-use bindery_tests::outside::Outside;
 use bindery_tests::program::Agent;
-use bindery_tests::spans::{Collector, Span, documented};
+use bindery_tests::spans::{Span, documented};
 use bindery_tests::world::{PATIENCE, World, eventually};
-use jiff::Timestamp;
-use reqwest::{Client, Method, RequestBuilder};
+use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
+use traced::{Context, HEADER, TRIGGER, Traced, signal};
 
 const DOCUMENT: &str = "OBSERVABILITY.md";
-const WEBHOOK: &str = "w3bh00k-never-shown";
-const HEADER: &str = "h3ad3r-never-shown";
-const TRIGGER: &str = "ops.sync.trigger.v1";
-const SIGNAL: &str = "operator.health.signal.v1.first";
-
-/// An agent of one carrier with the operator `first`, whose spans a collector receives.
-struct Traced {
-    world: World,
-    agent: Agent,
-    collector: Collector,
-    outside: Outside,
-    http: Client,
-    token: String,
-}
-
-impl Traced {
-    async fn new() -> Self {
-        let mut world = World::new().await;
-        let collector = Collector::start(&world.dir.path().join("collector")).await;
-        world.config.telemetry.otlp_endpoint = Some(collector.endpoint());
-        world.config.telemetry.otlp_headers = Some(Secret::new(format!("authorization=Bearer {HEADER}")).into());
-        world.config.triggers.webhook_secret = Some(Secret::new(WEBHOOK).into());
-        world.config.triggers.nats_subject = Some(TRIGGER.to_owned());
-        small_branch(&world);
-        let agent = Agent::start(&world.config).await;
-        let (outside, token) = (world.outside().await, world.token("ana", Role::CarrierAdmin));
-        let traced = Self { world, agent, collector, outside, http: Client::new(), token };
-        traced.until_applied("first").await;
-        traced
-    }
-
-    /// Waits until an operator is one of those that are applied.
-    async fn until_applied(&self, operator: &str) {
-        let path = format!("/operators/{operator}");
-        eventually(operator, async || self.admin(Method::GET, &path, None).await.0 == 200).await;
-    }
-
-    /// Waits until the leader hears signals, and has recorded one of the operator `first`.
-    async fn until_heard(&self) {
-        eventually("a signal is heard", async || {
-            self.signal(&signal("BOUND"), None).await;
-            self.outside.count("select count(*) from ops.operator_health").await > 0
-        })
-        .await;
-    }
-
-    fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.http.request(method, format!("{}/v1/admin{path}", self.agent.admin)).bearer_auth(&self.token)
-    }
-
-    /// Status and answer of the admin listener.
-    async fn admin(&self, method: Method, path: &str, body: Option<Value>) -> (u16, Value) {
-        let mut request = self.request(method, path);
-        if let Some(body) = body {
-            request = request.json(&body);
-        }
-        let answer = request.send().await.unwrap();
-        (answer.status().as_u16(), answer.json().await.unwrap_or_default())
-    }
-
-    /// A request to the internal listener.
-    fn internal(&self, path: &str) -> RequestBuilder {
-        let pki = &self.world.stack.pki;
-        client(&pki.ca, Some(&pki.smpp_connector)).get(format!("{}/v1/internal{path}", self.agent.internal))
-    }
-
-    async fn signal(&self, signal: &Value, trace: Option<&Context>) {
-        self.message(SIGNAL, signal.to_string(), trace).await;
-    }
-
-    /// Sends a message over NATS.
-    async fn message(&self, subject: &str, payload: String, trace: Option<&Context>) {
-        let subject = format!("{}{subject}", self.world.config.nats.subject_prefix);
-        let headers = trace.map(Context::headers).unwrap_or_default();
-        self.outside.nats.publish_with_headers(subject, headers, payload.into()).await.unwrap();
-        self.outside.nats.flush().await.unwrap();
-    }
-
-    /// Waits until a span has arrived.
-    async fn span(&self, what: &str, wanted: impl Fn(&Span) -> bool) -> Span {
-        let find = || self.collector.spans().into_iter().find(|span| wanted(span));
-        eventually(what, async || find().is_some()).await;
-        find().unwrap()
-    }
-
-    /// The headers of the event of a type about an object.
-    async fn headers_of(&self, event_type: &str, object: &str) -> HeaderMap {
-        let stream =
-            jetstream::new(self.outside.nats.clone()).get_stream(&self.world.config.nats.stream).await.unwrap();
-        for sequence in 1..=stream.cached_info().state.last_sequence {
-            let message = stream.get_raw_message(sequence).await.unwrap();
-            let event: Value = serde_json::from_slice(&message.payload).unwrap();
-            if event["type"] == event_type && event["subject"] == object {
-                return message.headers;
-            }
-        }
-        panic!("there is no {event_type} of {object}");
-    }
-
-    /// All that could hold a secret and may not.
-    async fn assert_no_secret_is_told(&self) {
-        let mut texts = Texts::default();
-        texts.add("spans", self.collector.text());
-        texts.add("log", self.agent.program.written());
-        texts.add_stores(&self.outside).await;
-        assert!(texts.places("spans", "\"first\"") > 0 && texts.places("log", "trace_id") > 0);
-        let vault = self.world.config.vault.token.as_ref().unwrap().read().unwrap();
-        let secrets = [PASSWORD, WEBHOOK, HEADER, &self.token, vault.expose()].map(str::to_owned);
-        assert_eq!(texts.that_hold(&secrets), [""; 0]);
-    }
-}
-
-/// A caller's place in a trace of its own.
-struct Context {
-    trace: String,
-    span: &'static str,
-    sampled: bool,
-}
-
-impl Context {
-    fn new(digit: char) -> Self {
-        Self { trace: digit.to_string().repeat(32), span: "00f067aa0ba902b7", sampled: true }
-    }
-
-    fn parent(&self) -> String {
-        format!("00-{}-{}-0{}", self.trace, self.span, u8::from(self.sampled))
-    }
-
-    fn headers(&self) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        headers.insert("traceparent", self.parent());
-        headers.insert("tracestate", "vendor=1");
-        headers
-    }
-
-    fn on(&self, request: RequestBuilder) -> RequestBuilder {
-        request.header("traceparent", self.parent()).header("tracestate", "vendor=1")
-    }
-}
-
-fn signal(bind: &str) -> Value {
-    json!({"operatorId": "first", "connectorId": "c1", "bindState": bind, "submitted": 9, "failed": 0, "throttled": 0,
-        "p95Millis": 20, "inFlight": 0, "at": Timestamp::now().to_string()})
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_use_case_has_its_span_and_every_span_its_row() {
     let traced = Traced::new().await;
-    let routes = ask_every_route(&traced).await;
-    change(&traced).await;
-    control(&traced).await;
-    trigger(&traced).await;
+    let routes = causes::ask_every_route(&traced).await;
+    causes::change(&traced).await;
+    causes::control(&traced).await;
+    causes::trigger(&traced).await;
     traced.until_heard().await;
-    read(&traced).await;
-    drift(&traced).await;
-    overtake(&traced).await;
+    causes::read(&traced).await;
+    causes::drift(&traced).await;
+    causes::overtake(&traced).await;
 
     let rows = documented(&file(DOCUMENT));
     let collector = &traced.collector;
@@ -234,115 +85,6 @@ async fn every_use_case_has_its_span_and_every_span_its_row() {
         let said: BTreeSet<&str> = rows[name].attributes.iter().map(String::as_str).collect();
         assert_eq!(attributes, said, "attributes of {name}");
     }
-}
-
-/// Asks every route of every listener, as somebody who sends nothing; the names of their spans.
-async fn ask_every_route(traced: &Traced) -> Vec<String> {
-    let mut names = Vec::new();
-    for base in [&traced.agent.admin, &traced.agent.ops] {
-        for operation in Document::of(base).await.operations() {
-            let request =
-                traced.http.request(operation.method.parse().unwrap(), format!("{base}{}", operation.example_path()));
-            request.bearer_auth(&traced.token).send().await.unwrap();
-            names.push(operation.name());
-        }
-    }
-    let pki = &traced.world.stack.pki;
-    let connector = client(&pki.ca, Some(&pki.smpp_connector));
-    let document = connector.get(format!("{}/openapi.json", traced.agent.internal)).send().await.unwrap();
-    for operation in Document(document.json().await.unwrap()).operations() {
-        let url = format!("{}{}", traced.agent.internal, operation.example_path());
-        connector.request(operation.method.parse().unwrap(), url).send().await.unwrap();
-        names.push(operation.name());
-    }
-    assert!(names.len() > 40, "{}", names.len());
-    // Neither a route nor a method anybody knows.
-    let url = format!("{}/{PASSWORD}", traced.agent.admin);
-    traced.http.request("BREW".parse().unwrap(), url).send().await.unwrap();
-    names.push("HTTP".to_owned());
-    names
-}
-
-/// A change, one that is only looked at, one that git makes and that does not compile, and one that a guardrail holds.
-async fn change(traced: &Traced) {
-    let preview = traced.admin(Method::POST, "/operators?dryRun=true", Some(premium("premium.example"))).await;
-    assert_eq!(preview.0, 200, "{}", preview.1);
-    let made = traced.admin(Method::POST, "/operators", Some(premium("premium.example"))).await;
-    assert_eq!(made.0, 201, "{}", made.1);
-    let path = "operators/carrier/carrier-premium.yaml";
-    assert!(traced.world.file(path).is_some());
-
-    traced.world.commit("Delete one of two", &[(path, None)]);
-    let hash = async || traced.admin(Method::GET, "/sync/held", None).await.1["planHash"].as_str().map(str::to_owned);
-    eventually("the plan is held", async || hash().await.is_some()).await;
-    let path = format!("/sync/held/{}/release", hash().await.unwrap());
-    assert_eq!(traced.admin(Method::POST, &path, None).await.0, 202);
-    eventually("it is applied", async || {
-        traced.admin(Method::GET, "/operators/carrier-premium", None).await.0 == 404
-            && traced.outside.password("carrier-premium").await.is_none()
-    })
-    .await;
-}
-
-/// A pause, and a commit that is taken back and allowed again.
-async fn control(traced: &Traced) {
-    let pause = json!({"reason": "INC-1", "seconds": 600});
-    assert_eq!(traced.admin(Method::POST, "/sync/pause", Some(pause)).await.0, 200);
-    assert_eq!(traced.admin(Method::DELETE, "/sync/pause", None).await.0, 204);
-    let text = operator("second", "carrier", "second.example", None);
-    let revision = traced.world.commit("A second", &[("operators/carrier/second.yaml", Some(text))]).to_string();
-    traced.until_applied("second").await;
-    let path = "operators/carrier/second.yaml";
-    let text = operator("second", "carrier", "other.example", None);
-    let revision2 = traced.world.commit("Elsewhere", &[(path, Some(text))]).to_string();
-    assert_ne!(revision, revision2);
-    let back = traced.admin(Method::POST, "/sync/rollback", Some(json!({"revision": revision2}))).await;
-    assert_eq!(back.0, 200, "{}", back.1);
-    assert_eq!(traced.admin(Method::DELETE, &format!("/sync/refused/{revision2}"), None).await.0, 204);
-}
-
-/// A trigger of each kind.
-async fn trigger(traced: &Traced) {
-    let hook = traced.http.post(format!("{}/v1/hooks/git", traced.agent.admin)).header("x-gitlab-token", WEBHOOK);
-    assert_eq!(hook.json(&json!({"ref": "refs/heads/main"})).send().await.unwrap().status(), 202);
-    let consumed = |span: &Span| span.name == format!("process {TRIGGER}");
-    eventually("a trigger is heard", async || {
-        traced.message(TRIGGER, "now".to_owned(), None).await;
-        traced.collector.spans().iter().any(consumed)
-    })
-    .await;
-}
-
-/// What other services read.
-async fn read(traced: &Traced) {
-    for path in
-        ["/operators/first/health", "/routing-table", "/routing-table/changes?since=1", "/operators/first/credentials"]
-    {
-        let status = traced.internal(path).send().await.unwrap().status();
-        // There is no password of that operator.
-        assert_eq!(status.as_u16(), if path.ends_with("credentials") { 404 } else { 200 }, "{path}");
-    }
-}
-
-/// A row that somebody changed by hand is healed.
-async fn drift(traced: &Traced) {
-    let changed = "update ops.operators set host = 'evil.example' where id = 'first'";
-    sqlx::query(changed).execute(&traced.outside.postgres).await.unwrap();
-    assert_eq!(traced.admin(Method::POST, "/sync/drift", None).await.0, 202);
-    let evil = "select count(*) from ops.operators where host = 'evil.example'";
-    eventually("it is healed", async || traced.outside.count(evil).await == 0).await;
-}
-
-/// A cache that shows a later step than Postgres.
-async fn overtake(traced: &Traced) {
-    let redis = redis::Client::open(traced.world.config.redis.url.expose()).unwrap();
-    let mut redis = redis.get_connection_manager().await.unwrap();
-    let key = format!("{}ops:catalog", traced.world.config.redis.key_prefix);
-    let generation = async || traced.outside.count("select generation from ops.sync_state").await;
-    let later = generation().await + 20;
-    let shown = json!({"commit": "0".repeat(40), "generation": later, "appliedAt": Timestamp::now().to_string()});
-    redis::cmd("SET").arg(key).arg(shown.to_string()).query_async::<()>(&mut redis).await.unwrap();
-    eventually("the numbers go on after it", async || generation().await > later).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
