@@ -13,7 +13,8 @@ use crate::value::{Cost, Day, E164Prefix, MnoId, OperatorId, TenantId, Tps};
 pub struct Impact {
     /// Destinations whose traffic goes another way or costs something else.
     pub destinations: Vec<DestinationImpact>,
-    /// Carriers whose throughput changes, now or on the first later day it does.
+    /// Carriers whose throughput changes, now or later: a row for each period in which it differs otherwise, of a carrier
+    /// and direction at most the 24 worst.
     pub throughput: Vec<ThroughputImpact>,
     /// Tenants with a reservation that changes, or with a carrier that loses what they reserved it for.
     pub tenants: Vec<TenantImpact>,
@@ -100,7 +101,7 @@ pub struct Share {
     pub weight: u16,
 }
 
-/// A carrier's throughput in one direction, before and after.
+/// A carrier's throughput in one direction, before and after, in one period.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ThroughputImpact {
@@ -108,7 +109,7 @@ pub struct ThroughputImpact {
     pub mno: MnoId,
     /// Which way.
     pub direction: Direction,
-    /// The first day, from today on, on which the two sides differ.
+    /// The first day of the period, from today on: from it on the two sides differ, or by more or less than before.
     pub from: Day,
     /// As it is on that day without the plan.
     pub before: Throughput,
@@ -144,7 +145,8 @@ pub struct TenantImpact {
     pub mno: MnoId,
     /// Which way.
     pub direction: Direction,
-    /// The first day on which its reservation differs; today where it does not.
+    /// The day on which its reservation falls most; where it never falls, the first on which it differs; where it stays as
+    /// it is, the first day it has one and is affected.
     pub from: Day,
     /// Messages a second it has reserved on that day without the plan.
     pub reserved_before: u64,

@@ -52,17 +52,17 @@ pub(super) fn sentences(report: &PlanReport) -> Vec<String> {
     }
     let falls =
         |impact: &&ThroughputImpact| impact.below_minimum || impact.after.on_demand_pool < impact.before.on_demand_pool;
-    let pools: Vec<&ThroughputImpact> = impact.throughput.iter().filter(falls).collect();
+    let pools = worst_periods(impact.throughput.iter().filter(falls));
     if !pools.is_empty() {
         let pool = |impact: &&ThroughputImpact| {
             let (before, after) = (impact.before.on_demand_pool, impact.after.on_demand_pool);
-            format!("{} {} {}", impact.mno, impact.direction, from_to(&number(before), &number(after)))
+            let change = from_to(&number(before), &number(after));
+            format!("{} {} {change} on {}", impact.mno, impact.direction, impact.from)
         };
         let list = listed(pools.iter().map(pool), pools.len());
         sentences.push(format!("{} with less on demand: {list}", counted(pools.len(), "pool")));
     }
-    let binds: Vec<&ThroughputImpact> =
-        impact.throughput.iter().filter(|impact| impact.after.binds < impact.before.binds).collect();
+    let binds = worst_periods(impact.throughput.iter().filter(|impact| impact.after.binds < impact.before.binds));
     if !binds.is_empty() {
         let bind = |impact: &&ThroughputImpact| {
             let (before, after) = (impact.before.binds.to_string(), impact.after.binds.to_string());
@@ -89,6 +89,27 @@ pub(super) fn sentences(report: &PlanReport) -> Vec<String> {
     sentences
 }
 
+/// Of each carrier and direction its worst period, of rows that have the worst first.
+fn worst_periods<'a>(rows: impl Iterator<Item = &'a ThroughputImpact>) -> Vec<&'a ThroughputImpact> {
+    let mut seen = BTreeSet::new();
+    rows.filter(|row| seen.insert((&row.mno, row.direction))).collect()
+}
+
+/// The worst period of every carrier and direction, then the second of those that have one, and so on: a table that is cut
+/// short leaves no carrier out for the sake of another's tenth period.
+fn by_carrier(impacts: &[ThroughputImpact]) -> Vec<&ThroughputImpact> {
+    let mut told: BTreeMap<_, usize> = BTreeMap::new();
+    let rank = |impact| {
+        let ThroughputImpact { mno, direction, .. }: &ThroughputImpact = impact;
+        let periods = told.entry((mno, *direction)).or_default();
+        *periods += 1;
+        (*periods, impact)
+    };
+    let mut ranked: Vec<(usize, &ThroughputImpact)> = impacts.iter().map(rank).collect();
+    ranked.sort_by_key(|(rank, _)| *rank);
+    ranked.into_iter().map(|(_, impact)| impact).collect()
+}
+
 /// The tables that are not empty.
 pub(super) fn tables(impact: &Impact) -> Vec<Table> {
     let credentials = impact.credentials.iter().map(|c| vec![c.operator.to_string(), credentials(c.change).to_owned()]);
@@ -101,7 +122,7 @@ pub(super) fn tables(impact: &Impact) -> Vec<Table> {
         Table {
             title: "Throughput",
             head: &["carrier", "direction", "from", "contracted", "reserved", "on demand", "binds"],
-            rows: impact.throughput.iter().map(throughput).collect(),
+            rows: by_carrier(&impact.throughput).into_iter().map(throughput).collect(),
         },
         Table {
             title: "Tenants",

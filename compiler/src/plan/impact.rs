@@ -4,6 +4,7 @@
 //! over them; nothing compares every rule with every other.
 
 pub(super) mod destinations;
+mod stretches;
 mod tenants;
 mod throughput;
 
@@ -32,7 +33,7 @@ pub(super) fn impact(
     }
     let throughput = throughput::compare(before, after, today);
     let tenants = tenants::compare(before, after, plan, &destinations, &throughput, today);
-    Impact { tenants, destinations, throughput, credentials: credentials(plan) }
+    Impact { tenants, destinations, throughput: throughput::worst(throughput), credentials: credentials(plan) }
 }
 
 fn credentials(plan: &Plan) -> Vec<CredentialsImpact> {

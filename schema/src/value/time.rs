@@ -42,6 +42,12 @@ impl Day {
         Self(self.0.yesterday().unwrap_or(self.0))
     }
 
+    /// The day after.
+    #[must_use]
+    pub fn after(self) -> Self {
+        Self(self.0.tomorrow().unwrap_or(self.0))
+    }
+
     /// The day's beginning.
     pub fn midnight(self) -> Timestamp {
         // Every date a `Day` can hold has a midnight in UTC.

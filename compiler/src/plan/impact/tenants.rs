@@ -6,22 +6,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use bindery_schema::catalog::{Catalog, Mno};
 use bindery_schema::change::Action;
 use bindery_schema::contract::{Direction, Period};
-use bindery_schema::impact::{
-    DestinationImpact, DestinationKind, Served, TenantImpact, TenantReason, ThroughputImpact,
-};
+use bindery_schema::impact::{DestinationImpact, DestinationKind, Served, TenantImpact, TenantReason};
 use bindery_schema::plan::Plan;
 use bindery_schema::value::{Day, MnoId, TenantId};
 
-use super::throughput::{Amounts, first_difference, on};
+use super::stretches::{Amounts, Item, Stretch, stretches};
+use super::throughput::Differing;
 
-/// Why each carrier's tenants are affected, by direction.
-type Reasons<'a> = BTreeMap<&'a MnoId, BTreeSet<(Direction, TenantReason)>>;
+/// Why each carrier's tenants of a direction are affected, and on which days.
+type Reasons<'a> = BTreeMap<&'a MnoId, Vec<(Direction, TenantReason, Period)>>;
 
 /// A tenant's reservations of one direction on both sides.
 #[derive(Default)]
 struct Sides {
-    before: Vec<(Period, Amounts)>,
-    after: Vec<(Period, Amounts)>,
+    before: Vec<Item>,
+    after: Vec<Item>,
 }
 
 pub(super) fn compare(
@@ -29,10 +28,10 @@ pub(super) fn compare(
     after: &Catalog,
     plan: &Plan,
     destinations: &[DestinationImpact],
-    throughput: &[ThroughputImpact],
+    throughput: &[Differing],
     today: Day,
 ) -> Vec<TenantImpact> {
-    let mut reasons = of_carriers(plan, destinations, throughput);
+    let mut reasons = of_carriers(plan, destinations, throughput, today);
     // Carriers whose reservations alone change have no reason of their own and are looked into all the same.
     let changed = plan.mnos.iter().filter(|change| !change.reservations.is_empty());
     changed.for_each(|change| _ = reasons.entry(&change.id).or_default());
@@ -40,31 +39,19 @@ pub(super) fn compare(
     let mut impacts = Vec::new();
     for (mno, reasons) in reasons {
         for ((direction, tenant), sides) in reservations(before.mnos.get(mno), after.mnos.get(mno)) {
-            let day = first_difference(&sides.before, &sides.after, today);
-            // A reservation that is over by today leaves nobody to notice.
-            let (from, held) = (day.unwrap_or(today), |items: &[(Period, Amounts)], day| on(items, day)[2]);
-            let (old, new) = (held(&sides.before, from), held(&sides.after, from));
-            let mut reasons: BTreeSet<TenantReason> =
-                reasons.iter().filter(|(way, _)| *way == direction).map(|(_, reason)| *reason).collect();
-            if old == 0 && new == 0 {
-                continue;
-            }
-            if new < old {
-                reasons.insert(TenantReason::ReservationFalls);
-            } else if new > old {
-                reasons.insert(TenantReason::ReservationRises);
-            }
-            if !reasons.is_empty() {
-                impacts.push(TenantImpact {
-                    tenant: tenant.clone(),
-                    mno: mno.clone(),
-                    direction,
-                    from,
-                    reserved_before: old.unsigned_abs(),
-                    reserved_after: new.unsigned_abs(),
-                    reasons: reasons.into_iter().collect(),
-                });
-            }
+            let stretches = stretches(&sides.before, &sides.after, today);
+            let of_direction = reasons.iter().filter(|(way, ..)| *way == direction);
+            let of_carrier = of_direction.map(|(_, reason, period)| (*reason, *period));
+            let Some((stretch, from, reasons)) = affected(&stretches, of_carrier) else { continue };
+            impacts.push(TenantImpact {
+                tenant: tenant.clone(),
+                mno: mno.clone(),
+                direction,
+                from,
+                reserved_before: reserved(stretch.before).unsigned_abs(),
+                reserved_after: reserved(stretch.after).unsigned_abs(),
+                reasons: reasons.into_iter().collect(),
+            });
         }
     }
     impacts.sort_by(|a, b| {
@@ -74,37 +61,82 @@ pub(super) fn compare(
     impacts
 }
 
+fn reserved([_, _, reserved]: Amounts) -> i64 {
+    reserved
+}
+
+/// Whether and why a tenant is affected on any day, and the day that says most: that of the greatest fall of its
+/// reservation, else the first on which it differs, else the first on which the tenant has one and a reason holds.
+fn affected(
+    stretches: &[Stretch],
+    of_carrier: impl Iterator<Item = (TenantReason, Period)>,
+) -> Option<(&Stretch, Day, BTreeSet<TenantReason>)> {
+    // A reservation that is over by today leaves nobody to notice.
+    let held = || stretches.iter().filter(|stretch| reserved(stretch.before) != 0 || reserved(stretch.after) != 0);
+    let mut reasons = BTreeSet::new();
+    let mut first: Option<(Day, &Stretch)> = None;
+    for (reason, period) in of_carrier {
+        let Some(stretch) = held().find(|stretch| stretch.period.overlaps(period)) else { continue };
+        reasons.insert(reason);
+        let day = stretch.period.from.max(period.from);
+        if first.is_none_or(|(first, _)| day < first) {
+            first = Some((day, stretch));
+        }
+    }
+    let by = |stretch: &&Stretch| reserved(stretch.difference());
+    let fall = held().filter(|stretch| by(stretch) < 0).min_by_key(by);
+    let rise = held().find(|stretch| by(stretch) > 0);
+    reasons.extend(fall.map(|_| TenantReason::ReservationFalls));
+    reasons.extend(rise.map(|_| TenantReason::ReservationRises));
+    let differs = fall.or(rise).map(|stretch| (stretch.period.from, stretch));
+    let (day, stretch) = differs.or(first)?;
+    Some((stretch, day, reasons))
+}
+
 fn of_carriers<'a>(
     plan: &'a Plan,
     destinations: &'a [DestinationImpact],
-    throughput: &'a [ThroughputImpact],
+    throughput: &'a [Differing],
+    today: Day,
 ) -> Reasons<'a> {
     let mut reasons = Reasons::new();
+    let from_today = Period { from: today, to: None };
+    let both = |reason, period| Direction::ALL.map(|direction| (direction, reason, period));
     for change in plan.mnos.iter().filter(|change| change.action == Action::Delete) {
-        let both = Direction::ALL.map(|direction| (direction, TenantReason::CarrierDeleted));
-        reasons.entry(&change.id).or_default().extend(both);
+        reasons.entry(&change.id).or_default().extend(both(TenantReason::CarrierDeleted, from_today));
     }
-    for change in plan.operators.iter().filter(|change| change.moves_endpoint()) {
-        let both = Direction::ALL.map(|direction| (direction, TenantReason::EndpointsMove));
-        reasons.entry(&change.mno).or_default().extend(both);
+    let moving: BTreeSet<&MnoId> =
+        plan.operators.iter().filter(|change| change.moves_endpoint()).map(|change| &change.mno).collect();
+    for mno in moving {
+        // Who comes later finds the endpoint as it then is.
+        let today = Period { from: today, to: Some(today.after()) };
+        reasons.entry(mno).or_default().extend(both(TenantReason::EndpointsMove, today));
     }
-    for impact in throughput {
+    for Differing { period, impact } in throughput {
         let entry = reasons.entry(&impact.mno).or_default();
+        let mut note = |reason| match entry.iter_mut().rfind(|(way, why, _)| (*way, *why) == (impact.direction, reason))
+        {
+            Some((_, _, last)) if last.to == Some(period.from) => last.to = period.to,
+            _ => entry.push((impact.direction, reason, *period)),
+        };
         if impact.after.contracted < impact.before.contracted {
-            entry.insert((impact.direction, TenantReason::ContractFalls));
+            note(TenantReason::ContractFalls);
         }
         if impact.after.binds < impact.before.binds {
-            entry.insert((impact.direction, TenantReason::BindsFall));
+            note(TenantReason::BindsFall);
         }
     }
+    let mut leaving = BTreeSet::new();
     for impact in destinations {
         if !matches!(impact.kind, DestinationKind::Unserved | DestinationKind::Carrier) {
             continue;
         }
         let kept: BTreeSet<&MnoId> = impact.after.iter().flat_map(carriers).collect();
-        for mno in impact.before.iter().flat_map(carriers).filter(|mno| !kept.contains(mno)) {
-            reasons.entry(mno).or_default().insert((Direction::Outbound, TenantReason::DestinationsLeave));
-        }
+        leaving.extend(impact.before.iter().flat_map(carriers).filter(|mno| !kept.contains(mno)));
+    }
+    for mno in leaving {
+        let reason = (Direction::Outbound, TenantReason::DestinationsLeave, from_today);
+        reasons.entry(mno).or_default().push(reason);
     }
     reasons
 }

@@ -1,11 +1,12 @@
 //! The sweep held against the definition, number by number; what an empty plan means; what a move means for tenants.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use bindery_schema::catalog::{Catalog, Operator};
+use bindery_schema::catalog::{Catalog, Mno, Operator};
 use bindery_schema::change::CredentialsChange;
 use bindery_schema::contract::Direction;
-use bindery_schema::impact::{DestinationKind, Impact, TenantReason};
+use bindery_schema::impact::{DestinationKind, Impact, TenantReason, ThroughputImpact};
 use bindery_schema::operator::RenamedFrom;
 use bindery_schema::value::{Day, E164Prefix};
 use jiff::Timestamp;
@@ -103,18 +104,126 @@ fn tenants_hear_of_what_their_carrier_loses() {
     assert_eq!(impact.credentials[0].change, CredentialsChange::Delete);
 }
 
-#[test]
-fn throughput_is_told_for_the_first_day_it_differs() {
-    let terms = |from: &str| {
-        mno(json!({"contracts": [
-            {"ref": "C1", "direction": "INBOUND", "contractedTps": 10, "effectiveFrom": "2026-01-01",
-                "effectiveTo": "2027-01-01", "document": "s3://c/1"},
-            {"ref": "C2", "direction": "INBOUND", "contractedTps": 20, "effectiveFrom": from, "document": "s3://c/2"}]}))
+/// One outbound contract after the other: reference, messages a second, first day and the day it ends.
+fn terms(contracts: &[(&str, u32, &str, Option<&str>)], reservations: Value) -> Mno {
+    let contract = |(reference, tps, from, to): &(&str, u32, &str, Option<&str>)| {
+        let mut contract = json!({"ref": reference, "direction": "OUTBOUND", "contractedTps": tps, "effectiveFrom": from,
+            "document": format!("s3://c/{reference}")});
+        if let Some(to) = to {
+            contract["effectiveTo"] = json!(to);
+        }
+        contract
     };
-    let impact = blast(&catalog([("a", terms("2027-01-01"))], []), &catalog([("a", terms("2027-02-01"))], []));
-    let [throughput] = impact.throughput.as_slice() else { panic!("{impact:?}") };
-    assert_eq!((throughput.direction, throughput.from.to_string().as_str()), (Direction::Inbound, "2027-01-01"));
-    assert_eq!((throughput.before.contracted, throughput.after.contracted), (Some(20), None));
+    mno(json!({"contracts": contracts.iter().map(contract).collect::<Vec<_>>(), "reservations": reservations}))
+}
+
+/// First day, contracted before and after, pool afterwards.
+fn periods(impact: &Impact) -> Vec<(String, Option<u32>, Option<u32>, Option<i64>)> {
+    let row = |row: &ThroughputImpact| {
+        (row.from.to_string(), row.before.contracted, row.after.contracted, row.after.on_demand_pool)
+    };
+    impact.throughput.iter().map(row).collect()
+}
+
+#[test]
+fn throughput_is_told_for_each_period_in_which_it_differs() {
+    let shifted =
+        |from: &str| terms(&[("C1", 10, "2026-01-01", Some("2027-01-01")), ("C2", 20, from, None)], json!([]));
+    let (before, after) = (catalog([("a", shifted("2027-01-01"))], []), catalog([("a", shifted("2027-02-01"))], []));
+    assert_eq!(periods(&blast(&before, &after)), [("2027-01-01".to_owned(), Some(20), None, None)]);
+
+    // What one and the same change makes of other days hides none of them.
+    let reserved =
+        || json!([{"tenant": "t-1", "direction": "OUTBOUND", "reservedTps": 40, "effectiveFrom": "2026-01-01"}]);
+    let two = |now: u32, next: u32| {
+        terms(&[("A", now, "2026-01-01", Some("2027-01-01")), ("B", next, "2027-01-01", None)], reserved())
+    };
+    let bind = |tps: u32| {
+        let mut bind = operator("m", "h", json!([]));
+        Arc::make_mut(&mut bind.spec).tps.outbound = tps;
+        bind.spec_hash = bindery_schema::hash::operator_spec(&bind.mno, &bind.spec);
+        bind
+    };
+    let side = |now: u32, next: u32, tps: u32| catalog([("m", two(now, next))], [("m-1", bind(tps))]);
+    let cut = ("2027-01-01".to_owned(), Some(100), Some(42), Some(2));
+    for (after, harmless) in [
+        (side(100, 42, 10), None),
+        (side(100, 42, 11), Some(("2026-11-24".to_owned(), Some(100), Some(100), Some(60)))),
+        (side(101, 42, 10), Some(("2026-11-24".to_owned(), Some(100), Some(101), Some(61)))),
+    ] {
+        let impact = blast(&side(100, 100, 10), &after);
+        let told: Vec<_> = std::iter::once(cut.clone()).chain(harmless).collect();
+        assert_eq!(periods(&impact), told, "the worst first");
+        assert!(impact.throughput[0].below_minimum);
+        let [tenant] = impact.tenants.as_slice() else { panic!("{impact:?}") };
+        assert_eq!(
+            (tenant.from.to_string().as_str(), tenant.reserved_before, tenant.reserved_after),
+            ("2027-01-01", 40, 40)
+        );
+        assert_eq!(tenant.reasons, [TenantReason::ContractFalls]);
+        let report = report(&side(100, 100, 10), &after, now()).unwrap();
+        let sentences = crate::plan::blast::sentences(&report);
+        assert!(
+            sentences.contains(&"1 pool with less on demand: m OUTBOUND 60 -> 2 on 2027-01-01".to_owned()),
+            "{sentences:?}"
+        );
+    }
+}
+
+#[test]
+fn a_pool_that_runs_low_later_because_of_the_plan_is_told_then() {
+    let side = |tps: u32| {
+        let later =
+            json!([{"tenant": "t-1", "direction": "OUTBOUND", "reservedTps": 40, "effectiveFrom": "2027-03-01"}]);
+        catalog([("m", terms(&[("A", tps, "2026-01-01", None)], later))], [])
+    };
+    let impact = blast(&side(100), &side(42));
+    let rows: Vec<_> = impact.throughput.iter().map(|row| (row.from.to_string(), row.below_minimum)).collect();
+    assert_eq!(rows, [("2027-03-01".to_owned(), true), ("2026-11-24".to_owned(), false)]);
+    // Today the tenant has nothing to lose yet.
+    let [tenant] = impact.tenants.as_slice() else { panic!("{impact:?}") };
+    assert_eq!((tenant.from.to_string().as_str(), tenant.reserved_after), ("2027-03-01", 40));
+    assert_eq!(tenant.reasons, [TenantReason::ContractFalls]);
+}
+
+#[test]
+fn a_reservation_that_rises_first_and_falls_later_is_told_by_its_fall() {
+    let side = |now: u32, next: u32| {
+        let reservation = |tps: u32, from: &str, to: Option<&str>| json!({"tenant": "t-1", "direction": "OUTBOUND", "reservedTps": tps, "effectiveFrom": from, "effectiveTo": to});
+        let two = json!([reservation(now, "2026-01-01", Some("2027-01-01")), reservation(next, "2027-01-01", None)]);
+        catalog([("m", terms(&[("A", 100, "2026-01-01", None)], two))], [])
+    };
+    let impact = blast(&side(40, 40), &side(41, 5));
+    let [tenant] = impact.tenants.as_slice() else { panic!("{impact:?}") };
+    assert_eq!(tenant.reasons, [TenantReason::ReservationFalls, TenantReason::ReservationRises]);
+    assert_eq!(
+        (tenant.from.to_string().as_str(), tenant.reserved_before, tenant.reserved_after),
+        ("2027-01-01", 40, 5)
+    );
+}
+
+#[test]
+fn many_periods_of_one_carrier_crowd_out_no_other() {
+    let side = |tps: u32| {
+        let steps: Vec<Value> = (0..60)
+            .map(|n| {
+                let day = format!("2027-{:02}-{:02}", 1 + n / 28, 1 + n % 28);
+                json!({"tenant": format!("t-{n}"), "direction": "OUTBOUND", "reservedTps": tps, "effectiveFrom": day})
+            })
+            .collect();
+        let busy = terms(&[("A", 1_000, "2026-01-01", None)], json!(steps));
+        let calm = terms(&[("B", 100 - tps, "2026-01-01", None)], json!([]));
+        catalog([("busy", busy), ("calm", calm)], [])
+    };
+    let report = report(&side(1), &side(2), now()).unwrap();
+    let of = |mno: &str| report.impact.throughput.iter().filter(|row| row.mno.as_str() == mno).count();
+    assert_eq!((of("busy"), of("calm")), (24, 1));
+    let tables = crate::plan::blast::tables(&report.impact);
+    let throughput = tables.iter().find(|table| table.title == "Throughput").unwrap();
+    let carriers: Vec<&str> = throughput.rows.iter().map(|row| row[0].as_str()).take(3).collect();
+    assert_eq!(carriers, ["busy", "calm", "busy"]);
+    assert!(throughput.rows[0].contains(&"2027-03-04".to_owned()), "{:?}", throughput.rows[0]);
+    assert_eq!(report.impact.tenants.len(), 60, "tenants of periods that are not told are");
 }
 
 /// Who serves a number, straight from the definition.
