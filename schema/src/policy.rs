@@ -60,7 +60,8 @@ pub struct Guardrails {
     pub max_deletes: Threshold,
     /// Operators whose host, port or systemId changes.
     pub max_endpoint_changes: Threshold,
-    /// Ids whose deletion always holds the plan.
+    /// Ids of operators and carriers: to delete one, or to change the host, port or systemId of such an operator, always
+    /// holds the plan. A rename does not, and the operator stays protected under its former id while `renamedFrom` names it.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub protect: BTreeSet<String>,
 }

@@ -68,11 +68,14 @@ pub fn to_observe(catalog: &Catalog, live: &Live, now: Timestamp) -> Observe {
 /// An operator keeps its former id until `renamedFrom.effectiveAt`.
 pub fn plan(catalog: &Catalog, live: &Live, policy: &PolicySpec, now: Timestamp) -> Result<Plan, MissingDetail> {
     let mnos = mno_steps(catalog, live).iter().map(MnoStep::change).collect::<Result<Vec<_>, _>>()?;
-    let operators = operator_steps(catalog, live, now);
-    let operators = operators.values().map(OperatorStep::change).collect::<Result<Vec<_>, _>>()?;
+    let steps = operator_steps(catalog, live, now);
+    let operators = steps.values().map(OperatorStep::change).collect::<Result<Vec<_>, _>>()?;
+    let is_protected =
+        |step: &&OperatorStep<'_>| step.names().any(|id| policy.guardrails.protect.contains(id.as_str()));
+    let protected = steps.values().filter(is_protected).map(|step| step.id).collect();
     Ok(Plan {
         hash: safety::hash(&mnos, &operators),
-        holds: safety::holds(&mnos, &operators, live.operator_count(), policy),
+        holds: safety::holds(&mnos, &operators, live.operator_count(), policy, &protected),
         mnos,
         operators,
     })
@@ -197,6 +200,8 @@ impl MnoStep<'_> {
 /// An operator that changes. `before` carries the id the stores know it by, which differs when it is renamed.
 struct OperatorStep<'a> {
     id: &'a OperatorId,
+    /// The id in the tree, which the stores do not know yet while a rename is pending.
+    tree_id: Option<&'a OperatorId>,
     action: Action,
     before: Option<(&'a OperatorId, &'a LiveOperator)>,
     after: Option<&'a Arc<catalog::Operator>>,
@@ -220,11 +225,13 @@ fn operator_steps<'a>(
             Some((_, before)) if differs(before, after) => Action::Update,
             Some(_) => continue,
         };
-        steps.insert(identity.after, OperatorStep { id: identity.after, action, before, after: Some(after) });
+        let (id, tree_id, after) = (identity.after, Some(tree_id), Some(after));
+        steps.insert(id, OperatorStep { id, tree_id, action, before, after });
     }
     for (id, before) in &live.operators {
         if !before.deleted && !kept.contains(id) {
-            steps.insert(id, OperatorStep { id, action: Action::Delete, before: Some((id, before)), after: None });
+            let (action, before) = (Action::Delete, Some((id, before)));
+            steps.insert(id, OperatorStep { id, tree_id: None, action, before, after: None });
         }
     }
     steps
@@ -271,6 +278,12 @@ impl<'a> Identity<'a> {
 }
 
 impl OperatorStep<'_> {
+    /// Every id the operator has, will have, or had before a rename that still stands in the tree.
+    fn names(&self) -> impl Iterator<Item = &OperatorId> {
+        let former = self.after.and_then(|after| after.renamed_from.as_ref()).map(|renamed| &renamed.id);
+        [Some(self.id), self.tree_id, self.before.map(|(id, _)| id), former].into_iter().flatten()
+    }
+
     fn specs_differ(&self) -> bool {
         let pair = self.before.zip(self.after);
         pair.is_some_and(|((_, before), after)| before.mno != after.mno || before.spec_hash != after.spec_hash)

@@ -1,9 +1,12 @@
 //! Which changes are guarded, what identifies them, and which of the policy's guardrails they run into.
 
+use std::collections::BTreeSet;
+
 use bindery_schema::change::{Action, MnoChange, OperatorChange};
 use bindery_schema::hash::Digest;
 use bindery_schema::plan::{Hold, Plan};
 use bindery_schema::policy::{PolicySpec, Threshold};
+use bindery_schema::value::OperatorId;
 
 use crate::diagnostic::{Code, Finding, Location};
 
@@ -31,12 +34,14 @@ pub(super) fn hash(mnos: &[MnoChange], operators: &[OperatorChange]) -> Digest {
     Digest::of(lines.join("\n"))
 }
 
-/// The guardrails the changes run into, where `existing` operators are there now.
+/// The guardrails the changes run into, where `existing` operators are there now. `protected` are the operators among the
+/// changes that the policy protects, under whichever of their ids.
 pub(super) fn holds(
     mnos: &[MnoChange],
     operators: &[OperatorChange],
     existing: usize,
     policy: &PolicySpec,
+    protected: &BTreeSet<&OperatorId>,
 ) -> Vec<Hold> {
     let guardrails = &policy.guardrails;
     let deletes = operators.iter().filter(|change| change.action == Action::Delete).count();
@@ -46,14 +51,34 @@ pub(super) fn holds(
     exceeds("maxEndpointChanges", &what, guardrails.max_endpoint_changes, &mut holds);
 
     let deleted_mnos = mnos.iter().filter(|change| change.action == Action::Delete).map(|change| change.id.as_str());
-    let deleted_operators =
-        operators.iter().filter(|change| change.action == Action::Delete).map(|change| change.id.as_str());
-    let named = deleted_mnos.map(|id| ("carrier", id)).chain(deleted_operators.map(|id| ("operator", id)));
-    for (kind, id) in named.filter(|(_, id)| guardrails.protect.contains(*id)) {
-        let message = format!("the plan deletes the {kind} `{id}`, which the policy protects");
-        holds.push(Hold { guardrail: "guardrails.protect".to_owned(), message });
-    }
+    let deleted_mnos = deleted_mnos.filter(|id| guardrails.protect.contains(*id)).collect();
+    let touched = |meant: &dyn Fn(&&OperatorChange) -> bool| {
+        let changes = operators.iter().filter(meant).filter(|change| protected.contains(&change.id));
+        changes.map(|change| change.id.as_str()).collect()
+    };
+    let deleted = touched(&|change| change.action == Action::Delete);
+    let moved = touched(&|change| change.moves_endpoint());
+    holds.extend(protects("deletes the carrier", "deletes", "carriers", deleted_mnos));
+    holds.extend(protects("deletes the operator", "deletes", "operators", deleted));
+    let verb = "moves the endpoint of";
+    holds.extend(protects("moves the endpoint of the operator", verb, "operators", moved));
     holds
+}
+
+/// One guardrail for all protected ids to which the same happens: each of them named would bury everything else.
+fn protects(does_to_one: &str, verb: &str, objects: &str, ids: Vec<&str>) -> Option<Hold> {
+    let message = match ids.as_slice() {
+        [] => return None,
+        [id] => format!("the plan {does_to_one} `{id}`, which the policy protects"),
+        ids => {
+            let named: Vec<String> = ids.iter().take(MOST_IDS).map(|id| format!("`{id}`")).collect();
+            let more = ids.len() - named.len();
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            let (number, named) = (ids.len(), named.join(", "));
+            format!("the plan {verb} {number} {objects} that the policy protects: {named}{more}")
+        }
+    };
+    Some(Hold { guardrail: "guardrails.protect".to_owned(), message })
 }
 
 /// The guardrails so many deletions run into, where `existing` operators are there now. `objects` is what is deleted.
@@ -87,8 +112,10 @@ fn exceeds(name: &str, what: &Counted<'_>, limit: Threshold, holds: &mut Vec<Hol
     }
 }
 
-/// Most guardrails the message of a finding names: a plan may delete a thousand protected operators.
+/// Most guardrails the message of a finding names.
 const MOST_NAMED: usize = 3;
+/// Most protected ids a guardrail names: a plan may delete a thousand of them, and shows them all itself.
+const MOST_IDS: usize = 5;
 
 /// The finding for a plan that something holds.
 pub fn held(plan: &Plan) -> Option<Finding> {

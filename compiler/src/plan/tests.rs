@@ -240,6 +240,61 @@ fn holds_name_the_guardrail_and_the_trailer_that_releases() {
 }
 
 #[test]
+fn whatever_is_protected_is_held_when_it_goes_or_moves() {
+    let live = Live::of(&catalog([("a", operator(1, &[], None)), ("b", operator(1, &[], None))]));
+    let held = |desired: &Catalog, protect: &[&str]| {
+        let mut policy = lenient();
+        policy.guardrails.protect.extend(protect.iter().map(|id| (*id).to_owned()));
+        let plan = plan(desired, &live, &policy, now()).unwrap();
+        plan.holds.iter().map(|hold| format!("{}: {}", hold.guardrail, hold.message)).collect::<Vec<_>>()
+    };
+    let moved = |id| catalog([("a", operator(2, &[], None)), (id, operator(1, &[], None))]);
+    assert_eq!(
+        held(&moved("b"), &["a"]),
+        ["guardrails.protect: the plan moves the endpoint of the operator `a`, which the policy protects"]
+    );
+    assert!(held(&moved("b"), &["b", "other"]).is_empty(), "another one moves");
+    let both = catalog([("a", operator(2, &[], None)), ("b", operator(3, &[], None))]);
+    assert_eq!(
+        held(&both, &["a", "b"]),
+        ["guardrails.protect: the plan moves the endpoint of 2 operators that the policy protects: `a`, `b`"]
+    );
+    // Nothing but where it binds is guarded.
+    let rules = catalog([("a", operator(1, &[(70, 1)], Some("x"))), ("b", operator(1, &[], None))]);
+    assert!(held(&rules, &["a", "b"]).is_empty());
+    assert_eq!(
+        held(&Catalog::default(), &["roshan"]),
+        ["guardrails.protect: the plan deletes the carrier `roshan`, which the policy protects"]
+    );
+
+    // A rename takes nothing away, and protection with it: under either id, pending or due.
+    for at in ["2026-12-01T12:00:01Z", NOW] {
+        let renamed = |host| {
+            let new = renamed(operator(host, &[], None), "a", at);
+            catalog([("new", new), ("b", operator(1, &[], None))])
+        };
+        assert!(held(&renamed(1), &["a", "new"]).is_empty());
+        for id in ["a", "new"] {
+            assert_eq!(held(&renamed(2), &[id]).len(), 1, "{id} at {at}");
+        }
+    }
+}
+
+#[test]
+fn many_protected_ids_make_one_line() {
+    let ids: Vec<String> = (0..600).map(|n| format!("o-{n:03}")).collect();
+    let live = Live::of(&catalog(ids.iter().map(|id| (id.as_str(), operator(1, &[], None)))));
+    let mut policy = lenient();
+    policy.guardrails.protect.extend(ids.iter().cloned());
+    let plan = plan(&catalog([]), &live, &policy, now()).unwrap();
+    let [hold] = plan.holds.as_slice() else { panic!("{:?}", plan.holds) };
+    assert_eq!(
+        hold.message,
+        "the plan deletes 600 operators that the policy protects: `o-000`, `o-001`, `o-002`, `o-003`, `o-004` and 595 more"
+    );
+}
+
+#[test]
 fn the_hash_identifies_guarded_changes_and_nothing_else() {
     let live = Live::of(&catalog([("a", operator(1, &[], None)), ("b", operator(1, &[(70, 1)], Some("x")))]));
     let hash = |operators: Vec<(&str, Operator)>| planned(&catalog(operators), &live).hash;
