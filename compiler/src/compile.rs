@@ -16,6 +16,7 @@ use crate::cache::{self, Again, Cache, Worth};
 use crate::diagnostic::{Draft, Finding, Location, Place, Severity, Sink};
 use crate::lower::Lowering;
 use crate::parse::{FileFault, ParsedFile, parse_file};
+use crate::plan::Catalogs;
 use crate::plan::policy::guarding;
 use crate::source::{self, ByOid, Content, FileId, Folder, Folders, Loaded, Origin, SourceMap};
 use crate::timeline::{self, Event, Window};
@@ -40,6 +41,8 @@ pub struct Compiler {
     folders: ByOid<Arc<Folder>>,
     cache: Option<Cache>,
     guard: Option<PolicySpec>,
+    /// Whether the catalogs of all environments are wanted beside the one that is asked for.
+    everywhere: bool,
     /// The last catalog, of which the next one differs little.
     earlier: Option<Arc<Catalog>>,
     /// The last rules in which nothing was found, and all of which the cache does not know it.
@@ -57,6 +60,8 @@ pub struct Compiled {
     /// Names of the environments that some operator lays something over in, in order.
     pub environments: Vec<String>,
     catalog: Arc<Catalog>,
+    /// By environment, where they are wanted.
+    laid_over: BTreeMap<String, Arc<Catalog>>,
 }
 
 impl Compiled {
@@ -68,6 +73,11 @@ impl Compiled {
     /// The catalog to keep; none where any finding is an error.
     pub fn shared_catalog(&self) -> Option<Arc<Catalog>> {
         (self.error_count() == 0).then(|| self.catalog.clone())
+    }
+
+    /// The catalog and, where the compiler makes them, those of all environments; none where any finding is an error.
+    pub fn catalogs(&self) -> Option<Catalogs<'_>> {
+        self.catalog().map(|base| Catalogs { base, environments: &self.laid_over })
     }
 
     /// The policy as it stands in the tree; defaults where there is none or it could not be read.
@@ -91,6 +101,11 @@ impl Compiler {
     /// From now on checks every tree by its own policy.
     pub fn unguarded(&mut self) {
         self.guard = None;
+    }
+
+    /// From now on makes the catalog of every environment too, which costs nothing where no operator has one.
+    pub fn everywhere(&mut self) {
+        self.everywhere = true;
     }
 
     /// From now on takes from a cache what it holds.
@@ -252,13 +267,18 @@ impl Compiler {
         }
         let findings = validate::without_acknowledged(sink.finish(&sources), &objects, &policy, options.now);
         let answer = ask(&objects, &policy, &sources);
-        let environments = objects.environments().into_iter().flatten().map(str::to_owned).collect();
-        let environment = options.environment.as_deref();
-        let lowering = Lowering { objects: &objects, environment, sources: &sources, earlier: self.earlier.as_deref() };
-        let catalog = Arc::new(lowering.catalog(policy));
+        let environments: Vec<String> = objects.environments().into_iter().flatten().map(str::to_owned).collect();
+        let lower = |environment, earlier| {
+            let lowering = Lowering { objects: &objects, environment, sources: &sources, earlier };
+            Arc::new(lowering.catalog(policy.clone()))
+        };
+        let catalog = lower(options.environment.as_deref(), self.earlier.as_deref());
+        // What an environment does not lay anything over is shared with the base.
+        let wanted = environments.iter().filter(|_| self.everywhere);
+        let laid_over = wanted.map(|name| (name.clone(), lower(Some(name), Some(&catalog)))).collect();
         self.earlier = Some(catalog.clone());
         drop(objects);
-        (Compiled { findings, sources, environments, catalog }, answer)
+        (Compiled { findings, sources, environments, catalog, laid_over }, answer)
     }
 }
 

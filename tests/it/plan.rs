@@ -5,8 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use bindery_compiler::plan::markdown::{Comment, DEFAULT_BUDGET};
-use bindery_compiler::plan::{plan, report, text};
-use bindery_compiler::{Compiler, Options};
+use bindery_compiler::plan::{plan, report_everywhere, text};
+use bindery_compiler::{Compiled, Compiler, Options};
 use bindery_schema::catalog::Catalog;
 use bindery_schema::live::Live;
 use bindery_schema::report::PlanReport;
@@ -15,11 +15,13 @@ fn options() -> Options {
     Options { now: "2026-11-24T00:00:00Z".parse().expect("an instant"), environment: None }
 }
 
-fn catalog(repository: &Path) -> Catalog {
-    let compiled = Compiler::default().compile_directory(repository, &options()).expect("a readable fixture");
+fn compiled(repository: &Path) -> Compiled {
+    let mut compiler = Compiler::default();
+    compiler.everywhere();
+    let compiled = compiler.compile_directory(repository, &options()).expect("a readable fixture");
     // A rename that is due warns that its lead is over; errors would make the fixture worthless.
     assert_eq!(compiled.error_count(), 0, "{}: {:#?}", repository.display(), compiled.findings);
-    compiled.catalog().expect("a catalog").clone()
+    compiled
 }
 
 fn cases() -> Vec<PathBuf> {
@@ -31,9 +33,10 @@ fn cases() -> Vec<PathBuf> {
 }
 
 fn planned(case: &Path) -> (Catalog, Catalog, PlanReport) {
-    let (before, after) = (catalog(&case.join("before")), catalog(&case.join("after")));
-    let report = report(&before, &after, options().now).expect("all content is at hand");
-    (before, after, report)
+    let (before, after) = (compiled(&case.join("before")), compiled(&case.join("after")));
+    let both = (before.catalogs().expect("a catalog"), after.catalogs().expect("a catalog"));
+    let report = report_everywhere(both.0, both.1, options().now).expect("all content is at hand");
+    (both.0.base.clone(), both.1.base.clone(), report)
 }
 
 #[test]

@@ -7,7 +7,7 @@ use anyhow::{Context as _, bail};
 use bindery_compiler::diagnostic::render::concise;
 use bindery_compiler::diagnostic::{Code, Finding, Severity};
 use bindery_compiler::plan::markdown::{Comment, DEFAULT_BUDGET};
-use bindery_compiler::plan::{held, report, text};
+use bindery_compiler::plan::{held, report_everywhere, text};
 use bindery_compiler::render::FOLDER;
 use bindery_compiler::source::{self, SourceMap};
 use bindery_compiler::{Compiled, Options};
@@ -39,7 +39,7 @@ pub(super) struct Arguments {
     /// Branch or revision the change goes to
     #[arg(long, value_name = "REV")]
     base: Option<String>,
-    /// Environment whose overlays are laid over the base
+    /// Environment whose overlays are laid over the base; without it, the base, and what differs in which environment
     #[arg(long, value_name = "NAME")]
     env: Option<String>,
     /// Day that counts as today
@@ -66,6 +66,9 @@ pub(super) fn run(repo: &Path, arguments: &Arguments, out: &mut impl Write) -> a
     let repository = super::open(repo)?;
     let base = merge_base(&repository, arguments.base.as_deref())?;
     let mut compiler = arguments.cached.compiler();
+    if options.environment.is_none() {
+        compiler.everywhere();
+    }
     let before = compiler.compile_revision(&repository, base, &options)?;
     compiler.guarded_by(before.policy().clone());
     let mut head = super::compile(&mut compiler, repo, None, &options)?;
@@ -80,7 +83,7 @@ pub(super) fn run(repo: &Path, arguments: &Arguments, out: &mut impl Write) -> a
         head.findings.extend(stale);
     }
     if let Ok(report) = &report {
-        head.findings.extend(held(&report.plan));
+        head.findings.extend(held(report));
     }
     let (findings, sources) = (&head.findings, &head.sources);
     write(arguments.format, &summary, findings, sources, report.as_ref().map_err(|reason| *reason), &options, out)?;
@@ -95,9 +98,9 @@ pub(super) fn run(repo: &Path, arguments: &Arguments, out: &mut impl Write) -> a
 
 /// The plan, or why there is none. A base that does not compile fails nobody: the change may be what repairs it.
 fn planned(before: &Compiled, head: &Compiled, options: &Options) -> anyhow::Result<Result<PlanReport, &'static str>> {
-    let Some(wanted) = head.catalog() else { return Ok(Err("the configuration has errors")) };
-    let Some(live) = before.catalog() else { return Ok(Err("the merge base does not compile")) };
-    Ok(Ok(report(live, wanted, options.now)?))
+    let Some(wanted) = head.catalogs() else { return Ok(Err("the configuration has errors")) };
+    let Some(live) = before.catalogs() else { return Ok(Err("the merge base does not compile")) };
+    Ok(Ok(report_everywhere(live, wanted, options.now)?))
 }
 
 /// Writes everything to one stream where its format allows that, otherwise the plan beside it.

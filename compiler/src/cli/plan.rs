@@ -1,12 +1,13 @@
 //! `bindery plan`.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
 
 use anyhow::bail;
 use bindery_compiler::diagnostic::render::{concise, json};
 use bindery_compiler::plan::markdown::{Comment, DEFAULT_BUDGET, SMALLEST};
-use bindery_compiler::plan::{held, report, text};
+use bindery_compiler::plan::{Catalogs, held, report_everywhere, text};
 use bindery_schema::catalog::Catalog;
 use bindery_schema::value::Day;
 use clap::{Args, ValueEnum};
@@ -29,7 +30,7 @@ pub(super) struct Arguments {
     /// Revision that is wanted, instead of the working tree
     #[arg(long, value_name = "REV")]
     head: Option<String>,
-    /// Environment whose overlays are laid over the base
+    /// Environment whose overlays are laid over the base; without it, the base, and what differs in which environment
     #[arg(long, value_name = "NAME")]
     env: Option<String>,
     /// Day that counts as today
@@ -65,6 +66,9 @@ pub(super) fn budget(text: &str) -> Result<usize, String> {
 pub(super) fn run(repo: &Path, arguments: &Arguments, out: &mut impl Write) -> anyhow::Result<Outcome> {
     let options = super::options(arguments.at, arguments.env.as_deref());
     let mut compiler = arguments.cached.compiler();
+    if options.environment.is_none() {
+        compiler.everywhere();
+    }
     let base = if has_no_commit(repo, &arguments.base)? {
         None
     } else {
@@ -75,9 +79,11 @@ pub(super) fn run(repo: &Path, arguments: &Arguments, out: &mut impl Write) -> a
         compiler.guarded_by(base.policy().clone());
     }
     let mut head = super::compile(&mut compiler, repo, arguments.head.as_deref(), &options)?;
-    let nothing = Catalog::default();
-    let live = base.as_ref().map_or(Some(&nothing), |base| base.catalog());
-    let report = live.zip(head.catalog()).map(|(live, wanted)| report(live, wanted, options.now)).transpose()?;
+    let nothing = (Catalog::default(), BTreeMap::new());
+    let nothing = Catalogs { base: &nothing.0, environments: &nothing.1 };
+    let live = base.as_ref().map_or(Some(nothing), |base| base.catalogs());
+    let both = live.zip(head.catalogs());
+    let report = both.map(|(live, wanted)| report_everywhere(live, wanted, options.now)).transpose()?;
     arguments.cached.vouch(&compiler)?;
     arguments.cached.save(&compiler);
     concise::write(&head.findings, &head.sources, &mut anstream::stderr().lock())?;
@@ -88,8 +94,8 @@ pub(super) fn run(repo: &Path, arguments: &Arguments, out: &mut impl Write) -> a
         let base = &arguments.base;
         bail!("`{base}` does not compile (bindery check --rev {base}); name another base")
     };
-    let finding = held(&report.plan);
-    concise::write(finding.as_slice(), &head.sources, &mut anstream::stderr().lock())?;
+    let held = held(&report);
+    concise::write(&held, &head.sources, &mut anstream::stderr().lock())?;
     match arguments.format {
         Format::Human => {
             let mut lines = String::new();
@@ -97,7 +103,7 @@ pub(super) fn run(repo: &Path, arguments: &Arguments, out: &mut impl Write) -> a
             out.write_all(lines.as_bytes())?;
         }
         Format::Json => {
-            head.findings.extend(finding);
+            head.findings.extend(held);
             let mut value = text::json(&report);
             value["findings"] = json::findings(&head.findings, &head.sources).into();
             super::write_json(&value, out)?;
@@ -107,7 +113,7 @@ pub(super) fn run(repo: &Path, arguments: &Arguments, out: &mut impl Write) -> a
             out.write_all(comment.render(arguments.max_bytes).as_bytes())?;
         }
     }
-    let outcome = if report.plan.is_empty() { Outcome::Clean } else { Outcome::Changes };
+    let outcome = if report.changes_anything() { Outcome::Changes } else { Outcome::Clean };
     // The process ends: giving back a million rules one by one would only take time.
     std::mem::forget((compiler, base, head, report));
     Ok(outcome)

@@ -108,6 +108,43 @@ fn what_did_not_change_is_shared_with_the_tree_before() {
 }
 
 #[test]
+fn an_environment_is_compared_with_itself_and_shares_what_it_does_not_touch() {
+    let compiled = |compiler: &mut Compiler, host: &str, tps: u32| {
+        let bind = || Bind { active: true, port: 2775, rules: vec![json!({"prefix": "+1", "split": "s"})] };
+        let mut files = tree(&[bind(), bind(), bind()], ("deny", "allow"));
+        let operator = json!({"apiVersion": "bindery/v1", "kind": "Operator", "metadata": {"id": "op-d", "mno": "mno-a"},
+            "spec": {"displayName": "d", "tps": {"outbound": tps},
+                "smpp": {"host": "d.example", "port": 2775, "systemId": "d"},
+                "environments": {"lab": {"tps": {"outbound": 5}}, "prod": {"smpp": {"host": host}}}}});
+        files.push(loaded("operators/d.yaml", documents(vec![operator])));
+        compiler.compile(files, &options())
+    };
+    let mut compiler = Compiler::default();
+    assert!(compiled(&mut compiler, "a.example", 10).laid_over.is_empty(), "nobody asked");
+    compiler.everywhere();
+    let before = compiled(&mut compiler, "a.example", 10);
+    assert_eq!(before.error_count(), 0, "{:?}", before.findings);
+    let of = |compiled: &Compiled, environment: &str, id: &str| compiled.laid_over[environment].operators[id].clone();
+    assert!(Arc::ptr_eq(&of(&before, "prod", "op-a"), &before.catalog.operators["op-a"]));
+    assert!(!Arc::ptr_eq(&of(&before, "prod", "op-d"), &before.catalog.operators["op-d"]));
+
+    let told = |after: &Compiled| {
+        let (old, new) = (before.catalogs().unwrap(), after.catalogs().unwrap());
+        let report = crate::plan::report_everywhere(old, new, options().now).unwrap();
+        let one = |e: &bindery_schema::report::EnvironmentReport| {
+            (e.name.clone(), e.counts.updated, e.unchanged, e.holds.len())
+        };
+        (report.plan.operators.len(), report.environments.iter().map(one).collect::<Vec<_>>())
+    };
+    assert_eq!(told(&compiled(&mut compiler, "a.example", 10)), (0, vec![]));
+    // One of four is not more than a quarter; twenty-five percent of them may move.
+    assert_eq!(told(&compiled(&mut compiler, "b.example", 10)), (0, vec![("prod".to_owned(), 1, 0, 0)]));
+    assert_eq!(told(&compiled(&mut compiler, "a.example", 11)), (1, vec![("lab".to_owned(), 0, 1, 0)]));
+    let both = vec![("lab".to_owned(), 0, 1, 0), ("prod".to_owned(), 1, 0, 0)];
+    assert_eq!(told(&compiled(&mut compiler, "b.example", 11)), (1, both));
+}
+
+#[test]
 fn rules_and_contracts_are_known_by_the_file_they_stand_in() {
     let api = "bindery/v1";
     let mut files = tree(&[Bind { active: true, port: 2775, rules: Vec::new() }], ("deny", "allow"));

@@ -187,7 +187,7 @@ fn prefixes(group: &[DestinationImpact]) -> String {
 }
 
 /// The first few of `all`, and how many more there are.
-fn listed(items: impl Iterator<Item = String>, all: usize) -> String {
+pub(super) fn listed(items: impl Iterator<Item = String>, all: usize) -> String {
     let list: Vec<String> = items.take(EXAMPLES).collect();
     let more = all - list.len();
     let list = list.join(", ");

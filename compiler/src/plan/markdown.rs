@@ -3,7 +3,8 @@
 //! A comment over the limit of its host is dropped, so a budget in bytes is kept: the least important parts are left out
 //! first, and the comment says which.
 
-use bindery_schema::report::PlanReport;
+use bindery_schema::plan::Hold;
+use bindery_schema::report::{EnvironmentReport, PlanReport};
 
 use super::blast::{self, Table, counted};
 use super::text;
@@ -65,33 +66,56 @@ impl Comment<'_> {
     fn headline(&self) -> String {
         match self.report {
             Err(reason) => format!("no plan: {}", escaped(reason)),
-            Ok(report) if report.plan.is_empty() => "no changes".to_owned(),
+            Ok(report) if !report.changes_anything() => "no changes".to_owned(),
             Ok(report) => {
-                let held = if report.plan.holds.is_empty() { "" } else { " (held)" };
-                format!("{}{held}", text::counts(&report.plan))
+                let held = if report.is_held() { " (held)" } else { "" };
+                let names: Vec<String> = report.environments.iter().map(|one| one.name.clone()).collect();
+                let noun = if names.len() == 1 { "environment" } else { "environments" };
+                let environments = format!("{noun} {}", blast::listed(names.iter().cloned(), names.len()));
+                match (report.plan.is_empty(), names.is_empty()) {
+                    (true, _) => format!("changes in {environments} only{held}"),
+                    (false, true) => format!("{}{held}", text::counts(&report.plan)),
+                    (false, false) => format!("{}; otherwise in {environments}{held}", text::counts(&report.plan)),
+                }
             }
         }
     }
 }
 
-/// What holds the plan and how it is released. The trailer stands first: it must not be cut.
+/// What holds the plan and how it is released, then the same of environments that differ. The trailer stands first: it must
+/// not be cut.
 fn release(report: &PlanReport, page: &mut Page) {
-    let Some(trailer) = &report.trailer else { return };
-    let number = counted(report.plan.holds.len(), "guardrail");
-    let text = format!("\n**Held by {number}.** A commit with this trailer releases it:\n\n```\n{trailer}\n```\n");
-    page.text.push_str(&text);
-    let holds: Vec<String> = report
-        .plan
-        .holds
-        .iter()
-        .map(|hold| format!("- {}: {}\n", code(&hold.guardrail), escaped(&hold.message)))
-        .collect();
-    page.list("What holds it", &holds, "guardrails");
+    let lines = |holds: &[Hold]| -> Vec<String> {
+        holds.iter().map(|hold| format!("- {}: {}\n", code(&hold.guardrail), escaped(&hold.message))).collect()
+    };
+    if let Some(trailer) = &report.trailer {
+        let number = counted(report.plan.holds.len(), "guardrail");
+        let text = format!("\n**Held by {number}.** A commit with this trailer releases it:\n\n```\n{trailer}\n```\n");
+        page.text.push_str(&text);
+        page.list("What holds it", &lines(&report.plan.holds), "guardrails");
+    }
+    let mut left_out = 0;
+    for EnvironmentReport { name, holds, trailer, .. } in &report.environments {
+        let Some(trailer) = trailer else { continue };
+        let (number, name) = (counted(holds.len(), "guardrail"), escaped(name));
+        let mut text = format!(
+            "\n**Held in environment {name} by {number}.** A commit with this trailer releases it there:\n\n\
+             ```\n{trailer}\n```\n\n"
+        );
+        text.extend(lines(holds));
+        left_out += usize::from(!page.line(&text));
+    }
+    if left_out > 0 {
+        page.left_out.push(format!("what holds it in {}", counted(left_out, "environment")));
+    }
 }
 
 fn effects(report: &PlanReport, page: &mut Page) {
     let sentences: Vec<String> = blast::sentences(report).iter().map(|line| format!("- {}\n", escaped(line))).collect();
     page.list("Blast radius", &sentences, "parts of the summary");
+    let lines: Vec<String> =
+        report.environments.iter().map(|one| format!("- {}\n", escaped(&text::environment(one)))).collect();
+    page.list("Where an environment differs from the base", &lines, "environments");
     for table in blast::tables(&report.impact) {
         let shown = table.rows.len().min(ROWS);
         page.table(&table, shown);

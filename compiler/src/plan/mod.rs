@@ -6,6 +6,7 @@
 
 mod blast;
 mod diff;
+mod environments;
 mod impact;
 pub mod markdown;
 pub mod policy;
@@ -34,6 +35,7 @@ use jiff::Timestamp;
 
 use crate::join::left_join;
 pub use diff::fields;
+pub use environments::{Catalogs, report_everywhere};
 pub use safety::{deletions, held};
 
 /// The objects whose content a plan needs, by the id the stores know them by.
@@ -101,6 +103,7 @@ pub fn report(before: &Catalog, after: &Catalog, now: Timestamp) -> Result<PlanR
         trailer: plan.trailer(),
         impact: impact::impact(before, after, &plan, destinations, Day::of(now)),
         loosened: if fresh { Vec::new() } else { policy::loosened(&before.policy, &after.policy) },
+        environments: Vec::new(),
         plan,
     })
 }

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use bindery_schema::change::{Action, MnoChange, OperatorChange};
 use bindery_schema::hash::Digest;
-use bindery_schema::plan::{Hold, Plan};
+use bindery_schema::plan::Hold;
 use bindery_schema::policy::{PolicySpec, Threshold};
+use bindery_schema::report::{EnvironmentReport, PlanReport};
 use bindery_schema::value::OperatorId;
 
 use crate::diagnostic::{Code, Finding, Location};
@@ -117,16 +118,25 @@ const MOST_NAMED: usize = 3;
 /// Most protected ids a guardrail names: a plan may delete a thousand of them, and shows them all itself.
 const MOST_IDS: usize = 5;
 
-/// The finding for a plan that something holds.
-pub fn held(plan: &Plan) -> Option<Finding> {
-    let trailer = plan.trailer()?;
-    let mut reasons: Vec<String> = plan.holds.iter().take(MOST_NAMED).map(|hold| hold.message.clone()).collect();
-    if plan.holds.len() > MOST_NAMED {
-        reasons.push(format!("and {} more", plan.holds.len() - MOST_NAMED));
+/// The findings for a plan that something holds, in the base and in the environments that differ.
+pub fn held(report: &PlanReport) -> Vec<Finding> {
+    let base = finding("", report.plan.hash, &report.plan.holds, report.trailer.as_ref());
+    let environments = report.environments.iter().filter_map(|environment| {
+        let EnvironmentReport { name, hash, holds, trailer, .. } = environment;
+        finding(&format!(" for environment `{name}`"), *hash, holds, trailer.as_ref())
+    });
+    base.into_iter().chain(environments).collect()
+}
+
+fn finding(whose: &str, hash: Digest, holds: &[Hold], trailer: Option<&String>) -> Option<Finding> {
+    let trailer = trailer?;
+    let mut reasons: Vec<String> = holds.iter().take(MOST_NAMED).map(|hold| hold.message.clone()).collect();
+    if holds.len() > MOST_NAMED {
+        reasons.push(format!("and {} more", holds.len() - MOST_NAMED));
     }
     Some(Finding {
         code: Code::PlanHeld,
-        message: format!("plan `{}` is held: {}", plan.hash, reasons.join("; ")),
+        message: format!("plan `{hash}`{whose} is held: {}", reasons.join("; ")),
         primary: Location::NOWHERE,
         related: Vec::new(),
         help: Some(format!("if the plan is what is meant, release it by a commit with the trailer `{trailer}`")),

@@ -5,8 +5,8 @@ use std::fmt;
 use bindery_schema::change::{Action, CredentialsChange, FieldChange, ListChange, MnoChange, OperatorChange, Updated};
 use bindery_schema::contract::{Contract, Period, Reservation};
 use bindery_schema::impact::Loosening;
-use bindery_schema::plan::Plan;
-use bindery_schema::report::PlanReport;
+use bindery_schema::plan::{Counts, Hold, Plan};
+use bindery_schema::report::{EnvironmentReport, PlanReport};
 use bindery_schema::routes::{DEFAULT_WEIGHT, Rule};
 use serde_json::Value;
 
@@ -29,7 +29,8 @@ pub fn human(plan: &Plan, out: &mut impl fmt::Write) -> fmt::Result {
 /// Writes a plan with its blast radius; a policy that becomes less strict is shown without any change, too.
 pub fn human_report(report: &PlanReport, out: &mut impl fmt::Write) -> fmt::Result {
     if report.plan.is_empty() {
-        writeln!(out, "No changes.")?;
+        let whose = if report.environments.is_empty() { "" } else { " to the base" };
+        writeln!(out, "No changes{whose}.")?;
     } else {
         objects(&report.plan, out)?;
         for Table { title, head, rows } in blast::tables(&report.impact) {
@@ -50,6 +51,10 @@ pub fn human_report(report: &PlanReport, out: &mut impl fmt::Write) -> fmt::Resu
         }
         summary(&report.plan, out)?;
     }
+    if !report.environments.is_empty() {
+        writeln!(out, "\nWhere an environment differs from the base:")?;
+        report.environments.iter().try_for_each(|one| writeln!(out, "  {}", environment(one)))?;
+    }
     if !report.loosened.is_empty() {
         writeln!(out, "\nThe policy becomes less strict:")?;
         for Loosening { path, message, effective } in &report.loosened {
@@ -57,7 +62,33 @@ pub fn human_report(report: &PlanReport, out: &mut impl fmt::Write) -> fmt::Resu
             writeln!(out, "  {path}: {} ({when})", message.replace(char::is_control, " "))?;
         }
     }
-    holds(&report.plan, out)
+    holds(&report.plan, out)?;
+    report.environments.iter().try_for_each(|one| {
+        held(&format!("The plan for environment {} is held", one.name), &one.holds, one.trailer.as_deref(), out)
+    })
+}
+
+/// One line: what happens to operators of an environment beyond what happens to the base, and where to see it.
+pub(super) fn environment(report: &EnvironmentReport) -> String {
+    let EnvironmentReport { name, counts, unchanged, .. } = report;
+    let Counts { created, updated, deleted, restored, renamed, .. } = *counts;
+    let actions = [
+        (created, "created"),
+        (updated, "updated"),
+        (renamed, "renamed"),
+        (restored, "restored"),
+        (deleted, "deleted"),
+    ];
+    let mut parts: Vec<String> = actions
+        .iter()
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, done)| format!("{} {done}", blast::counted(*number, "operator")))
+        .collect();
+    if *unchanged > 0 {
+        let verb = if *unchanged == 1 { "stays" } else { "stay" };
+        parts.push(format!("{} of the base's plan {verb} unchanged", blast::counted(*unchanged, "operator")));
+    }
+    format!("environment {name}: {}; bindery plan --env {name} shows it", parts.join(", "))
 }
 
 fn aligned<'a>(cells: impl Iterator<Item = &'a str>, widths: &[usize], out: &mut impl fmt::Write) -> fmt::Result {
@@ -87,9 +118,13 @@ pub(super) fn worst_first(plan: &Plan, out: &mut impl fmt::Write) -> fmt::Result
 }
 
 fn holds(plan: &Plan, out: &mut impl fmt::Write) -> fmt::Result {
-    let Some(trailer) = plan.trailer() else { return Ok(()) };
-    writeln!(out, "\nThe plan is held ({}):", Code::PlanHeld)?;
-    for hold in &plan.holds {
+    held("The plan is held", &plan.holds, plan.trailer().as_deref(), out)
+}
+
+fn held(title: &str, holds: &[Hold], trailer: Option<&str>, out: &mut impl fmt::Write) -> fmt::Result {
+    let Some(trailer) = trailer else { return Ok(()) };
+    writeln!(out, "\n{title} ({}):", Code::PlanHeld)?;
+    for hold in holds {
         writeln!(out, "  {}: {}", hold.guardrail, hold.message)?;
     }
     writeln!(out, "A commit with this trailer releases it:\n\n  {trailer}")
