@@ -209,6 +209,18 @@ impl Compiler {
         self.compile_and(tree, options, |objects, policy, sources| timeline::events(objects, policy, window, sources))
     }
 
+    /// Asks a question of the objects of files.
+    #[cfg(test)]
+    pub(crate) fn asked<T>(
+        loaded: Vec<Loaded>,
+        options: &Options,
+        ask: impl FnOnce(&Objects<'_>, &PolicySpec, &SourceMap) -> T,
+    ) -> (Compiled, T) {
+        let (mut compiler, origin) = (Self::default(), Arc::new(Origin::Memory));
+        let files = loaded.into_iter().map(|file| compiler.parse(file, &origin)).collect();
+        compiler.compile_and(Tree { files, origin }, options, ask)
+    }
+
     /// Compiles files that were loaded before; their order is that of their paths.
     pub fn compile(&mut self, loaded: Vec<Loaded>, options: &Options) -> Compiled {
         let origin = Arc::new(Origin::Memory);

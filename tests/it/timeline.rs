@@ -137,7 +137,15 @@ fn the_program_lists_what_the_flags_ask_for() {
     write_carrier(root, &[(20, 25, 50)]);
     assert_eq!(dates(&["--from", "2027-01-01"]), all[3..]);
     assert_eq!(dates(&["--from", "2027-01-01", "--rev", "main"]), all);
-    for wrong in [&["--from", "tomorrow"][..], &["--rev", "v9"], &["--format", "yaml"], &["--until", "2027-13-01"]] {
+    let reversed = ["--from", "2027-01-02", "--until", "2027-01-01"];
+    for wrong in [
+        &["--from", "tomorrow"][..],
+        &["--rev", "v9"],
+        &["--format", "yaml"],
+        &["--until", "2027-13-01"],
+        &reversed,
+        &["--until", "2026-01-01"],
+    ] {
         let (code, out, err) = run(wrong);
         assert!(code == Some(1) && out.is_empty() && err.contains("error"), "{wrong:?}: {code:?} {out} {err}");
     }

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
+use anyhow::bail;
 use bindery_compiler::diagnostic::Severity;
 use bindery_compiler::timeline::{Window, text};
 use bindery_compiler::{Compiler, source};
@@ -50,6 +51,11 @@ enum Format {
 pub(super) fn run(repo: &Path, arguments: &Arguments, out: &mut impl Write) -> anyhow::Result<Outcome> {
     let options = super::options(arguments.from, None);
     let window = Window { from: Day::of(options.now), until: arguments.until };
+    if let Some(until) = window.until.filter(|until| *until < window.from) {
+        let Window { from, .. } = window;
+        let which = if arguments.from.is_some() { format!("--from {from}") } else { format!("today, {from}") };
+        bail!("--until {until} is before {which}: no day is left to list; name a later day or an earlier --from");
+    }
     let mut compiler = Compiler::default();
     let (tree, mut events) = match &arguments.rev {
         None => compiler.timeline_directory(repo, &options, window)?,

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
+use bindery_schema::contract::{Contract, Period};
 use bindery_schema::policy::PolicySpec;
 use bindery_schema::value::{Day, MnoId};
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
@@ -99,13 +100,23 @@ impl<'p> Watch<'p> {
     }
 }
 
-/// The day before the window and its first, then each on which a contract of the carrier or an acknowledgement ends. What
-/// begins is foreseen.
+/// The day before the window and its first, then each on which a contract of the carrier or an acknowledgement ends, or a
+/// contract begins where there was none. Whatever else begins is foreseen.
 fn days(objects: &Objects<'_>, policy: &PolicySpec, mno: &MnoId, window: Window) -> BTreeSet<Day> {
     let mut days = BTreeSet::from([window.from.before(), window.from]);
     let mut add = |day: Option<Day>| days.extend(day.filter(|day| window.contains(*day)));
     if let Some(object) = objects.contracts.get(mno) {
-        object.contracts.items.iter().for_each(|contract| add(contract.effective_to));
+        let mut periods: Vec<Period> = object.contracts.items.iter().map(Contract::period).collect();
+        periods.sort_unstable_by_key(|period| period.from);
+        // Until when there has been a contract; one without an end leaves no gap after it.
+        let mut covered = Some(None);
+        for period in periods {
+            if covered.is_some_and(|until| until.is_none_or(|until| until < period.from)) {
+                add(Some(period.from));
+            }
+            add(period.to);
+            covered = covered.and_then(|until| period.to.map(|to| Some(until.map_or(to, |until: Day| until.max(to)))));
+        }
     }
     policy.acknowledge.iter().filter(|entry| *entry.object == *mno.as_str()).for_each(|entry| add(Some(entry.expires)));
     days

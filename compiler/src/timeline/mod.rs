@@ -1,8 +1,9 @@
 //! What the passing of time makes of a tree: what begins and ends, and what becomes wrong without a new commit.
 //!
-//! The checks of contracts are run carrier by carrier as of each day that may change their answer (a contract ends, a
-//! pool runs low or recovers), and what is wrong on a day and was not the day before is an event. What a check foresees (a reservation that will exceed
-//! its contract) is an event of the day it names. What is wrong before the first day already is left to `check`.
+//! The checks of contracts are run carrier by carrier as of each day that may change their answer (a contract ends, or
+//! begins after a gap; a pool runs low or recovers), and what is wrong on a day and was not the day before is an event.
+//! What a check foresees (a reservation that will exceed its contract) is an event of the day it names. What is wrong
+//! before the first day already is left to `check`.
 //!
 //! A carrier costs the number of such days times that of its contracts and reservations; that a reservation begins or
 //! ends costs nothing by itself.
@@ -10,6 +11,9 @@
 mod calendar;
 mod drift;
 pub mod text;
+
+#[cfg(test)]
+mod tests;
 
 use std::cmp::Ordering;
 
