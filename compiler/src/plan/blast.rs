@@ -198,7 +198,10 @@ fn carriers(served: Option<&Served>) -> String {
     let mut names: Vec<&str> = served.iter().flat_map(|s| &s.operators).map(|share| share.mno.as_str()).collect();
     names.sort_unstable();
     names.dedup();
-    names.join("+")
+    let more = names.len().saturating_sub(EXAMPLES);
+    names.truncate(EXAMPLES);
+    let list = names.join("+");
+    if more > 0 { format!("{list} and {more} more") } else { list }
 }
 
 fn destination(impact: &DestinationImpact) -> Vec<String> {

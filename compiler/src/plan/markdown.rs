@@ -1,4 +1,4 @@
-//! A plan as a comment on a pull request: the summary first, the blast radius, the full plan folded.
+//! A plan as a comment on a pull request: what holds it, the blast radius in sentences, then the lists, the full plan folded.
 //!
 //! A comment over the limit of its host is dropped, so a budget in bytes is kept: the least important parts are left out
 //! first, and the comment says which.
@@ -20,6 +20,10 @@ pub const DEFAULT_BUDGET: usize = 60_000;
 const ROWS: usize = 20;
 /// Most findings, guardrails or loosened rules that are listed.
 const LINES: usize = 30;
+/// The title of the blast radius in sentences.
+const EFFECTS: &str = "Blast radius";
+/// Most characters of a sentence: names of carriers may have 63, and a sentence names many.
+const LONGEST: usize = 500;
 /// Bytes kept free for saying what was left out.
 const RESERVE: usize = 400;
 
@@ -40,7 +44,14 @@ impl Comment<'_> {
         page.text.push_str(MARKER);
         page.text.push_str(&format!("\n### bindery: {}\n", self.headline()));
         if let Ok(report) = self.report {
-            release(report, &mut page);
+            let sentences = lines(blast::sentences(report));
+            // Whatever else there is to say, the worst effect is said.
+            page.keeping(sentences.first().map_or(0, |worst| title(EFFECTS).len() + worst.len()), |page| {
+                release(report, page);
+            });
+            page.list(EFFECTS, &sentences, "parts of the summary");
+            let environments = lines(report.environments.iter().map(text::environment).collect());
+            page.list("Where an environment differs from the base", &environments, "environments");
         }
         let findings: Vec<String> = self.findings.iter().map(|line| format!("- {}\n", code(line))).collect();
         page.list("Findings", &findings, "findings");
@@ -51,7 +62,10 @@ impl Comment<'_> {
             });
             let title = "This change makes the policy less strict";
             page.list(title, &loosened.collect::<Vec<_>>(), "what makes the policy less strict");
-            effects(report, &mut page);
+            for table in blast::tables(&report.impact) {
+                let shown = table.rows.len().min(ROWS);
+                page.table(&table, shown);
+            }
             fold(report, &mut page);
         }
         if !page.left_out.is_empty() {
@@ -110,16 +124,17 @@ fn release(report: &PlanReport, page: &mut Page) {
     }
 }
 
-fn effects(report: &PlanReport, page: &mut Page) {
-    let sentences: Vec<String> = blast::sentences(report).iter().map(|line| format!("- {}\n", escaped(line))).collect();
-    page.list("Blast radius", &sentences, "parts of the summary");
-    let lines: Vec<String> =
-        report.environments.iter().map(|one| format!("- {}\n", escaped(&text::environment(one)))).collect();
-    page.list("Where an environment differs from the base", &lines, "environments");
-    for table in blast::tables(&report.impact) {
-        let shown = table.rows.len().min(ROWS);
-        page.table(&table, shown);
-    }
+/// Sentences as a list, none so long that it fits no budget.
+fn lines(sentences: Vec<String>) -> Vec<String> {
+    let line = |sentence: &String| match sentence.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("- {} …\n", escaped(&sentence[..end])),
+        None => format!("- {}\n", escaped(sentence)),
+    };
+    sentences.iter().map(line).collect()
+}
+
+fn title(text: &str) -> String {
+    format!("\n**{text}**\n\n")
 }
 
 /// The parts nobody reads unless something is odd: the rest of the tables, every change field by field.
@@ -160,10 +175,18 @@ impl Page {
         fits
     }
 
+    /// Writes something else and keeps so many bytes free meanwhile.
+    fn keeping(&mut self, bytes: usize, write: impl FnOnce(&mut Self)) {
+        let kept = bytes.min(self.room);
+        self.room -= kept;
+        write(self);
+        self.room += kept;
+    }
+
     /// A titled list of at most [`LINES`] lines.
-    fn list(&mut self, title: &str, lines: &[String], what: &str) {
+    fn list(&mut self, heading: &str, lines: &[String], what: &str) {
         let Some(first) = lines.first() else { return };
-        let title = format!("\n**{title}**\n\n");
+        let title = title(heading);
         // Not a title without a line.
         if !self.fits(title.len() + first.len()) {
             self.left_out.push(format!("{} {what}", lines.len()));
@@ -213,9 +236,8 @@ impl Page {
             return;
         }
         self.text.push_str(&open);
-        self.room -= close.len();
-        let shown = lines.iter().take_while(|line| self.line(line)).count();
-        self.room += close.len();
+        let mut shown = 0;
+        self.keeping(close.len(), |page| shown = lines.iter().take_while(|line| page.line(line)).count());
         self.text.push_str(&close);
         if shown < lines.len() {
             self.left_out.push(format!("{} of {} lines of {what}", lines.len() - shown, lines.len()));
@@ -262,6 +284,13 @@ mod tests {
         assert_eq!(escaped(">a|b <c> @d `e`\n*"), "&gt;a\\|b &lt;c> @&#8203;d \\`e\\` \\*");
         assert_eq!(code("a``b\n"), "```a``b ```");
         assert_eq!(code("`a`"), "`` `a` ``");
+    }
+
+    #[test]
+    fn a_sentence_is_cut_before_it_fits_no_budget() {
+        let sentences = vec!["short".to_owned(), "ä".repeat(LONGEST), "ä".repeat(LONGEST + 1)];
+        let cut = format!("- {} …\n", "ä".repeat(LONGEST));
+        assert_eq!(lines(sentences)[..], ["- short\n".to_owned(), format!("- {}\n", "ä".repeat(LONGEST)), cut]);
     }
 
     #[test]

@@ -102,18 +102,17 @@ fn objects(plan: &Plan, out: &mut impl fmt::Write) -> fmt::Result {
     plan.operators.iter().try_for_each(|change| operator(change, out))
 }
 
-/// Every change, for a reader who may see the beginning only: deletions, moved endpoints, then the rest.
+/// Every change, for a reader who may see the beginning only: operators that go or bind elsewhere, carriers that go with
+/// all that was reserved of them, then the rest.
 pub(super) fn worst_first(plan: &Plan, out: &mut impl fmt::Write) -> fmt::Result {
     let deletes = |action: &Action| *action == Action::Delete;
     let mut mnos: Vec<&MnoChange> = plan.mnos.iter().collect();
     mnos.sort_by_key(|change| !deletes(&change.action));
     let mut operators: Vec<&OperatorChange> = plan.operators.iter().collect();
     operators.sort_by_key(|change| (!deletes(&change.action), !change.moves_endpoint()));
-    let gone = mnos.partition_point(|change| deletes(&change.action));
-    mnos[..gone].iter().try_for_each(|change| mno(change, out))?;
     let severe = operators.partition_point(|change| deletes(&change.action) || change.moves_endpoint());
     operators[..severe].iter().try_for_each(|change| operator(change, out))?;
-    mnos[gone..].iter().try_for_each(|change| mno(change, out))?;
+    mnos.iter().try_for_each(|change| mno(change, out))?;
     operators[severe..].iter().try_for_each(|change| operator(change, out))
 }
 

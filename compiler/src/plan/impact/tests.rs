@@ -325,3 +325,52 @@ fn a_comment_on_a_change_of_5000_operators_fits_and_says_the_worst_first() {
         assert!(text.matches("```").count().is_multiple_of(2));
     }
 }
+
+#[test]
+fn the_worst_is_said_whatever_else_there_is_to_say() {
+    // Names as long as they may be.
+    let long = |n: usize| format!("{}-{n:03}", "o".repeat(59));
+    let ids: Vec<String> = (0..600).map(long).collect();
+    let carriers: Vec<String> = (0..20).map(|n| format!("{}-{n:02}", "m".repeat(60))).collect();
+    let bind = |n: usize, id: &str| {
+        (
+            id.to_owned(),
+            operator(&carriers[n % 20], &format!("h{n}.example"), json!([rule(&format!("+9{n:04}"), "0.01")])),
+        )
+    };
+    let with = |kept: usize, host: &str| {
+        let made: Vec<(String, Operator)> = ids[..kept].iter().enumerate().map(|(n, id)| bind(n, id)).collect();
+        let mut moved = made.clone();
+        for (_, operator) in moved.iter_mut().take(100) {
+            Arc::make_mut(&mut operator.spec).smpp.host = host.parse().unwrap();
+            operator.spec_hash = bindery_schema::hash::operator_spec(&operator.mno, &operator.spec);
+        }
+        let reserved: Vec<Value> = (0..20)
+            .map(|n| json!({"tenant": format!("t-{n}"), "direction": "OUTBOUND", "reservedTps": 1, "effectiveFrom": "2026-01-01"}))
+            .collect();
+        let mno = || terms(&[("A", 1_000, "2026-01-01", None)], json!(reserved));
+        let mnos: Vec<(&str, Mno)> = carriers.iter().filter(|_| kept > 100).map(|id| (id.as_str(), mno())).collect();
+        catalog(mnos, moved.iter().map(|(id, operator)| (id.as_str(), operator.clone())))
+    };
+    let mut before = with(600, "a.example");
+    before.policy.guardrails.protect.extend(ids.iter().cloned().chain(carriers.iter().cloned()));
+    let mut after = with(100, "b.example");
+    after.policy.guardrails.max_deletes.count = 1_000;
+    let report = report(&before, &after, now()).unwrap();
+    assert_eq!(report.plan.holds.iter().filter(|hold| hold.guardrail == "guardrails.protect").count(), 3);
+    assert!(report.loosened.len() > 600, "{}", report.loosened.len());
+    let findings: Vec<String> =
+        (0..100).map(|n| format!("operators/a.yaml:{n}:1: warning {}", "x".repeat(90))).collect();
+    for budget in (SMALLEST..6_100).step_by(100) {
+        let text = Comment { findings: findings.clone(), report: Ok(&report) }.render(budget);
+        assert!(text.len() <= budget, "{} of {budget}", text.len());
+        let worst = text.find("500 destinations are served by nobody any more: +90100, ").expect("the worst is said");
+        for list in ["**Findings**", "less strict**", "**Destinations**", "Full plan"] {
+            assert!(text.find(list).is_none_or(|at| worst < at), "{list} before the worst at {budget}");
+        }
+    }
+    let all = Comment { findings, report: Ok(&report) }.render(10_000_000);
+    assert!(all.matches("- `guardrails.protect`: the plan").count() == 3, "one line each");
+    let last_operator = all.rfind("\n- operator ").unwrap();
+    assert!(last_operator < all.find("reservations - OUTBOUND").unwrap(), "operators come before what was reserved");
+}
