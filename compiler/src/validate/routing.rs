@@ -38,6 +38,8 @@ struct Entry {
     priority: u16,
     takes_part: bool,
     narrows: bool,
+    /// Whether it is a member of a split and takes nothing of it.
+    drained: bool,
     doubt: Doubt,
 }
 
@@ -94,8 +96,9 @@ pub(super) fn check(
         entries.extend(places.into_iter().map(|rule| {
             let item = &rules.items[rule as usize];
             let (takes_part, narrows) = (table.active && item.active, item.narrows.is_some());
-            let doubt = rules.doubt(rule as usize);
-            Entry { prefix: item.prefix, table: number, rule, priority: item.priority, takes_part, narrows, doubt }
+            let (drained, doubt) = (item.weight == 0 && item.split.is_some(), rules.doubt(rule as usize));
+            let (prefix, priority) = (item.prefix, item.priority);
+            Entry { prefix, table: number, rule, priority, takes_part, narrows, drained, doubt }
         }));
     }
     entries.par_sort_unstable_by_key(Entry::order);
@@ -205,7 +208,10 @@ impl Sweep<'_, '_> {
 
     /// Active rules of different operators with one prefix and priority must be one declared split.
     fn same_priority(&self, group: &[Entry], sink: &mut Sink) {
-        if group.len() < 2 {
+        // Nearly every rule is alone with its prefix, and a split of one that takes traffic is nobody's rival.
+        if let [alone] = group
+            && !(alone.takes_part && alone.drained)
+        {
             return;
         }
         let mut active: SmallVec<[Entry; 8]> = group.iter().copied().filter(|entry| entry.takes_part).collect();
