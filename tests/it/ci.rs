@@ -234,6 +234,35 @@ fn the_hook_checks_what_is_staged() {
     assert!(accepted.status.success(), "{}{}", text(&accepted.stdout), text(&accepted.stderr));
 }
 
+/// What a pipeline and the hook run, on a repository as `init` leaves it.
+#[test]
+fn a_new_repository_passes_its_own_pipeline() {
+    let repository = Repository(tempfile::tempdir().unwrap());
+    repository.git(&["init", "-q", "-b", "main"]);
+    let output = repository.bindery(&["init"]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let runbook = "runbooks/mno/example.md";
+    assert!(text(&output.stdout).contains(runbook) && repository.read(runbook).contains("Example Telecom"));
+    let hook = repository.path().join(".git/hooks/pre-commit");
+    fs::create_dir_all(hook.parent().unwrap()).unwrap();
+    fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("../templates/ci/pre-commit-hook.sh"), &hook).unwrap();
+    fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).unwrap();
+    repository.git(&["add", "--all"]);
+    let accepted = repository.run("git", &["commit", "-q", "-m", "new"]);
+    assert!(accepted.status.success(), "{}{}", text(&accepted.stdout), text(&accepted.stderr));
+    for arguments in [&["ci", "--deny", "warnings"][..], &["fmt", "--check"], &["render", "--check"]] {
+        let output = repository.bindery(arguments);
+        assert_eq!(output.status.code(), Some(0), "{arguments:?} {}{}", text(&output.stdout), text(&output.stderr));
+    }
+    // One source for what is copied and what is written.
+    let templates = Path::new(env!("CARGO_MANIFEST_DIR")).join("../templates/ci");
+    for (ours, template) in
+        [(".github/workflows/bindery.yaml", "github-actions.yml"), (".gitlab-ci.yml", "gitlab-ci.yml")]
+    {
+        assert_eq!(repository.read(ours), fs::read_to_string(templates.join(template)).unwrap());
+    }
+}
+
 #[test]
 fn the_pipelines_are_yaml_and_call_what_is_there() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../templates/ci");

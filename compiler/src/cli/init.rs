@@ -5,17 +5,18 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use bindery_compiler::scaffold;
+use bindery_compiler::{Compiler, scaffold};
 use clap::Args;
 
-use super::{Outcome, write_whole};
+use super::{Outcome, render, write_whole};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   bindery init carriers                  a new folder
   git init carriers && bindery init carriers
 
-Writes a policy, an example carrier that takes no traffic, CI files for GitHub and GitLab, and JSON Schemas for editors.
+Writes a policy, an example carrier that takes no traffic with its runbook, CI files for GitHub and GitLab, and JSON Schemas
+for editors.
 A folder with anything but .git in it is refused.")]
 pub(super) struct Arguments {
     /// Folder of the new repository; --repo where none is named
@@ -29,6 +30,11 @@ pub(super) fn run(repo: &Path, arguments: &Arguments, out: &mut impl Write) -> a
     for file in scaffold::files() {
         write_whole(&folder.join(&file.path), &file.text)?;
         writeln!(out, "wrote {}", folder.join(&file.path).display())?;
+    }
+    // Without its runbook the example would be the first thing the new pipeline refuses.
+    let compiled = Compiler::default().compile_directory(folder, &super::options(None, None))?;
+    for path in compiled.catalog().map_or(Ok(Vec::new()), |catalog| render::write(folder, catalog))? {
+        writeln!(out, "wrote {}", folder.join(path).display())?;
     }
     writeln!(out, "next: cd {} && bindery check", folder.display())?;
     Ok(Outcome::Clean)

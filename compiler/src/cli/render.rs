@@ -44,20 +44,27 @@ pub(super) fn run(repo: &Path, arguments: &Arguments, out: &mut impl Write) -> a
         concise::write(&compiled.findings, &compiled.sources, &mut anstream::stderr().lock())?;
         return Ok(Outcome::Findings);
     };
-    let outdated = outdated(repo, catalog)?;
     for id in left_over(&repo.join(FOLDER), &catalog.mnos.keys().map(MnoId::as_str).collect())? {
         note(&format!("note: {FOLDER}/{id}.md belongs to no carrier; delete it when its notes are no longer needed"));
     }
     if !arguments.check {
-        for Outdated { path, text, .. } in &outdated {
-            write_whole(&repo.join(path), text)?;
-        }
-        writeln!(out, "{} of {} runbooks written", outdated.len(), catalog.mnos.len())?;
+        let written = write(repo, catalog)?;
+        writeln!(out, "{} of {} runbooks written", written.len(), catalog.mnos.len())?;
         return Ok(Outcome::Clean);
     }
+    let outdated = outdated(repo, catalog)?;
     let (findings, sources) = findings(&outdated, SourceMap::default());
     check::write(&findings, &sources, arguments.format, options.now, out)?;
     Ok(if findings.is_empty() { Outcome::Clean } else { Outcome::Findings })
+}
+
+/// Writes every runbook that is missing or stale, and says which.
+pub(super) fn write(repo: &Path, catalog: &Catalog) -> anyhow::Result<Vec<String>> {
+    let write = |Outdated { path, text, .. }: Outdated| {
+        write_whole(&repo.join(&path), &text)?;
+        Ok(path)
+    };
+    outdated(repo, catalog)?.into_iter().map(write).collect()
 }
 
 /// A runbook that is missing or stale.

@@ -1,4 +1,6 @@
 //! The files of a new configuration repository: a policy, one example carrier that takes no traffic, CI and schemas.
+//!
+//! The runbook of the example is rendered from them, as every other is, by whoever writes them.
 
 use bindery_schema::json;
 
@@ -19,8 +21,8 @@ const FILES: [(&str, &str); 9] = [
     ("contracts/example.yaml", include_str!("contract.yaml")),
     ("README.md", include_str!("README.md")),
     (".gitignore", include_str!("gitignore")),
-    (".github/workflows/bindery.yaml", include_str!("github.yaml")),
-    (".gitlab-ci.yml", include_str!("gitlab.yaml")),
+    (".github/workflows/bindery.yaml", include_str!("../../../templates/ci/github-actions.yml")),
+    (".gitlab-ci.yml", include_str!("../../../templates/ci/gitlab-ci.yml")),
 ];
 
 /// Every file of a new repository.

@@ -73,6 +73,7 @@ impl Migration {
         git(&["init", "--quiet", "--initial-branch=main"], &self.work);
         fs::remove_dir_all(self.work.join("operators/example")).unwrap();
         fs::remove_file(self.work.join("contracts/example.yaml")).unwrap();
+        fs::remove_file(self.work.join("runbooks/mno/example.md")).unwrap();
         let policy = self.work.join("policy.yaml");
         let text = fs::read_to_string(&policy).unwrap();
         let recipients = format!("recipients:\n      - {}", self.world.stack.pki.age_recipient);
