@@ -39,9 +39,55 @@ pub(super) fn check(objects: &Objects<'_>, now: Timestamp, sink: &mut Sink) {
         let earliest = now.checked_add(LEAD).unwrap_or(Timestamp::MAX);
         if renamed.effective_at.timestamp() < earliest {
             let place = operator.root.clone().at("metadata.renamedFrom.effectiveAt");
-            let message = format!("the rename takes effect at {}, less than 5 minutes from now", renamed.effective_at);
-            let help = "leave at least 5 minutes so that someone can watch the drain; remove `renamedFrom` once a rename is done";
+            let at = renamed.effective_at;
+            let (message, help) = if at.timestamp() < now {
+                (
+                    format!("the rename was due at {at}, which is past"),
+                    "once the stores have the operator under its new id, remove `renamedFrom`",
+                )
+            } else {
+                (
+                    format!("the rename takes effect at {at}, less than 5 minutes from now"),
+                    "leave at least 5 minutes so that someone can watch the drain",
+                )
+            };
             sink.push(Draft::new(Code::RenameTooSoon, place, message).help(help).about(id.as_str()));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::diagnostic::Code;
+    use crate::source::{Content, Loaded};
+    use crate::{Compiler, Options};
+
+    #[test]
+    fn a_rename_long_past_is_not_called_near() {
+        let (api, id) = ("bindery/v1", "new");
+        let mno = json!({"apiVersion": api, "kind": "Mno", "metadata": {"id": "m"}, "spec": {
+            "name": "M", "country": "AF", "contacts": {"t1": [{"name": "NOC"}]}}});
+        let renamed = json!({"id": "old", "effectiveAt": "2027-01-01T00:00:00Z"});
+        let operator = json!({"apiVersion": api, "kind": "Operator",
+            "metadata": {"id": id, "mno": "m", "renamedFrom": renamed},
+            "spec": {"displayName": "M", "status": "INACTIVE", "tps": {"outbound": 1},
+                "smpp": {"host": "m.example", "port": 2775, "systemId": "m"}}});
+        let told = |now: &str| {
+            let text = format!("{mno}\n---\n{operator}\n");
+            let file = Loaded { path: "operators/m.yaml".into(), blob: None, content: Content::Text(text.into()) };
+            let options = Options { now: now.parse().unwrap(), environment: None };
+            let compiled = Compiler::default().compile(vec![file], &options);
+            let found = compiled.findings.into_iter().find(|finding| finding.code == Code::RenameTooSoon);
+            found.map(|finding| (finding.message, finding.help.unwrap()))
+        };
+        assert_eq!(told("2026-12-31T23:55:00Z"), None);
+        let (message, _) = told("2026-12-31T23:55:01Z").unwrap();
+        assert_eq!(message, "the rename takes effect at 2027-01-01T00:00:00.000Z, less than 5 minutes from now");
+        assert!(told("2027-01-01T00:00:00Z").unwrap().0.contains("less than 5 minutes"), "now is not past");
+        let (message, help) = told("2028-01-01T00:00:00Z").unwrap();
+        assert_eq!(message, "the rename was due at 2027-01-01T00:00:00.000Z, which is past");
+        assert!(help.contains("remove `renamedFrom`"), "{help}");
     }
 }
