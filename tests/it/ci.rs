@@ -234,6 +234,41 @@ fn the_hook_checks_what_is_staged() {
     assert!(accepted.status.success(), "{}{}", text(&accepted.stdout), text(&accepted.stderr));
 }
 
+#[test]
+fn what_only_an_environment_would_see_is_said_and_held() {
+    let repository = Repository::of("environment-beside-base");
+    repository.take("environment-beside-base", "after");
+    assert!(repository.bindery(&["render"]).status.success());
+    let plan = |more: &[&str]| repository.bindery(&[&["plan", "--at", "2026-11-24"], more].concat());
+    let told: Value = serde_json::from_slice(&plan(&["--format", "json"]).stdout).unwrap();
+    let staging = &told["environments"][1];
+    assert_eq!((&staging["name"], &staging["counts"]["updated"]), (&"staging".into(), &1.into()), "{told}");
+    assert!(staging["holds"].as_array().unwrap().iter().any(|hold| hold["guardrail"] == "guardrails.protect"));
+    // Its own plan has the same hash and says the same.
+    let alone: Value = serde_json::from_slice(&plan(&["--format", "json", "--env", "staging"]).stdout).unwrap();
+    assert_eq!(
+        (&alone["hash"], &alone["trailer"], &alone["holds"]),
+        (&staging["hash"], &staging["trailer"], &staging["holds"])
+    );
+    assert_eq!(alone["environments"], Value::Array(Vec::new()));
+
+    let ci: Value = serde_json::from_slice(
+        &repository.bindery(&["ci", "--at", "2026-11-24", "--format", "json", "--comment", "plan.md"]).stdout,
+    )
+    .unwrap();
+    assert_eq!(ci["plan"]["environments"], told["environments"]);
+    let held = ci["findings"].as_array().unwrap().iter().filter(|finding| finding["code"] == "BND0801");
+    assert!(held.clone().count() == 1 && held.clone().all(|f| f["message"].to_string().contains("`staging`")), "{ci}");
+    assert!(repository.read("plan.md").contains(staging["trailer"].as_str().unwrap()));
+
+    // Where nothing else changes, these are changes all the same.
+    let repository = Repository::of("only-another-environment");
+    repository.take("only-another-environment", "after");
+    let output = repository.bindery(&["plan", "--at", "2026-11-24"]);
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output.stdout));
+    assert!(text(&output.stdout).starts_with("No changes to the base.\n"), "{}", text(&output.stdout));
+}
+
 /// What a pipeline and the hook run, on a repository as `init` leaves it.
 #[test]
 fn a_new_repository_passes_its_own_pipeline() {

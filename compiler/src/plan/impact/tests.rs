@@ -189,8 +189,11 @@ fn a_pool_that_runs_low_later_because_of_the_plan_is_told_then() {
 #[test]
 fn a_reservation_that_rises_first_and_falls_later_is_told_by_its_fall() {
     let side = |now: u32, next: u32| {
-        let reservation = |tps: u32, from: &str, to: Option<&str>| json!({"tenant": "t-1", "direction": "OUTBOUND", "reservedTps": tps, "effectiveFrom": from, "effectiveTo": to});
-        let two = json!([reservation(now, "2026-01-01", Some("2027-01-01")), reservation(next, "2027-01-01", None)]);
+        let reservation = |tps: u32| json!({"tenant": "t-1", "direction": "OUTBOUND", "reservedTps": tps});
+        let mut two = json!([reservation(now), reservation(next)]);
+        two[0]["effectiveFrom"] = json!("2026-01-01");
+        two[0]["effectiveTo"] = json!("2027-01-01");
+        two[1]["effectiveFrom"] = json!("2027-01-01");
         catalog([("m", terms(&[("A", 100, "2026-01-01", None)], two))], [])
     };
     let impact = blast(&side(40, 40), &side(41, 5));
