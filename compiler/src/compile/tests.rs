@@ -109,7 +109,7 @@ fn what_did_not_change_is_shared_with_the_tree_before() {
 
 #[test]
 fn an_environment_is_compared_with_itself_and_shares_what_it_does_not_touch() {
-    let compiled = |compiler: &mut Compiler, host: &str, tps: u32| {
+    let with = |compiler: &mut Compiler, host: &str, tps: u32| {
         let bind = || Bind { active: true, port: 2775, rules: vec![json!({"prefix": "+1", "split": "s"})] };
         let mut files = tree(&[bind(), bind(), bind()], ("deny", "allow"));
         let operator = json!({"apiVersion": "bindery/v1", "kind": "Operator", "metadata": {"id": "op-d", "mno": "mno-a"},
@@ -120,9 +120,9 @@ fn an_environment_is_compared_with_itself_and_shares_what_it_does_not_touch() {
         compiler.compile(files, &options())
     };
     let mut compiler = Compiler::default();
-    assert!(compiled(&mut compiler, "a.example", 10).laid_over.is_empty(), "nobody asked");
+    assert!(with(&mut compiler, "a.example", 10).laid_over.is_empty(), "nobody asked");
     compiler.everywhere();
-    let before = compiled(&mut compiler, "a.example", 10);
+    let before = with(&mut compiler, "a.example", 10);
     assert_eq!(before.error_count(), 0, "{:?}", before.findings);
     let of = |compiled: &Compiled, environment: &str, id: &str| compiled.laid_over[environment].operators[id].clone();
     assert!(Arc::ptr_eq(&of(&before, "prod", "op-a"), &before.catalog.operators["op-a"]));
@@ -136,12 +136,12 @@ fn an_environment_is_compared_with_itself_and_shares_what_it_does_not_touch() {
         };
         (report.plan.operators.len(), report.environments.iter().map(one).collect::<Vec<_>>())
     };
-    assert_eq!(told(&compiled(&mut compiler, "a.example", 10)), (0, vec![]));
+    assert_eq!(told(&with(&mut compiler, "a.example", 10)), (0, vec![]));
     // One of four is not more than a quarter; twenty-five percent of them may move.
-    assert_eq!(told(&compiled(&mut compiler, "b.example", 10)), (0, vec![("prod".to_owned(), 1, 0, 0)]));
-    assert_eq!(told(&compiled(&mut compiler, "a.example", 11)), (1, vec![("lab".to_owned(), 0, 1, 0)]));
+    assert_eq!(told(&with(&mut compiler, "b.example", 10)), (0, vec![("prod".to_owned(), 1, 0, 0)]));
+    assert_eq!(told(&with(&mut compiler, "a.example", 11)), (1, vec![("lab".to_owned(), 0, 1, 0)]));
     let both = vec![("lab".to_owned(), 0, 1, 0), ("prod".to_owned(), 1, 0, 0)];
-    assert_eq!(told(&compiled(&mut compiler, "b.example", 11)), (1, both));
+    assert_eq!(told(&with(&mut compiler, "b.example", 11)), (1, both));
 }
 
 #[test]

@@ -44,13 +44,13 @@ impl Comment<'_> {
         page.text.push_str(MARKER);
         page.text.push_str(&format!("\n### bindery: {}\n", self.headline()));
         if let Ok(report) = self.report {
-            let sentences = lines(blast::sentences(report));
+            let sentences = lines(&blast::sentences(report));
             // Whatever else there is to say, the worst effect is said.
             page.keeping(sentences.first().map_or(0, |worst| title(EFFECTS).len() + worst.len()), |page| {
                 release(report, page);
             });
             page.list(EFFECTS, &sentences, "parts of the summary");
-            let environments = lines(report.environments.iter().map(text::environment).collect());
+            let environments = lines(&report.environments.iter().map(text::environment).collect::<Vec<_>>());
             page.list("Where an environment differs from the base", &environments, "environments");
         }
         let findings: Vec<String> = self.findings.iter().map(|line| format!("- {}\n", code(line))).collect();
@@ -125,7 +125,7 @@ fn release(report: &PlanReport, page: &mut Page) {
 }
 
 /// Sentences as a list, none so long that it fits no budget.
-fn lines(sentences: Vec<String>) -> Vec<String> {
+fn lines(sentences: &[String]) -> Vec<String> {
     let line = |sentence: &String| match sentence.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("- {} …\n", escaped(&sentence[..end])),
         None => format!("- {}\n", escaped(sentence)),
@@ -290,7 +290,7 @@ mod tests {
     fn a_sentence_is_cut_before_it_fits_no_budget() {
         let sentences = vec!["short".to_owned(), "ä".repeat(LONGEST), "ä".repeat(LONGEST + 1)];
         let cut = format!("- {} …\n", "ä".repeat(LONGEST));
-        assert_eq!(lines(sentences)[..], ["- short\n".to_owned(), format!("- {}\n", "ä".repeat(LONGEST)), cut]);
+        assert_eq!(lines(&sentences)[..], ["- short\n".to_owned(), format!("- {}\n", "ä".repeat(LONGEST)), cut]);
     }
 
     #[test]

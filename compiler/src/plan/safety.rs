@@ -52,23 +52,23 @@ pub(super) fn holds(
     exceeds("maxEndpointChanges", &what, guardrails.max_endpoint_changes, &mut holds);
 
     let deleted_mnos = mnos.iter().filter(|change| change.action == Action::Delete).map(|change| change.id.as_str());
-    let deleted_mnos = deleted_mnos.filter(|id| guardrails.protect.contains(*id)).collect();
-    let touched = |meant: &dyn Fn(&&OperatorChange) -> bool| {
+    let deleted_mnos: Vec<&str> = deleted_mnos.filter(|id| guardrails.protect.contains(*id)).collect();
+    let touched = |meant: &dyn Fn(&&OperatorChange) -> bool| -> Vec<&str> {
         let changes = operators.iter().filter(meant).filter(|change| protected.contains(&change.id));
         changes.map(|change| change.id.as_str()).collect()
     };
-    let deleted = touched(&|change| change.action == Action::Delete);
-    let moved = touched(&|change| change.moves_endpoint());
-    holds.extend(protects("deletes the carrier", "deletes", "carriers", deleted_mnos));
-    holds.extend(protects("deletes the operator", "deletes", "operators", deleted));
+    let gone = touched(&|change| change.action == Action::Delete);
+    let elsewhere = touched(&|change| change.moves_endpoint());
+    holds.extend(protects("deletes the carrier", "deletes", "carriers", &deleted_mnos));
+    holds.extend(protects("deletes the operator", "deletes", "operators", &gone));
     let verb = "moves the endpoint of";
-    holds.extend(protects("moves the endpoint of the operator", verb, "operators", moved));
+    holds.extend(protects("moves the endpoint of the operator", verb, "operators", &elsewhere));
     holds
 }
 
 /// One guardrail for all protected ids to which the same happens: each of them named would bury everything else.
-fn protects(does_to_one: &str, verb: &str, objects: &str, ids: Vec<&str>) -> Option<Hold> {
-    let message = match ids.as_slice() {
+fn protects(does_to_one: &str, verb: &str, objects: &str, ids: &[&str]) -> Option<Hold> {
+    let message = match ids {
         [] => return None,
         [id] => format!("the plan {does_to_one} `{id}`, which the policy protects"),
         ids => {

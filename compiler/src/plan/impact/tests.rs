@@ -105,7 +105,7 @@ fn tenants_hear_of_what_their_carrier_loses() {
 }
 
 /// One outbound contract after the other: reference, messages a second, first day and the day it ends.
-fn terms(contracts: &[(&str, u32, &str, Option<&str>)], reservations: Value) -> Mno {
+fn terms(contracts: &[(&str, u32, &str, Option<&str>)], reservations: &Value) -> Mno {
     let contract = |(reference, tps, from, to): &(&str, u32, &str, Option<&str>)| {
         let mut contract = json!({"ref": reference, "direction": "OUTBOUND", "contractedTps": tps, "effectiveFrom": from,
             "document": format!("s3://c/{reference}")});
@@ -118,7 +118,9 @@ fn terms(contracts: &[(&str, u32, &str, Option<&str>)], reservations: Value) -> 
 }
 
 /// First day, contracted before and after, pool afterwards.
-fn periods(impact: &Impact) -> Vec<(String, Option<u32>, Option<u32>, Option<i64>)> {
+type Told = (String, Option<u32>, Option<u32>, Option<i64>);
+
+fn periods(impact: &Impact) -> Vec<Told> {
     let row = |row: &ThroughputImpact| {
         (row.from.to_string(), row.before.contracted, row.after.contracted, row.after.on_demand_pool)
     };
@@ -128,7 +130,7 @@ fn periods(impact: &Impact) -> Vec<(String, Option<u32>, Option<u32>, Option<i64
 #[test]
 fn throughput_is_told_for_each_period_in_which_it_differs() {
     let shifted =
-        |from: &str| terms(&[("C1", 10, "2026-01-01", Some("2027-01-01")), ("C2", 20, from, None)], json!([]));
+        |from: &str| terms(&[("C1", 10, "2026-01-01", Some("2027-01-01")), ("C2", 20, from, None)], &json!([]));
     let (before, after) = (catalog([("a", shifted("2027-01-01"))], []), catalog([("a", shifted("2027-02-01"))], []));
     assert_eq!(periods(&blast(&before, &after)), [("2027-01-01".to_owned(), Some(20), None, None)]);
 
@@ -136,7 +138,7 @@ fn throughput_is_told_for_each_period_in_which_it_differs() {
     let reserved =
         || json!([{"tenant": "t-1", "direction": "OUTBOUND", "reservedTps": 40, "effectiveFrom": "2026-01-01"}]);
     let two = |now: u32, next: u32| {
-        terms(&[("A", now, "2026-01-01", Some("2027-01-01")), ("B", next, "2027-01-01", None)], reserved())
+        terms(&[("A", now, "2026-01-01", Some("2027-01-01")), ("B", next, "2027-01-01", None)], &reserved())
     };
     let bind = |tps: u32| {
         let mut bind = operator("m", "h", json!([]));
@@ -175,7 +177,7 @@ fn a_pool_that_runs_low_later_because_of_the_plan_is_told_then() {
     let side = |tps: u32| {
         let later =
             json!([{"tenant": "t-1", "direction": "OUTBOUND", "reservedTps": 40, "effectiveFrom": "2027-03-01"}]);
-        catalog([("m", terms(&[("A", tps, "2026-01-01", None)], later))], [])
+        catalog([("m", terms(&[("A", tps, "2026-01-01", None)], &later))], [])
     };
     let impact = blast(&side(100), &side(42));
     let rows: Vec<_> = impact.throughput.iter().map(|row| (row.from.to_string(), row.below_minimum)).collect();
@@ -194,7 +196,7 @@ fn a_reservation_that_rises_first_and_falls_later_is_told_by_its_fall() {
         two[0]["effectiveFrom"] = json!("2026-01-01");
         two[0]["effectiveTo"] = json!("2027-01-01");
         two[1]["effectiveFrom"] = json!("2027-01-01");
-        catalog([("m", terms(&[("A", 100, "2026-01-01", None)], two))], [])
+        catalog([("m", terms(&[("A", 100, "2026-01-01", None)], &two))], [])
     };
     let impact = blast(&side(40, 40), &side(41, 5));
     let [tenant] = impact.tenants.as_slice() else { panic!("{impact:?}") };
@@ -214,8 +216,8 @@ fn many_periods_of_one_carrier_crowd_out_no_other() {
                 json!({"tenant": format!("t-{n}"), "direction": "OUTBOUND", "reservedTps": tps, "effectiveFrom": day})
             })
             .collect();
-        let busy = terms(&[("A", 1_000, "2026-01-01", None)], json!(steps));
-        let calm = terms(&[("B", 100 - tps, "2026-01-01", None)], json!([]));
+        let busy = terms(&[("A", 1_000, "2026-01-01", None)], &json!(steps));
+        let calm = terms(&[("B", 100 - tps, "2026-01-01", None)], &json!([]));
         catalog([("busy", busy), ("calm", calm)], [])
     };
     let report = report(&side(1), &side(2), now()).unwrap();
@@ -351,7 +353,7 @@ fn the_worst_is_said_whatever_else_there_is_to_say() {
         let reserved: Vec<Value> = (0..20)
             .map(|n| json!({"tenant": format!("t-{n}"), "direction": "OUTBOUND", "reservedTps": 1, "effectiveFrom": "2026-01-01"}))
             .collect();
-        let mno = || terms(&[("A", 1_000, "2026-01-01", None)], json!(reserved));
+        let mno = || terms(&[("A", 1_000, "2026-01-01", None)], &json!(reserved));
         let mnos: Vec<(&str, Mno)> = carriers.iter().filter(|_| kept > 100).map(|id| (id.as_str(), mno())).collect();
         catalog(mnos, moved.iter().map(|(id, operator)| (id.as_str(), operator.clone())))
     };
