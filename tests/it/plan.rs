@@ -18,10 +18,10 @@ fn options() -> Options {
 fn compiled(repository: &Path) -> Compiled {
     let mut compiler = Compiler::default();
     compiler.everywhere();
-    let compiled = compiler.compile_directory(repository, &options()).expect("a readable fixture");
+    let tree = compiler.compile_directory(repository, &options()).expect("a readable fixture");
     // A rename that is due warns that its lead is over; errors would make the fixture worthless.
-    assert_eq!(compiled.error_count(), 0, "{}: {:#?}", repository.display(), compiled.findings);
-    compiled
+    assert_eq!(tree.error_count(), 0, "{}: {:#?}", repository.display(), tree.findings);
+    tree
 }
 
 fn cases() -> Vec<PathBuf> {

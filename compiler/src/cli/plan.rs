@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::bail;
+use bindery_compiler::Compiled;
 use bindery_compiler::diagnostic::render::{concise, json};
 use bindery_compiler::plan::markdown::{Comment, DEFAULT_BUDGET, SMALLEST};
 use bindery_compiler::plan::{Catalogs, held, report_everywhere, text};
@@ -81,7 +82,7 @@ pub(super) fn run(repo: &Path, arguments: &Arguments, out: &mut impl Write) -> a
     let mut head = super::compile(&mut compiler, repo, arguments.head.as_deref(), &options)?;
     let nothing = (Catalog::default(), BTreeMap::new());
     let nothing = Catalogs { base: &nothing.0, environments: &nothing.1 };
-    let live = base.as_ref().map_or(Some(nothing), |base| base.catalogs());
+    let live = base.as_ref().map_or(Some(nothing), Compiled::catalogs);
     let both = live.zip(head.catalogs());
     let report = both.map(|(live, wanted)| report_everywhere(live, wanted, options.now)).transpose()?;
     arguments.cached.vouch(&compiler)?;
@@ -94,8 +95,8 @@ pub(super) fn run(repo: &Path, arguments: &Arguments, out: &mut impl Write) -> a
         let base = &arguments.base;
         bail!("`{base}` does not compile (bindery check --rev {base}); name another base")
     };
-    let held = held(&report);
-    concise::write(&held, &head.sources, &mut anstream::stderr().lock())?;
+    let reasons = held(&report);
+    concise::write(&reasons, &head.sources, &mut anstream::stderr().lock())?;
     match arguments.format {
         Format::Human => {
             let mut lines = String::new();
@@ -103,7 +104,7 @@ pub(super) fn run(repo: &Path, arguments: &Arguments, out: &mut impl Write) -> a
             out.write_all(lines.as_bytes())?;
         }
         Format::Json => {
-            head.findings.extend(held);
+            head.findings.extend(reasons);
             let mut value = text::json(&report);
             value["findings"] = json::findings(&head.findings, &head.sources).into();
             super::write_json(&value, out)?;
