@@ -46,6 +46,14 @@ pub enum Error {
         /// What both mean.
         field: &'static str,
     },
+    /// A column of secrets that nobody said the meaning of.
+    #[error(
+        "column `{header}` looks like one of passwords and is not known: give it `password`, or `ignore`, in a --mapping file"
+    )]
+    UnknownSecret {
+        /// The column.
+        header: String,
+    },
     /// The mapping file cannot be used.
     #[error("the mapping file cannot be used: {why}")]
     Mapping {

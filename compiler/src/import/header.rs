@@ -6,8 +6,9 @@ use std::sync::LazyLock;
 use bindery_schema::value::Currency;
 
 use super::Error;
-use super::names::Field::{BindMode, Cost, Country, Host, MnoName, OperatorId, Port, Prefixes, SystemId};
+use super::names::Field::{BindMode, Cost, Country, Host, MnoName, OperatorId, Password, Port, Prefixes, SystemId};
 use super::names::{Field, NAMES};
+use super::secret;
 use crate::parse::yaml::{self, Value};
 use crate::slug::{letters, plain};
 
@@ -70,6 +71,11 @@ impl Mapping {
         self.0.get(&plain(header)).copied().unwrap_or_else(|| known(header))
     }
 
+    /// Whether it is settled what a header means, be it nothing.
+    fn settles(&self, header: &str) -> bool {
+        self.0.contains_key(&plain(header)) || known(header).is_some()
+    }
+
     /// How many of these headers mean something.
     pub(super) fn count(&self, headers: &[String]) -> usize {
         headers.iter().filter(|header| self.target(header).is_some()).count()
@@ -105,6 +111,8 @@ pub(super) struct Columns {
     by_field: BTreeMap<Field, usize>,
     /// What costs are in.
     pub(super) currency: Option<Currency>,
+    /// Columns that hold passwords, also those the mapping leaves out.
+    secret: Vec<usize>,
 }
 
 impl Columns {
@@ -112,8 +120,13 @@ impl Columns {
     pub(super) fn find(headers: Vec<String>, mapping: &Mapping) -> Result<Self, Error> {
         let mut by_field = BTreeMap::new();
         let mut currency = None;
+        let mut secret = Vec::new();
         for (column, header) in headers.iter().enumerate() {
-            let Some(target) = mapping.target(header) else { continue };
+            let target = mapping.target(header);
+            if target.map_or(secret::is_secret_header(header), |target| target.field == Password) {
+                secret.push(column);
+            }
+            let Some(target) = target else { continue };
             if let Some(first) = by_field.insert(target.field, column) {
                 let (first, second) = (headers[first].clone(), header.clone());
                 return Err(Error::SameColumnTwice { first, second, field: target.field.key() });
@@ -131,12 +144,26 @@ impl Columns {
             }
             return Err(Error::MissingColumns { fields: missing.join(", "), headers: headers.join(", ") });
         }
+        // A password nobody knows to be one would be missing, and looked for nowhere.
+        if let Some(unknown) = secret.iter().map(|column| &headers[*column]).find(|header| !mapping.settles(header)) {
+            return Err(Error::UnknownSecret { header: unknown.trim().to_owned() });
+        }
         let currency = currency.or_else(|| USUAL_CURRENCY.parse().ok());
-        Ok(Self { headers, by_field, currency })
+        Ok(Self { headers, by_field, currency, secret })
     }
 
     pub(super) fn column(&self, field: Field) -> Option<usize> {
         self.by_field.get(&field).copied()
+    }
+
+    /// Every field that has a column.
+    pub(super) fn known(&self) -> impl Iterator<Item = (Field, usize)> {
+        self.by_field.iter().map(|(field, column)| (*field, *column))
+    }
+
+    /// The columns of passwords.
+    pub(super) fn secret(&self) -> &[usize] {
+        &self.secret
     }
 
     /// A field's name as the file has it.
@@ -188,5 +215,22 @@ mod tests {
         assert_eq!(["Kosten in €", "Price (US$)", "costGBP"].map(currency).map(Option::unwrap), ["EUR", "USD", "GBP"]);
         assert!(mapping.target("Junk").is_none() && mapping.target("Farbe").is_none());
         assert!(Mapping::read("A: colour\n").is_err() && Mapping::read("- a\n").is_err());
+    }
+
+    #[test]
+    fn a_password_column_nobody_knows_fails_the_file() {
+        let find = |password: &str, mapping: &str| {
+            let headers =
+                ["Operator ID", "MNO", "Country", "Host", "Port", "System ID", password, "Bind Mode", "Prefixes"];
+            Columns::find(headers.map(str::to_owned).to_vec(), &Mapping::read(mapping).unwrap())
+        };
+        let error = find(" Zugangskennwort ", "").unwrap_err().to_string();
+        assert!(error.contains("`Zugangskennwort`") && error.contains("--mapping"), "{error}");
+        for (header, mapping) in
+            [("Passwort", ""), ("Zugangskennwort", "Zugangskennwort: password"), ("Geheim", "Geheim: ignore")]
+        {
+            assert_eq!(find(header, mapping).unwrap().secret(), [6], "{header}");
+        }
+        assert!(find("Geheimtipp", "Geheimtipp: notes").unwrap().secret().is_empty());
     }
 }

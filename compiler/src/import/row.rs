@@ -20,8 +20,8 @@ use super::cell::{self, Decimal};
 use super::header::Columns;
 use super::names::Field;
 use super::report::{Change, Reason};
+use super::secret;
 use crate::diagnostic::Code;
-use crate::parse::is_suspicious;
 
 /// What a row without Max TPS may carry, in messages a second: what the default window of 10 sustains at a second a
 /// round trip, so that nothing is promised that a slow carrier cannot keep.
@@ -62,6 +62,8 @@ pub(super) struct Reading<'f> {
 /// What a row says.
 #[derive(Debug)]
 pub(super) struct Read {
+    /// The operator's id as it stands, unless it may not be shown.
+    pub(super) operator: Option<String>,
     pub(super) candidate: Option<Candidate>,
     pub(super) claims: Claims,
     pub(super) reasons: Vec<Reason>,
@@ -73,10 +75,13 @@ pub(super) fn read(cells: &[String], reading: Reading<'_>) -> Read {
     let claims = Claims::default();
     let mut row = Row { cells, reading, claims, reasons: Vec::new(), changes: Vec::new(), spoilt: BTreeSet::new() };
     row.formulas();
+    row.url();
+    row.secrets();
+    let operator = row.cell(Field::OperatorId).map(str::trim).filter(|id| !id.is_empty()).map(short);
     let candidate = row.candidate();
     // What is refused for one reason has no candidate for another: a row is taken whole or not at all.
     let candidate = candidate.filter(|_| row.reasons.is_empty());
-    Read { candidate, claims: row.claims, reasons: row.reasons, changes: row.changes }
+    Read { operator, candidate, claims: row.claims, reasons: row.reasons, changes: row.changes }
 }
 
 struct Row<'r> {
@@ -85,7 +90,7 @@ struct Row<'r> {
     claims: Claims,
     reasons: Vec<Reason>,
     changes: Vec<Change>,
-    /// Columns about which everything has been said.
+    /// Columns about which everything has been said. Nothing of what stands in them is shown or used.
     spoilt: BTreeSet<usize>,
 }
 
@@ -112,17 +117,48 @@ impl<'r> Row<'r> {
         }
     }
 
+    /// Refuses a URL in place of a host. It is not repeated: a URL may carry user and password.
+    fn url(&mut self) {
+        let is_url = self.cell(Field::Host).is_some_and(|cell| cell.contains("://") || cell.contains('@'));
+        if let Some(column) = self.reading.columns.column(Field::Host).filter(|_| is_url) {
+            self.refuse(Field::Host, Code::BadHost, "the cell holds a URL; write the host alone");
+            self.spoilt.insert(column);
+        }
+    }
+
+    /// Refuses every cell that would tell a secret, before anything is made of any.
+    fn secrets(&mut self) {
+        let columns = self.reading.columns;
+        for (field, column) in columns.known().filter(|(_, column)| !columns.secret().contains(column)) {
+            let Some(cell) = self.cells.get(column) else { continue };
+            let tells = |of: &&usize| self.cells.get(**of).is_some_and(|password| secret::repeats(cell, password));
+            let why = match columns.secret().iter().find(tells) {
+                Some(of) if Some(*of) == columns.column(Field::Password) => "the cell repeats the password".to_owned(),
+                Some(of) => format!("the cell repeats what stands under `{}`", columns.headers[*of].trim()),
+                None if secret::holds_token(cell) => "the cell holds what looks like a token".to_owned(),
+                None => continue,
+            };
+            self.refuse(field, Code::PlaintextSecret, why);
+            self.spoilt.insert(column);
+        }
+    }
+
     fn is_spoilt(&self, field: Field) -> bool {
         self.reading.columns.column(field).is_some_and(|column| self.spoilt.contains(&column))
     }
 
+    /// A cell as it stands; none where it is spoilt.
+    fn cell(&self, field: Field) -> Option<&'r str> {
+        let column = self.reading.columns.column(field).filter(|column| !self.spoilt.contains(column))?;
+        self.cells.get(column).map(String::as_str)
+    }
+
     /// The content of a cell without blanks around it; none where it is empty or spoilt.
     fn text(&mut self, field: Field) -> Option<&'r str> {
-        let column = self.reading.columns.column(field).filter(|column| !self.spoilt.contains(column))?;
-        let cell = self.cells.get(column)?;
+        let cell = self.cell(field)?;
         let text = cell.trim();
         if text.len() != cell.len() && !text.is_empty() {
-            let (from, to) = if field == Field::Password { ("", "") } else { (cell.as_str(), text) };
+            let (from, to) = if field == Field::Password { ("", "") } else { (cell, text) };
             self.change(field, from, to, "blanks around the value removed");
         }
         Some(text).filter(|text| !text.is_empty())
@@ -206,10 +242,6 @@ impl<'r> Row<'r> {
         let contract = self.text(Field::ContractRef).and_then(|text| self.parse(Field::ContractRef, text));
         let noc = self.contact();
         let notes = self.text(Field::Notes).map(str::to_owned);
-        if notes.iter().flat_map(|notes| notes.split_whitespace()).any(is_suspicious) {
-            self.refuse(Field::Notes, Code::PlaintextSecret, "the cell holds what looks like a token");
-        }
-        self.repeated_password(password.as_ref());
 
         self.claims.id.clone_from(&id);
         let address = host.clone().zip(port).zip(system_id.clone());

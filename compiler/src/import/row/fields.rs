@@ -15,9 +15,6 @@ use crate::diagnostic::Code;
 use crate::seal::LONGEST_PASSWORD;
 use crate::slug::plain;
 
-/// Passwords shorter than this are common words and numbers that stand elsewhere by chance.
-const TELLING_PASSWORD: usize = 5;
-
 impl Row<'_> {
     pub(super) fn country(&mut self) -> Option<Country> {
         let text = self.required(Field::Country)?;
@@ -46,11 +43,6 @@ impl Row<'_> {
 
     pub(super) fn host(&mut self) -> Option<Host> {
         let text = self.required(Field::Host)?;
-        // Not repeated: a URL may carry user and password.
-        if text.contains("://") || text.contains('@') {
-            self.refuse(Field::Host, Code::BadHost, "the cell holds a URL; write the host alone");
-            return None;
-        }
         let host: Host = self.parse(Field::Host, text)?;
         if cell::is_link_local(host.as_str()) {
             let message = format!("`{host}` is link-local; no carrier can be reached there");
@@ -97,15 +89,6 @@ impl Row<'_> {
             return None;
         }
         Some(Secret::new(text))
-    }
-
-    /// Notes go into the operator's file, and people write passwords there too.
-    pub(super) fn repeated_password(&mut self, password: Option<&Secret>) {
-        let Some(password) = password.filter(|password| password.expose().len() >= TELLING_PASSWORD) else { return };
-        let column = self.reading.columns.column(Field::Notes);
-        if column.and_then(|column| self.cells.get(column)).is_some_and(|cell| cell.contains(password.expose())) {
-            self.refuse(Field::Notes, Code::PlaintextSecret, "the cell repeats the password");
-        }
     }
 
     pub(super) fn contact(&mut self) -> Option<Contact> {
