@@ -74,8 +74,8 @@ pub(super) fn culprits(faults: &[Fault], again: bool) -> BTreeMap<u32, Vec<Reaso
 pub(super) fn everybody(faults: &[Fault], rows: &[Admitted]) -> BTreeMap<u32, Vec<Reason>> {
     let mut refused: BTreeMap<u32, Vec<Reason>> = BTreeMap::new();
     for fault in faults {
-        let names = |row: &&Admitted| fault.operators.contains(&row.record) || fault.carriers.contains(&row.record);
-        let named: Vec<&Admitted> = rows.iter().filter(names).collect();
+        let is_named = |row: &&Admitted| fault.operators.contains(&row.record) || fault.carriers.contains(&row.record);
+        let named: Vec<&Admitted> = rows.iter().filter(is_named).collect();
         let blamed = if named.is_empty() { rows.iter().collect() } else { named };
         for row in blamed {
             refused.entry(row.record).or_default().push(fault.reason.clone());

@@ -33,7 +33,7 @@ impl Sheet {
         if bytes.len() as u64 > LARGEST_FILE {
             return Err(Error::TooLarge { size: bytes.len() });
         }
-        if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
+        if decode::is_utf16(bytes) {
             return Err(Error::Utf16);
         }
         let (encoding, body) = decode::detect(bytes);
