@@ -1,23 +1,21 @@
 //! Which column is which: names people give to columns, in English and German, and a mapping file for the rest.
 
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
 
 use bindery_schema::value::Currency;
 
 use super::Error;
+use super::known::{Target, known};
 use super::names::Field::{BindMode, Cost, Country, Host, MnoName, OperatorId, Password, Port, Prefixes, SystemId};
 use super::names::{Field, NAMES};
 use super::secret;
 use crate::parse::yaml::{self, Value};
-use crate::slug::{letters, plain};
+use crate::slug::plain;
 
 /// What must be there for a row to become an operator. Without a password column passwords are set later.
 const REQUIRED: [Field; 8] = [OperatorId, MnoName, Country, Host, Port, SystemId, BindMode, Prefixes];
 /// So many known names make a row a header.
 const RECOGNISABLE: usize = 3;
-/// Signs that mean one currency in the header of a cost column. A bare `$` is many countries', and most often this one's.
-const SIGNS: [(&str, &str); 5] = [("US$", "USD"), ("$", "USD"), ("€", "EUR"), ("£", "GBP"), ("₹", "INR")];
 /// The currency of a cost column that names none.
 const USUAL_CURRENCY: &str = "USD";
 
@@ -30,12 +28,6 @@ impl Field {
 /// Column names by what they mean, from a mapping file: one `Header: field` a line.
 #[derive(Debug, Clone, Default)]
 pub struct Mapping(BTreeMap<String, Option<Target>>);
-
-#[derive(Debug, Clone, Copy)]
-struct Target {
-    field: Field,
-    currency: Option<Currency>,
-}
 
 impl Mapping {
     /// Reads a mapping file: YAML, header to field, such as `Routing-Gewicht: weight`. The field `ignore` leaves a column
@@ -80,27 +72,6 @@ impl Mapping {
     pub(super) fn count(&self, headers: &[String]) -> usize {
         headers.iter().filter(|header| self.target(header).is_some()).count()
     }
-}
-
-/// The field of a name. A cost column may end in its currency.
-fn known(name: &str) -> Option<Target> {
-    static KNOWN: LazyLock<BTreeMap<String, Field>> = LazyLock::new(|| {
-        let of = |(field, key, names): &(Field, &str, &[&str])| {
-            let field = *field;
-            names.iter().chain([key]).map(|name| (plain(name), field)).collect::<Vec<_>>()
-        };
-        NAMES.iter().flat_map(of).collect()
-    });
-    let named = |name: &str| KNOWN.get(&plain(name)).copied();
-    let name = letters(&SIGNS.iter().fold(name.to_owned(), |name, (sign, code)| name.replace(sign, code)));
-    let name = name.as_str();
-    if let Some(field) = named(name) {
-        return Some(Target { field, currency: None });
-    }
-    let (head, tail) = name.split_at_checked(name.len().checked_sub(3)?)?;
-    let currency = tail.to_ascii_uppercase().parse().ok()?;
-    let head = head.strip_suffix("in").unwrap_or(head);
-    (named(head) == Some(Cost)).then_some(Target { field: Cost, currency: Some(currency) })
 }
 
 /// The columns of a file.
@@ -183,36 +154,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_name_means_two_fields() {
-        let mut seen: BTreeMap<String, Field> = BTreeMap::new();
-        for (field, key, names) in NAMES {
-            for name in names.iter().chain([key]) {
-                let before = seen.insert(plain(name), *field);
-                assert!(before.is_none_or(|before| before == *field), "{name}");
-            }
-        }
-    }
-
-    #[test]
-    fn headers_match_in_any_spelling() {
+    fn a_mapping_names_what_is_not_known() {
         let mapping = Mapping::read("Q-Faktor: weight\nJunk: ignore\n").unwrap();
-        for (header, field) in [
-            ("operator_id", OperatorId),
-            (" ANBIETER-ID ", OperatorId),
-            ("Praefixe", Prefixes),
-            ("Präfixe", Prefixes),
-            ("Kosten USD", Cost),
-            ("Preis in EUR", Cost),
-            ("Cost (USD)", Cost),
-            ("Cost AED", Cost),
-            ("Kosten (€)", Cost),
-            ("q faktor", Field::Weight),
-        ] {
+        for (header, field) in [("q faktor", Field::Weight), (" ANBIETER-ID ", OperatorId)] {
             assert_eq!(mapping.target(header).map(|target| target.field), Some(field), "{header}");
         }
-        let currency =
-            |header: &str| mapping.target(header).and_then(|target| target.currency).map(|code| code.to_string());
-        assert_eq!(["Kosten in €", "Price (US$)", "costGBP"].map(currency).map(Option::unwrap), ["EUR", "USD", "GBP"]);
         assert!(mapping.target("Junk").is_none() && mapping.target("Farbe").is_none());
         assert!(Mapping::read("A: colour\n").is_err() && Mapping::read("- a\n").is_err());
     }

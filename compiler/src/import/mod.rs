@@ -1,6 +1,6 @@
 //! From the spreadsheet of carrier relations to a configuration repository (US-OPS-07).
 //!
-//! Bytes become records ([`records`], [`decode`]), columns get a meaning ([`header`], [`sheet`]), each row becomes an
+//! Bytes become records ([`records`], [`decode`]), columns get a meaning ([`known`], [`header`], [`sheet`]), each row becomes an
 //! operator or the reasons why not ([`row`], [`cell`]), and what would tell a password goes no further ([`secret`]). Rows are
 //! held against each other and the repository ([`accept`]). What stands is written as YAML ([`draft`], [`document`],
 //! [`contracts`]) and compiled together with the repository ([`gate`]): what `check` would refuse is refused here, with the
@@ -21,6 +21,7 @@ mod draft;
 mod error;
 mod gate;
 mod header;
+mod known;
 mod names;
 mod prefixes;
 mod records;
