@@ -1,6 +1,7 @@
 //! From the cells of one row to an operator, its carrier and its rules, or every reason why not.
 
 mod fields;
+mod guard;
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
@@ -20,7 +21,6 @@ use super::cell::{self, Decimal};
 use super::header::Columns;
 use super::names::Field;
 use super::report::{Change, Reason};
-use super::secret;
 use crate::diagnostic::Code;
 
 /// What a row without Max TPS may carry, in messages a second: what the default window of 10 sustains at a second a
@@ -73,7 +73,9 @@ pub(super) struct Read {
 /// Reads a row whose cells are as many as the header's.
 pub(super) fn read(cells: &[String], reading: Reading<'_>) -> Read {
     let claims = Claims::default();
-    let mut row = Row { cells, reading, claims, reasons: Vec::new(), changes: Vec::new(), spoilt: BTreeSet::new() };
+    let (reasons, changes, unquoted) = (Vec::new(), Vec::new(), Vec::new());
+    let mut row =
+        Row { cells, reading, claims, reasons, changes, spoilt: BTreeSet::new(), unfit: BTreeSet::new(), unquoted };
     row.formulas();
     row.url();
     row.secrets();
@@ -81,6 +83,7 @@ pub(super) fn read(cells: &[String], reading: Reading<'_>) -> Read {
     let candidate = row.candidate();
     // What is refused for one reason has no candidate for another: a row is taken whole or not at all.
     let candidate = candidate.filter(|_| row.reasons.is_empty());
+    row.hide_if_moved();
     Read { operator, candidate, claims: row.claims, reasons: row.reasons, changes: row.changes }
 }
 
@@ -92,6 +95,10 @@ struct Row<'r> {
     changes: Vec<Change>,
     /// Columns about which everything has been said. Nothing of what stands in them is shown or used.
     spoilt: BTreeSet<usize>,
+    /// Fields whose cells are empty or hold something else than they should.
+    unfit: BTreeSet<Field>,
+    /// What reasons that quote their cell say without, by their place.
+    unquoted: Vec<(usize, String)>,
 }
 
 impl<'r> Row<'r> {
@@ -103,44 +110,6 @@ impl<'r> Row<'r> {
     fn change(&mut self, field: Field, from: &str, to: impl Display, why: &str) {
         let column = self.reading.columns.header(field).to_owned();
         self.changes.push(Change { column, from: short(from), to: short(&to.to_string()), why: why.to_owned() });
-    }
-
-    /// Refuses every cell a spreadsheet would run. Its content is not repeated: the report is opened in one too.
-    fn formulas(&mut self) {
-        for (column, cell) in self.cells.iter().enumerate() {
-            if cell::is_formula(cell) {
-                let header = self.reading.columns.headers.get(column).map_or("", |header| header.trim());
-                let message = format!("{header}: the cell begins as a formula does");
-                self.reasons.push(Reason { code: Code::FormulaCell, message });
-                self.spoilt.insert(column);
-            }
-        }
-    }
-
-    /// Refuses a URL in place of a host. It is not repeated: a URL may carry user and password.
-    fn url(&mut self) {
-        let is_url = self.cell(Field::Host).is_some_and(|cell| cell.contains("://") || cell.contains('@'));
-        if let Some(column) = self.reading.columns.column(Field::Host).filter(|_| is_url) {
-            self.refuse(Field::Host, Code::BadHost, "the cell holds a URL; write the host alone");
-            self.spoilt.insert(column);
-        }
-    }
-
-    /// Refuses every cell that would tell a secret, before anything is made of any.
-    fn secrets(&mut self) {
-        let columns = self.reading.columns;
-        for (field, column) in columns.known().filter(|(_, column)| !columns.secret().contains(column)) {
-            let Some(cell) = self.cells.get(column) else { continue };
-            let tells = |of: &&usize| self.cells.get(**of).is_some_and(|password| secret::repeats(cell, password));
-            let why = match columns.secret().iter().find(tells) {
-                Some(of) if Some(*of) == columns.column(Field::Password) => "the cell repeats the password".to_owned(),
-                Some(of) => format!("the cell repeats what stands under `{}`", columns.headers[*of].trim()),
-                None if secret::holds_token(cell) => "the cell holds what looks like a token".to_owned(),
-                None => continue,
-            };
-            self.refuse(field, Code::PlaintextSecret, why);
-            self.spoilt.insert(column);
-        }
     }
 
     fn is_spoilt(&self, field: Field) -> bool {
@@ -167,7 +136,7 @@ impl<'r> Row<'r> {
     fn required(&mut self, field: Field) -> Option<&'r str> {
         let text = self.text(field);
         if text.is_none() && !self.is_spoilt(field) {
-            self.refuse(field, Code::MissingField, "the cell is empty");
+            self.misfit(field, Code::MissingField, "the cell is empty", "");
         }
         text
     }
@@ -187,7 +156,7 @@ impl<'r> Row<'r> {
     fn error(&mut self, field: Field, error: ValueError) {
         let code = Code::from(error.problem);
         let help = error.help.map(|help| format!("; {help}")).unwrap_or_default();
-        self.refuse(field, code, format!("{}{help}", error.message));
+        self.misfit(field, code, &error.message, &help);
     }
 
     /// A whole number within limits.
@@ -195,7 +164,7 @@ impl<'r> Row<'r> {
         let read = cell::whole(text).filter(|(number, _)| (least..=most).contains(number));
         let Some((number, grouped)) = read else {
             let message = format!("{} is no whole number from {least} to {most}", shown(text));
-            self.refuse(field, Code::OutOfRange, message);
+            self.misfit(field, Code::OutOfRange, &message, "");
             return None;
         };
         if grouped {

@@ -86,18 +86,20 @@ impl Sheet {
         if cells.iter().all(|cell| cell.trim().is_empty()) && !record.unclosed {
             return (row, None);
         }
+        row.reasons = self.faults(record);
+        row.outcome = Outcome::Refused;
         // In a row out of joint anything may stand anywhere, a password where the operator should: nothing of it is shown.
-        let is_in_place = cells.len() == self.columns.headers.len();
+        if cells.len() != self.columns.headers.len() {
+            return (row, None);
+        }
         let reading = row::Reading {
             columns: &self.columns,
             decimal: self.decimal,
             allow_long_passwords: options.allow_long_passwords,
         };
         let read = row::read(&cells, reading);
-        row.operator = read.operator.filter(|_| is_in_place);
-        row.reasons = self.faults(record);
+        row.operator = read.operator;
         if !row.reasons.is_empty() {
-            row.outcome = Outcome::Refused;
             return (row, None);
         }
         row.changes = read.changes;

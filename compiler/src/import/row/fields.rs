@@ -46,7 +46,7 @@ impl Row<'_> {
         let host: Host = self.parse(Field::Host, text)?;
         if cell::is_link_local(host.as_str()) {
             let message = format!("`{host}` is link-local; no carrier can be reached there");
-            self.refuse(Field::Host, Code::BadHost, message);
+            self.misfit(Field::Host, Code::BadHost, &message, "");
             return None;
         }
         if host.as_str() != text {
@@ -64,7 +64,7 @@ impl Row<'_> {
             "rx" | "receiver" | "empfanger" | "empfangen" | "empfang" => (BindMode::Receiver, "RX"),
             _ => {
                 let message = format!("{} is no bind mode; write TX, RX or TRX", shown(text));
-                self.refuse(Field::BindMode, Code::BadCodeListValue, message);
+                self.misfit(Field::BindMode, Code::BadCodeListValue, &message, "");
                 return None;
             }
         };
@@ -81,11 +81,16 @@ impl Row<'_> {
         let octets = text.len();
         if octets > LONGEST_PASSWORD && !self.reading.allow_long_passwords {
             let message = format!("the password has {octets} octets, SMPP 3.4 allows {LONGEST_PASSWORD}");
-            self.refuse(Field::Password, Code::LongPasswordLimit, message);
+            self.misfit(Field::Password, Code::LongPasswordLimit, &message, "");
             return None;
         }
         if !text.bytes().all(|b| (b' '..=b'~').contains(&b)) {
-            self.refuse(Field::Password, Code::OutOfRange, "the password has characters that are not printable ASCII");
+            self.misfit(
+                Field::Password,
+                Code::OutOfRange,
+                "the password has characters that are not printable ASCII",
+                "",
+            );
             return None;
         }
         Some(Secret::new(text))
@@ -144,7 +149,7 @@ impl Row<'_> {
             }
         };
         if read.is_empty() {
-            self.refuse(Field::Prefixes, Code::MissingField, "the cell holds no prefix");
+            self.misfit(Field::Prefixes, Code::MissingField, "the cell holds no prefix", "");
             return None;
         }
         if !prefixes::is_plain(text) {
@@ -168,7 +173,7 @@ impl Row<'_> {
         let plain = amount.strip_prefix('+').unwrap_or(&amount);
         let Ok(amount) = plain.parse::<Amount>() else {
             let message = format!("{} is no amount of at least 0 with at most six places", shown(text));
-            self.refuse(Field::Cost, Code::OutOfRange, message);
+            self.misfit(Field::Cost, Code::OutOfRange, &message, "");
             return None;
         };
         if departs || text.starts_with('+') {
