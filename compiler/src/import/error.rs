@@ -46,10 +46,8 @@ pub enum Error {
         /// What both mean.
         field: &'static str,
     },
-    /// A column of secrets that nobody said the meaning of.
-    #[error(
-        "column `{header}` looks like one of passwords and is not known: give it `password`, or `ignore`, in a --mapping file"
-    )]
+    /// A column of passwords that is taken for something else, or for nothing.
+    #[error("column `{header}` looks like one of passwords: give it `password`, or `ignore`, in a --mapping file")]
     UnknownSecret {
         /// The column.
         header: String,

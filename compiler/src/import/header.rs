@@ -63,9 +63,9 @@ impl Mapping {
         self.0.get(&plain(header)).copied().unwrap_or_else(|| known(header))
     }
 
-    /// Whether it is settled what a header means, be it nothing.
-    fn settles(&self, header: &str) -> bool {
-        self.0.contains_key(&plain(header)) || known(header).is_some()
+    /// Whether a column is to be left out.
+    fn ignores(&self, header: &str) -> bool {
+        matches!(self.0.get(&plain(header)), Some(None))
     }
 
     /// How many of these headers mean something.
@@ -91,11 +91,13 @@ impl Columns {
     pub(super) fn find(headers: Vec<String>, mapping: &Mapping) -> Result<Self, Error> {
         let mut by_field = BTreeMap::new();
         let mut currency = None;
-        let mut secret = Vec::new();
+        let (mut secret, mut strange) = (Vec::new(), None);
         for (column, header) in headers.iter().enumerate() {
             let target = mapping.target(header);
-            if target.map_or(secret::is_secret_header(header), |target| target.field == Password) {
+            let is_password = target.is_some_and(|target| target.field == Password);
+            if is_password || secret::is_secret_header(header) {
                 secret.push(column);
+                strange = strange.or(Some(header).filter(|header| !is_password && !mapping.ignores(header)));
             }
             let Some(target) = target else { continue };
             if let Some(first) = by_field.insert(target.field, column) {
@@ -115,9 +117,9 @@ impl Columns {
             }
             return Err(Error::MissingColumns { fields: missing.join(", "), headers: headers.join(", ") });
         }
-        // A password nobody knows to be one would be missing, and looked for nowhere.
-        if let Some(unknown) = secret.iter().map(|column| &headers[*column]).find(|header| !mapping.settles(header)) {
-            return Err(Error::UnknownSecret { header: unknown.trim().to_owned() });
+        // A password nobody knows to be one would be missing, and looked for nowhere; as something else it would be shown.
+        if let Some(header) = strange {
+            return Err(Error::UnknownSecret { header: header.trim().to_owned() });
         }
         let currency = currency.or_else(|| USUAL_CURRENCY.parse().ok());
         Ok(Self { headers, by_field, currency, secret })
@@ -177,6 +179,7 @@ mod tests {
         {
             assert_eq!(find(header, mapping).unwrap().secret(), [6], "{header}");
         }
-        assert!(find("Geheimtipp", "Geheimtipp: notes").unwrap().secret().is_empty());
+        // Nothing else may become of it.
+        assert!(find("Geheim", "Geheim: notes").is_err());
     }
 }
