@@ -42,8 +42,17 @@ pub(crate) fn plain(name: &str) -> String {
 
 /// A name without case, blanks, punctuation and accents.
 pub(crate) fn letters(name: &str) -> String {
-    let ascii: String = name.chars().map(ascii).collect();
-    ascii.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_lowercase()).collect()
+    let mut letters = String::with_capacity(name.len());
+    for character in name.chars() {
+        if character.is_ascii() {
+            letters.push(character);
+        } else {
+            letters.push_str(&ascii(character));
+        }
+    }
+    letters.retain(|letter| letter.is_ascii_alphanumeric());
+    letters.make_ascii_lowercase();
+    letters
 }
 
 /// The id of a carrier: its country and its name, such as `af-roshan`. A name without a single Latin letter or digit gets

@@ -43,6 +43,18 @@ fn windows_1252(byte: u8) -> Option<char> {
     }
 }
 
+/// Whether the bytes are UTF-16: by its byte order mark, or because every other byte of the beginning is zero, as in all text
+/// of Latin letters.
+pub(super) fn is_utf16(bytes: &[u8]) -> bool {
+    /// As much as a header has at least.
+    const ENOUGH: usize = 64;
+    let zeros = |from: usize| bytes.iter().take(ENOUGH).skip(from).step_by(2).filter(|byte| **byte == 0).count();
+    let most = bytes.len().min(ENOUGH) / 2 * 3 / 4;
+    bytes.starts_with(b"\xff\xfe")
+        || bytes.starts_with(b"\xfe\xff")
+        || most > 0 && (zeros(0) >= most || zeros(1) >= most)
+}
+
 /// Tells the encoding, and hands back what follows a byte order mark.
 pub(super) fn detect(bytes: &[u8]) -> (Encoding, &[u8]) {
     if let Some(rest) = bytes.strip_prefix(MARK) {
@@ -114,6 +126,21 @@ mod tests {
             (b"id,name\na,b\nb,bad\xc3\x28\n", Encoding::Utf8),
         ] {
             assert_eq!(detect(bytes).0, expected, "{}", String::from_utf8_lossy(bytes));
+        }
+    }
+
+    #[test]
+    fn utf_16_is_told_with_and_without_a_mark() {
+        let header = "Betreiber-ID;Präfixe\r\n";
+        let (little, big): (Vec<u8>, Vec<u8>) = (
+            header.encode_utf16().flat_map(u16::to_le_bytes).collect(),
+            header.encode_utf16().flat_map(u16::to_be_bytes).collect(),
+        );
+        for bytes in [&little[..], &big, &little[..21], &[b"\xff\xfe", &little[..]].concat(), b"\xfe\xff"] {
+            assert!(is_utf16(bytes), "{bytes:?}");
+        }
+        for bytes in [&b""[..], b"\0", b"a", header.as_bytes(), b"id,na\0me,\0\0port\n"] {
+            assert!(!is_utf16(bytes), "{bytes:?}");
         }
     }
 

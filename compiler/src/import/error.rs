@@ -46,6 +46,12 @@ pub enum Error {
         /// What both mean.
         field: &'static str,
     },
+    /// A column of passwords that is taken for something else, or for nothing.
+    #[error("column `{header}` looks like one of passwords: give it `password`, or `ignore`, in a --mapping file")]
+    UnknownSecret {
+        /// The column.
+        header: String,
+    },
     /// The mapping file cannot be used.
     #[error("the mapping file cannot be used: {why}")]
     Mapping {

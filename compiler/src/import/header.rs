@@ -1,22 +1,21 @@
 //! Which column is which: names people give to columns, in English and German, and a mapping file for the rest.
 
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
 
 use bindery_schema::value::Currency;
 
 use super::Error;
-use super::names::Field::{BindMode, Cost, Country, Host, MnoName, OperatorId, Port, Prefixes, SystemId};
+use super::known::{Target, known};
+use super::names::Field::{BindMode, Cost, Country, Host, MnoName, OperatorId, Password, Port, Prefixes, SystemId};
 use super::names::{Field, NAMES};
+use super::secret;
 use crate::parse::yaml::{self, Value};
-use crate::slug::{letters, plain};
+use crate::slug::plain;
 
 /// What must be there for a row to become an operator. Without a password column passwords are set later.
 const REQUIRED: [Field; 8] = [OperatorId, MnoName, Country, Host, Port, SystemId, BindMode, Prefixes];
 /// So many known names make a row a header.
 const RECOGNISABLE: usize = 3;
-/// Signs that mean one currency in the header of a cost column. A bare `$` is many countries', and most often this one's.
-const SIGNS: [(&str, &str); 5] = [("US$", "USD"), ("$", "USD"), ("€", "EUR"), ("£", "GBP"), ("₹", "INR")];
 /// The currency of a cost column that names none.
 const USUAL_CURRENCY: &str = "USD";
 
@@ -29,12 +28,6 @@ impl Field {
 /// Column names by what they mean, from a mapping file: one `Header: field` a line.
 #[derive(Debug, Clone, Default)]
 pub struct Mapping(BTreeMap<String, Option<Target>>);
-
-#[derive(Debug, Clone, Copy)]
-struct Target {
-    field: Field,
-    currency: Option<Currency>,
-}
 
 impl Mapping {
     /// Reads a mapping file: YAML, header to field, such as `Routing-Gewicht: weight`. The field `ignore` leaves a column
@@ -70,31 +63,15 @@ impl Mapping {
         self.0.get(&plain(header)).copied().unwrap_or_else(|| known(header))
     }
 
+    /// Whether a column is to be left out.
+    fn ignores(&self, header: &str) -> bool {
+        matches!(self.0.get(&plain(header)), Some(None))
+    }
+
     /// How many of these headers mean something.
     pub(super) fn count(&self, headers: &[String]) -> usize {
         headers.iter().filter(|header| self.target(header).is_some()).count()
     }
-}
-
-/// The field of a name. A cost column may end in its currency.
-fn known(name: &str) -> Option<Target> {
-    static KNOWN: LazyLock<BTreeMap<String, Field>> = LazyLock::new(|| {
-        let of = |(field, key, names): &(Field, &str, &[&str])| {
-            let field = *field;
-            names.iter().chain([key]).map(|name| (plain(name), field)).collect::<Vec<_>>()
-        };
-        NAMES.iter().flat_map(of).collect()
-    });
-    let named = |name: &str| KNOWN.get(&plain(name)).copied();
-    let name = letters(&SIGNS.iter().fold(name.to_owned(), |name, (sign, code)| name.replace(sign, code)));
-    let name = name.as_str();
-    if let Some(field) = named(name) {
-        return Some(Target { field, currency: None });
-    }
-    let (head, tail) = name.split_at_checked(name.len().checked_sub(3)?)?;
-    let currency = tail.to_ascii_uppercase().parse().ok()?;
-    let head = head.strip_suffix("in").unwrap_or(head);
-    (named(head) == Some(Cost)).then_some(Target { field: Cost, currency: Some(currency) })
 }
 
 /// The columns of a file.
@@ -105,6 +82,8 @@ pub(super) struct Columns {
     by_field: BTreeMap<Field, usize>,
     /// What costs are in.
     pub(super) currency: Option<Currency>,
+    /// Columns that hold passwords, also those the mapping leaves out.
+    secret: Vec<usize>,
 }
 
 impl Columns {
@@ -112,8 +91,15 @@ impl Columns {
     pub(super) fn find(headers: Vec<String>, mapping: &Mapping) -> Result<Self, Error> {
         let mut by_field = BTreeMap::new();
         let mut currency = None;
+        let (mut secret, mut strange) = (Vec::new(), None);
         for (column, header) in headers.iter().enumerate() {
-            let Some(target) = mapping.target(header) else { continue };
+            let target = mapping.target(header);
+            let is_password = target.is_some_and(|target| target.field == Password);
+            if is_password || secret::is_secret_header(header) {
+                secret.push(column);
+                strange = strange.or(Some(header).filter(|header| !is_password && !mapping.ignores(header)));
+            }
+            let Some(target) = target else { continue };
             if let Some(first) = by_field.insert(target.field, column) {
                 let (first, second) = (headers[first].clone(), header.clone());
                 return Err(Error::SameColumnTwice { first, second, field: target.field.key() });
@@ -131,12 +117,26 @@ impl Columns {
             }
             return Err(Error::MissingColumns { fields: missing.join(", "), headers: headers.join(", ") });
         }
+        // A password nobody knows to be one would be missing, and looked for nowhere; as something else it would be shown.
+        if let Some(header) = strange {
+            return Err(Error::UnknownSecret { header: header.trim().to_owned() });
+        }
         let currency = currency.or_else(|| USUAL_CURRENCY.parse().ok());
-        Ok(Self { headers, by_field, currency })
+        Ok(Self { headers, by_field, currency, secret })
     }
 
     pub(super) fn column(&self, field: Field) -> Option<usize> {
         self.by_field.get(&field).copied()
+    }
+
+    /// Every field that has a column.
+    pub(super) fn known(&self) -> impl Iterator<Item = (Field, usize)> {
+        self.by_field.iter().map(|(field, column)| (*field, *column))
+    }
+
+    /// The columns of passwords.
+    pub(super) fn secret(&self) -> &[usize] {
+        &self.secret
     }
 
     /// A field's name as the file has it.
@@ -156,37 +156,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_name_means_two_fields() {
-        let mut seen: BTreeMap<String, Field> = BTreeMap::new();
-        for (field, key, names) in NAMES {
-            for name in names.iter().chain([key]) {
-                let before = seen.insert(plain(name), *field);
-                assert!(before.is_none_or(|before| before == *field), "{name}");
-            }
+    fn a_mapping_names_what_is_not_known() {
+        let mapping = Mapping::read("Q-Faktor: weight\nJunk: ignore\n").unwrap();
+        for (header, field) in [("q faktor", Field::Weight), (" ANBIETER-ID ", OperatorId)] {
+            assert_eq!(mapping.target(header).map(|target| target.field), Some(field), "{header}");
         }
+        assert!(mapping.target("Junk").is_none() && mapping.target("Farbe").is_none());
+        assert!(Mapping::read("A: colour\n").is_err() && Mapping::read("- a\n").is_err());
     }
 
     #[test]
-    fn headers_match_in_any_spelling() {
-        let mapping = Mapping::read("Q-Faktor: weight\nJunk: ignore\n").unwrap();
-        for (header, field) in [
-            ("operator_id", OperatorId),
-            (" ANBIETER-ID ", OperatorId),
-            ("Praefixe", Prefixes),
-            ("Präfixe", Prefixes),
-            ("Kosten USD", Cost),
-            ("Preis in EUR", Cost),
-            ("Cost (USD)", Cost),
-            ("Cost AED", Cost),
-            ("Kosten (€)", Cost),
-            ("q faktor", Field::Weight),
-        ] {
-            assert_eq!(mapping.target(header).map(|target| target.field), Some(field), "{header}");
+    fn a_password_column_nobody_knows_fails_the_file() {
+        let find = |password: &str, mapping: &str| {
+            let headers =
+                ["Operator ID", "MNO", "Country", "Host", "Port", "System ID", password, "Bind Mode", "Prefixes"];
+            Columns::find(headers.map(str::to_owned).to_vec(), &Mapping::read(mapping).unwrap())
+        };
+        let error = find(" Zugangskennwort ", "").unwrap_err().to_string();
+        assert!(error.contains("`Zugangskennwort`") && error.contains("--mapping"), "{error}");
+        for (header, mapping) in
+            [("Passwort", ""), ("Zugangskennwort", "Zugangskennwort: password"), ("Geheim", "Geheim: ignore")]
+        {
+            assert_eq!(find(header, mapping).unwrap().secret(), [6], "{header}");
         }
-        let currency =
-            |header: &str| mapping.target(header).and_then(|target| target.currency).map(|code| code.to_string());
-        assert_eq!(["Kosten in €", "Price (US$)", "costGBP"].map(currency).map(Option::unwrap), ["EUR", "USD", "GBP"]);
-        assert!(mapping.target("Junk").is_none() && mapping.target("Farbe").is_none());
-        assert!(Mapping::read("A: colour\n").is_err() && Mapping::read("- a\n").is_err());
+        // Nothing else may become of it.
+        assert!(find("Geheim", "Geheim: notes").is_err());
     }
 }

@@ -1,29 +1,34 @@
 //! From the spreadsheet of carrier relations to a configuration repository (US-OPS-07).
 //!
-//! Bytes become records ([`records`], [`decode`]), columns get a meaning ([`header`], [`sheet`]), each row becomes an
-//! operator or the reasons why not ([`row`], [`cell`]), rows are held against each other and the repository ([`accept`]), and what stands is
-//! written as YAML ([`document`], [`contracts`]) and compiled together with the repository: what `check` would refuse is
-//! refused here, with the same code. Every row ends in the [`report`].
+//! Bytes become records ([`records`], [`decode`]), columns get a meaning ([`known`], [`header`], [`sheet`]), each row becomes an
+//! operator or the reasons why not ([`row`], [`cell`]), and what would tell a password goes no further ([`secret`]). Rows are
+//! held against each other and the repository ([`accept`]). What stands is written as YAML ([`draft`], [`document`],
+//! [`contracts`]) and compiled together with the repository ([`gate`]): what `check` would refuse is refused here, with the
+//! same code. Every row ends in the [`report`].
 //!
 //! Nothing is read or written here: files come in and go out as texts. A password leaves a row only as a sealed value; no
-//! report, error or document holds any part of it.
+//! report, error or document holds it.
 
 mod accept;
+mod blame;
 mod cell;
 mod contact;
 mod contracts;
 mod country;
 mod decode;
 mod document;
+mod draft;
 mod error;
 mod gate;
 mod header;
+mod known;
 mod names;
 mod prefixes;
 mod records;
 mod report;
 mod row;
 mod seal;
+mod secret;
 mod sheet;
 
 use std::collections::BTreeMap;

@@ -24,7 +24,15 @@ pub(super) fn read(cell: &str) -> Result<Vec<E164Prefix>, Vec<ValueError>> {
         return Err(vec![ambiguous(cell)]);
     }
     let (mut prefixes, mut errors) = (Vec::new(), Vec::new());
-    for piece in cell.split(is_separator).map(str::trim).filter(|piece| !piece.is_empty()) {
+    // A comma separates prefixes, unless it stands in a number.
+    let pieces = cell
+        .split(|c| c != ',' && is_separator(c))
+        .flat_map(|piece| if is_rounded(piece.trim()) { vec![piece] } else { piece.split(',').collect() });
+    for piece in pieces.map(str::trim).filter(|piece| !piece.is_empty()) {
+        if is_rounded(piece) {
+            errors.push(rounded(piece));
+            continue;
+        }
         if is_range(piece) || repeats(piece) {
             errors.push(ambiguous(piece));
             continue;
@@ -43,6 +51,18 @@ fn ambiguous(text: &str) -> ValueError {
     let message = format!("{} may be one number or several prefixes", shown(text));
     let error = ValueError::new(ValueProblem::BadPrefix, message);
     error.help("format the column as text and separate prefixes by `|`")
+}
+
+/// Whether a piece is a number as a spreadsheet rounds it: `9.37E+04`, in German `9,37E+04`.
+fn is_rounded(piece: &str) -> bool {
+    let Some((number, power)) = piece.split_once(['E', 'e']) else { return false };
+    let (whole, fraction) = number.split_once(['.', ',']).unwrap_or((number, "0"));
+    [whole, fraction, power.trim_start_matches(['+', '-'])].into_iter().all(|part| digits(part).is_some())
+}
+
+fn rounded(text: &str) -> ValueError {
+    let error = ValueError::new(ValueProblem::BadPrefix, format!("{} is not an E.164 prefix", shown(text)));
+    error.help("the spreadsheet made a rounded number of it: format the column as text and type it again")
 }
 
 /// Whether a piece reads as "from this prefix to that": `37258-37262`, where `372-58` is one prefix.
@@ -94,8 +114,6 @@ fn prefix(number: &str) -> Result<E164Prefix, ValueError> {
     let error = ValueError::new(ValueProblem::BadPrefix, format!("{} is not an E.164 prefix", shown(number)));
     Err(error.help(if digits.starts_with('0') {
         "a leading 0 is national: write the country code instead"
-    } else if plain.contains(['E', 'e']) {
-        "the spreadsheet made a rounded number of it: format the column as text and type it again"
     } else {
         "a prefix has 1 to 15 digits with the country code"
     }))
@@ -142,6 +160,20 @@ mod tests {
             "372 58 372 59",
         ] {
             assert!(read(cell).is_err(), "{cell}");
+        }
+        for (cell, shown, rounded) in [
+            ("9.37E+04", "`9.37E+04`", true),
+            ("9,37E+04", "`9,37E+04`", true),
+            ("37258; 9,37e4", "`9,37e4`", true),
+            ("1E+15", "`1E+15`", true),
+            ("tel:+9414", "`tel:+9414`", false),
+            ("Estonia", "`Estonia`", false),
+            ("3725E", "`3725E`", false),
+        ] {
+            let errors = read(cell).unwrap_err();
+            let help = errors[0].help.as_deref().unwrap_or_default();
+            assert_eq!((errors.len(), help.contains("rounded")), (1, rounded), "{cell}: {help}");
+            assert!(errors[0].message.starts_with(shown), "{cell}: {}", errors[0].message);
         }
         assert!(is_plain("37258|37259") && !is_plain("+37258") && !is_plain(""));
     }

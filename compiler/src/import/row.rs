@@ -1,6 +1,7 @@
 //! From the cells of one row to an operator, its carrier and its rules, or every reason why not.
 
 mod fields;
+mod guard;
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
@@ -21,7 +22,6 @@ use super::header::Columns;
 use super::names::Field;
 use super::report::{Change, Reason};
 use crate::diagnostic::Code;
-use crate::parse::is_suspicious;
 
 /// What a row without Max TPS may carry, in messages a second: what the default window of 10 sustains at a second a
 /// round trip, so that nothing is promised that a slow carrier cannot keep.
@@ -62,6 +62,8 @@ pub(super) struct Reading<'f> {
 /// What a row says.
 #[derive(Debug)]
 pub(super) struct Read {
+    /// The operator's id as it stands, unless it may not be shown.
+    pub(super) operator: Option<String>,
     pub(super) candidate: Option<Candidate>,
     pub(super) claims: Claims,
     pub(super) reasons: Vec<Reason>,
@@ -71,12 +73,18 @@ pub(super) struct Read {
 /// Reads a row whose cells are as many as the header's.
 pub(super) fn read(cells: &[String], reading: Reading<'_>) -> Read {
     let claims = Claims::default();
-    let mut row = Row { cells, reading, claims, reasons: Vec::new(), changes: Vec::new(), spoilt: BTreeSet::new() };
+    let (reasons, changes, unquoted) = (Vec::new(), Vec::new(), Vec::new());
+    let mut row =
+        Row { cells, reading, claims, reasons, changes, spoilt: BTreeSet::new(), unfit: BTreeSet::new(), unquoted };
     row.formulas();
+    row.url();
+    row.secrets();
+    let operator = row.cell(Field::OperatorId).map(str::trim).filter(|id| !id.is_empty()).map(short);
     let candidate = row.candidate();
     // What is refused for one reason has no candidate for another: a row is taken whole or not at all.
     let candidate = candidate.filter(|_| row.reasons.is_empty());
-    Read { candidate, claims: row.claims, reasons: row.reasons, changes: row.changes }
+    row.hide_if_moved();
+    Read { operator, candidate, claims: row.claims, reasons: row.reasons, changes: row.changes }
 }
 
 struct Row<'r> {
@@ -85,8 +93,12 @@ struct Row<'r> {
     claims: Claims,
     reasons: Vec<Reason>,
     changes: Vec<Change>,
-    /// Columns about which everything has been said.
+    /// Columns about which everything has been said. Nothing of what stands in them is shown or used.
     spoilt: BTreeSet<usize>,
+    /// Fields whose cells are empty or hold something else than they should.
+    unfit: BTreeSet<Field>,
+    /// What reasons that quote their cell say without, by their place.
+    unquoted: Vec<(usize, String)>,
 }
 
 impl<'r> Row<'r> {
@@ -100,29 +112,22 @@ impl<'r> Row<'r> {
         self.changes.push(Change { column, from: short(from), to: short(&to.to_string()), why: why.to_owned() });
     }
 
-    /// Refuses every cell a spreadsheet would run. Its content is not repeated: the report is opened in one too.
-    fn formulas(&mut self) {
-        for (column, cell) in self.cells.iter().enumerate() {
-            if cell::is_formula(cell) {
-                let header = self.reading.columns.headers.get(column).map_or("", |header| header.trim());
-                let message = format!("{header}: the cell begins as a formula does");
-                self.reasons.push(Reason { code: Code::FormulaCell, message });
-                self.spoilt.insert(column);
-            }
-        }
-    }
-
     fn is_spoilt(&self, field: Field) -> bool {
         self.reading.columns.column(field).is_some_and(|column| self.spoilt.contains(&column))
     }
 
+    /// A cell as it stands; none where it is spoilt.
+    fn cell(&self, field: Field) -> Option<&'r str> {
+        let column = self.reading.columns.column(field).filter(|column| !self.spoilt.contains(column))?;
+        self.cells.get(column).map(String::as_str)
+    }
+
     /// The content of a cell without blanks around it; none where it is empty or spoilt.
     fn text(&mut self, field: Field) -> Option<&'r str> {
-        let column = self.reading.columns.column(field).filter(|column| !self.spoilt.contains(column))?;
-        let cell = self.cells.get(column)?;
+        let cell = self.cell(field)?;
         let text = cell.trim();
         if text.len() != cell.len() && !text.is_empty() {
-            let (from, to) = if field == Field::Password { ("", "") } else { (cell.as_str(), text) };
+            let (from, to) = if field == Field::Password { ("", "") } else { (cell, text) };
             self.change(field, from, to, "blanks around the value removed");
         }
         Some(text).filter(|text| !text.is_empty())
@@ -131,7 +136,7 @@ impl<'r> Row<'r> {
     fn required(&mut self, field: Field) -> Option<&'r str> {
         let text = self.text(field);
         if text.is_none() && !self.is_spoilt(field) {
-            self.refuse(field, Code::MissingField, "the cell is empty");
+            self.misfit(field, Code::MissingField, "the cell is empty", "");
         }
         text
     }
@@ -151,7 +156,7 @@ impl<'r> Row<'r> {
     fn error(&mut self, field: Field, error: ValueError) {
         let code = Code::from(error.problem);
         let help = error.help.map(|help| format!("; {help}")).unwrap_or_default();
-        self.refuse(field, code, format!("{}{help}", error.message));
+        self.misfit(field, code, &error.message, &help);
     }
 
     /// A whole number within limits.
@@ -159,7 +164,7 @@ impl<'r> Row<'r> {
         let read = cell::whole(text).filter(|(number, _)| (least..=most).contains(number));
         let Some((number, grouped)) = read else {
             let message = format!("{} is no whole number from {least} to {most}", shown(text));
-            self.refuse(field, Code::OutOfRange, message);
+            self.misfit(field, Code::OutOfRange, &message, "");
             return None;
         };
         if grouped {
@@ -206,10 +211,6 @@ impl<'r> Row<'r> {
         let contract = self.text(Field::ContractRef).and_then(|text| self.parse(Field::ContractRef, text));
         let noc = self.contact();
         let notes = self.text(Field::Notes).map(str::to_owned);
-        if notes.iter().flat_map(|notes| notes.split_whitespace()).any(is_suspicious) {
-            self.refuse(Field::Notes, Code::PlaintextSecret, "the cell holds what looks like a token");
-        }
-        self.repeated_password(password.as_ref());
 
         self.claims.id.clone_from(&id);
         let address = host.clone().zip(port).zip(system_id.clone());

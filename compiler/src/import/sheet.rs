@@ -1,9 +1,7 @@
 //! A spreadsheet: how it is written, which column is which, and what becomes of each of its rows.
 
-use bindery_schema::value::OperatorId;
-
 use super::accept::{Admitted, Register};
-use super::cell::{self, Decimal};
+use super::cell::Decimal;
 use super::decode::{self, Encoding};
 use super::header::{Columns, Mapping};
 use super::names::Field;
@@ -35,7 +33,7 @@ impl Sheet {
         if bytes.len() as u64 > LARGEST_FILE {
             return Err(Error::TooLarge { size: bytes.len() });
         }
-        if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
+        if decode::is_utf16(bytes) {
             return Err(Error::Utf16);
         }
         let (encoding, body) = decode::detect(bytes);
@@ -76,36 +74,34 @@ impl Sheet {
         options: &Options,
         register: &mut Register<'_>,
     ) -> (Row, Option<Admitted>) {
-        let id = || {
-            let cell = record.cells.get(self.columns.column(Field::OperatorId)?)?;
-            let text = self.encoding.decode(cell)?;
-            // In a row out of joint anything may stand here, a password included.
-            let is_id = text.trim().parse::<OperatorId>().is_ok();
-            let is_in_place = record.cells.len() == self.columns.headers.len() && !cell::is_formula(&text);
-            (is_id || is_in_place && !text.trim().is_empty()).then(|| row::short(text.trim()))
-        };
         let mut row = Row {
             record: number,
             line: record.line,
-            operator: id(),
+            operator: None,
             outcome: Outcome::Ignored,
             reasons: Vec::new(),
             changes: Vec::new(),
         };
-        let cells = match self.cells(record) {
-            Ok(Some(cells)) => cells,
-            Ok(None) => return (row, None),
-            Err(reasons) => {
-                (row.outcome, row.reasons) = (Outcome::Refused, reasons);
-                return (row, None);
-            }
-        };
+        let cells = self.cells(record);
+        if cells.iter().all(|cell| cell.trim().is_empty()) && !record.unclosed {
+            return (row, None);
+        }
+        row.reasons = self.faults(record);
+        row.outcome = Outcome::Refused;
+        // In a row out of joint anything may stand anywhere, a password where the operator should: nothing of it is shown.
+        if cells.len() != self.columns.headers.len() {
+            return (row, None);
+        }
         let reading = row::Reading {
             columns: &self.columns,
             decimal: self.decimal,
             allow_long_passwords: options.allow_long_passwords,
         };
         let read = row::read(&cells, reading);
+        row.operator = read.operator;
+        if !row.reasons.is_empty() {
+            return (row, None);
+        }
         row.changes = read.changes;
         row.reasons = read.reasons;
         row.reasons.extend(register.clashes(&read.claims));
@@ -130,27 +126,32 @@ impl Sheet {
         (row, admitted)
     }
 
-    /// The cells of a record as text; none where it is blank.
-    fn cells(&self, record: &Record) -> Result<Option<Vec<String>>, Vec<Reason>> {
-        let cells: Option<Vec<String>> = record.cells.iter().map(|cell| self.encoding.decode(cell)).collect();
-        if cells.as_ref().is_some_and(|cells| cells.iter().all(|cell| cell.trim().is_empty())) && !record.unclosed {
-            return Ok(None);
-        }
+    /// The cells of a record as text.
+    fn cells(&self, record: &Record) -> Vec<String> {
+        let text = |cell: &Vec<u8>| {
+            let decoded = self.encoding.decode(cell);
+            decoded.unwrap_or_else(|| String::from_utf8_lossy(cell).into_owned())
+        };
+        record.cells.iter().map(text).collect()
+    }
+
+    /// Why a record cannot be read as a row.
+    fn faults(&self, record: &Record) -> Vec<Reason> {
         let mut reasons = Vec::new();
+        let (here, wanted) = (record.cells.len(), self.columns.headers.len());
         if record.unclosed {
             let message = "the row opens a quote that is never closed".to_owned();
             reasons.push(Reason { code: Code::MalformedRecord, message });
         }
-        if cells.is_none() {
+        if record.cells.iter().any(|cell| self.encoding.decode(cell).is_none()) {
             let message = format!("the row has a byte that does not decode as {}", self.encoding.name());
             reasons.push(Reason { code: Code::UnreadableFile, message });
         }
-        let (here, wanted) = (record.cells.len(), self.columns.headers.len());
         if here != wanted && !record.unclosed {
             let message = format!("the row has {here} cells, the header has {wanted}");
             reasons.push(Reason { code: Code::MalformedRecord, message });
         }
-        if reasons.is_empty() { Ok(cells) } else { Err(reasons) }
+        reasons
     }
 }
 

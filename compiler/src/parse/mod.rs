@@ -24,7 +24,7 @@ use decode::{Fields, Report};
 use parsed::OpaqueDocument;
 pub use parsed::ParsedFile;
 pub(crate) use parsed::{Body, Document, Doubt, FileFault, List, Opaque, Places, Rules, UnreadAcknowledgements};
-pub(crate) use secrets::is_suspicious;
+pub(crate) use secrets::{is_suspicious, names_a_secret};
 
 const KINDS: [&str; 5] = ["Mno", "Operator", "Routes", "TpsContract", "Policy"];
 

@@ -11,12 +11,17 @@ const TOKENS: [&str; 2] = ["hvs.", "AKIA"];
 
 const PRIVATE_KEY: &str = "-----BEGIN ";
 
+/// Whether a name says that what it names is a secret.
+pub(crate) fn names_a_secret(name: &str) -> bool {
+    let says = |word: &&str| name.as_bytes().windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes()));
+    NAMES.iter().any(says)
+}
+
 /// Whether a field is a secret in the clear by its name.
 pub(super) fn is_plaintext(name: &str, value: &Node<'_>) -> bool {
-    let says = |word: &&str| name.as_bytes().windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes()));
     // Nothing is no secret.
     let holds_text = || matches!(&value.value, Value::Scalar(scalar) if scalar.resolve() != Resolved::Null);
-    NAMES.iter().any(says) && holds_text()
+    names_a_secret(name) && holds_text()
 }
 
 /// Whether a text is a secret by its look.

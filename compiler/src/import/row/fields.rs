@@ -15,9 +15,6 @@ use crate::diagnostic::Code;
 use crate::seal::LONGEST_PASSWORD;
 use crate::slug::plain;
 
-/// Passwords shorter than this are common words and numbers that stand elsewhere by chance.
-const TELLING_PASSWORD: usize = 5;
-
 impl Row<'_> {
     pub(super) fn country(&mut self) -> Option<Country> {
         let text = self.required(Field::Country)?;
@@ -46,15 +43,10 @@ impl Row<'_> {
 
     pub(super) fn host(&mut self) -> Option<Host> {
         let text = self.required(Field::Host)?;
-        // Not repeated: a URL may carry user and password.
-        if text.contains("://") || text.contains('@') {
-            self.refuse(Field::Host, Code::BadHost, "the cell holds a URL; write the host alone");
-            return None;
-        }
         let host: Host = self.parse(Field::Host, text)?;
         if cell::is_link_local(host.as_str()) {
             let message = format!("`{host}` is link-local; no carrier can be reached there");
-            self.refuse(Field::Host, Code::BadHost, message);
+            self.misfit(Field::Host, Code::BadHost, &message, "");
             return None;
         }
         if host.as_str() != text {
@@ -72,7 +64,7 @@ impl Row<'_> {
             "rx" | "receiver" | "empfanger" | "empfangen" | "empfang" => (BindMode::Receiver, "RX"),
             _ => {
                 let message = format!("{} is no bind mode; write TX, RX or TRX", shown(text));
-                self.refuse(Field::BindMode, Code::BadCodeListValue, message);
+                self.misfit(Field::BindMode, Code::BadCodeListValue, &message, "");
                 return None;
             }
         };
@@ -89,23 +81,19 @@ impl Row<'_> {
         let octets = text.len();
         if octets > LONGEST_PASSWORD && !self.reading.allow_long_passwords {
             let message = format!("the password has {octets} octets, SMPP 3.4 allows {LONGEST_PASSWORD}");
-            self.refuse(Field::Password, Code::LongPasswordLimit, message);
+            self.misfit(Field::Password, Code::LongPasswordLimit, &message, "");
             return None;
         }
         if !text.bytes().all(|b| (b' '..=b'~').contains(&b)) {
-            self.refuse(Field::Password, Code::OutOfRange, "the password has characters that are not printable ASCII");
+            self.misfit(
+                Field::Password,
+                Code::OutOfRange,
+                "the password has characters that are not printable ASCII",
+                "",
+            );
             return None;
         }
         Some(Secret::new(text))
-    }
-
-    /// Notes go into the operator's file, and people write passwords there too.
-    pub(super) fn repeated_password(&mut self, password: Option<&Secret>) {
-        let Some(password) = password.filter(|password| password.expose().len() >= TELLING_PASSWORD) else { return };
-        let column = self.reading.columns.column(Field::Notes);
-        if column.and_then(|column| self.cells.get(column)).is_some_and(|cell| cell.contains(password.expose())) {
-            self.refuse(Field::Notes, Code::PlaintextSecret, "the cell repeats the password");
-        }
     }
 
     pub(super) fn contact(&mut self) -> Option<Contact> {
@@ -161,7 +149,7 @@ impl Row<'_> {
             }
         };
         if read.is_empty() {
-            self.refuse(Field::Prefixes, Code::MissingField, "the cell holds no prefix");
+            self.misfit(Field::Prefixes, Code::MissingField, "the cell holds no prefix", "");
             return None;
         }
         if !prefixes::is_plain(text) {
@@ -185,7 +173,7 @@ impl Row<'_> {
         let plain = amount.strip_prefix('+').unwrap_or(&amount);
         let Ok(amount) = plain.parse::<Amount>() else {
             let message = format!("{} is no amount of at least 0 with at most six places", shown(text));
-            self.refuse(Field::Cost, Code::OutOfRange, message);
+            self.misfit(Field::Cost, Code::OutOfRange, &message, "");
             return None;
         };
         if departs || text.starts_with('+') {

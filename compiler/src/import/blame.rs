@@ -1,0 +1,126 @@
+//! Which rows an error of the compiler is about. Of rows that clash the first stands.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Error;
+use super::accept::Admitted;
+use super::draft::Owner;
+use super::report::Reason;
+use crate::compile::Compiled;
+use crate::diagnostic::{Code, Finding, Severity};
+
+/// An error, and the rows it names.
+pub(super) struct Fault {
+    pub(super) reason: Reason,
+    path: String,
+    /// The rows whose operators it names, in order.
+    operators: BTreeSet<u32>,
+    /// The rows of the carriers it names.
+    carriers: BTreeSet<u32>,
+}
+
+/// The errors of a compile.
+pub(super) fn faults(compiled: &Compiled, owners: &BTreeMap<String, Owner>) -> Vec<Fault> {
+    let errors = compiled.findings.iter().filter(|finding| finding.severity() == Severity::Error);
+    errors.map(|finding| Fault::of(finding, compiled, owners)).collect()
+}
+
+impl Fault {
+    fn of(finding: &Finding, compiled: &Compiled, owners: &BTreeMap<String, Owner>) -> Self {
+        let (mut operators, mut carriers) = (BTreeSet::new(), BTreeSet::new());
+        let places = std::iter::once(finding.primary).chain(finding.related.iter().map(|related| related.location));
+        for owner in places.filter_map(|place| owners.get(compiled.sources.path(place.file))) {
+            match owner {
+                Owner::Operator(record) => _ = operators.insert(*record),
+                Owner::Carrier(records) => carriers.extend(records),
+            }
+        }
+        let reason = Reason { code: finding.code, message: finding.message.clone() };
+        Self { reason, path: compiled.sources.path(finding.primary.file).to_owned(), operators, carriers }
+    }
+
+    /// The row at fault, where the error is about a row, or about one beside another. Which of those is at fault that add to
+    /// one sum, or to one carrier, it does not tell.
+    fn culprit(&self) -> Option<u32> {
+        let is_sum = self.reason.code == Code::TpsOverContract;
+        self.operators.last().copied().filter(|_| !is_sum)
+    }
+}
+
+/// Rows that are at fault, each with its reasons; where there is time to look again, only those that are for certain.
+pub(super) fn culprits(faults: &[Fault], again: bool) -> BTreeMap<u32, Vec<Reason>> {
+    let mut by_culprit: BTreeMap<u32, Vec<&Fault>> = BTreeMap::new();
+    for fault in faults {
+        if let Some(culprit) = fault.culprit() {
+            by_culprit.entry(culprit).or_default().push(fault);
+        }
+    }
+    let mut refused = BTreeMap::new();
+    // Rows that may not be there any more when the others are looked at next.
+    let mut unsure = BTreeSet::new();
+    for (culprit, faults) in by_culprit {
+        let stands =
+            |fault: &&&Fault| !fault.operators.iter().any(|row| again && *row != culprit && unsure.contains(row));
+        let reasons: Vec<Reason> = faults.iter().filter(stands).map(|fault| fault.reason.clone()).collect();
+        unsure.insert(culprit);
+        if !reasons.is_empty() {
+            refused.insert(culprit, reasons);
+        }
+    }
+    refused
+}
+
+/// Every one of these rows that an error names; all of them where none is named.
+pub(super) fn everybody(faults: &[Fault], rows: &[Admitted]) -> BTreeMap<u32, Vec<Reason>> {
+    let mut refused: BTreeMap<u32, Vec<Reason>> = BTreeMap::new();
+    for fault in faults {
+        let is_named = |row: &&Admitted| fault.operators.contains(&row.record) || fault.carriers.contains(&row.record);
+        let named: Vec<&Admitted> = rows.iter().filter(is_named).collect();
+        let blamed = if named.is_empty() { rows.iter().collect() } else { named };
+        for row in blamed {
+            refused.entry(row.record).or_default().push(fault.reason.clone());
+        }
+    }
+    refused
+}
+
+/// There are errors and no row.
+pub(super) fn nobody(faults: &[Fault]) -> Error {
+    let line = |fault: &Fault| format!("{} {}: {}", fault.reason.code, fault.path, fault.reason.message);
+    Error::Clash { finding: faults.first().map(line).unwrap_or_default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(code: Code, operators: &[u32], carriers: &[u32]) -> Fault {
+        let reason = Reason { code, message: format!("{operators:?}") };
+        let [operators, carriers] = [operators, carriers].map(|rows| rows.iter().copied().collect());
+        Fault { reason, path: "x.yaml".to_owned(), operators, carriers }
+    }
+
+    fn refused(faults: &[Fault]) -> Vec<(u32, usize)> {
+        culprits(faults, true).into_iter().map(|(record, reasons)| (record, reasons.len())).collect()
+    }
+
+    #[test]
+    fn of_clashing_rows_the_later_goes_unless_the_earlier_does() {
+        let clash = |rows: &[u32]| fault(Code::PrefixConflictAcrossOperators, rows, &[1, 2, 3, 4, 5, 6]);
+        assert_eq!(refused(&[clash(&[3])]), [(3, 1)]);
+        // What becomes of 3 and 4 shows when 2 is gone.
+        assert_eq!(refused(&[clash(&[3, 4]), clash(&[2, 3]), clash(&[1, 2]), clash(&[1, 2])]), [(2, 2)]);
+        assert_eq!(
+            refused(&[clash(&[2, 3]), clash(&[1, 2]), clash(&[1, 3]), clash(&[5, 6])]),
+            [(2, 1), (3, 1), (6, 1)]
+        );
+    }
+
+    #[test]
+    fn an_error_of_many_rows_is_certain_of_none() {
+        let faults = [fault(Code::TpsOverContract, &[1, 2, 3], &[]), fault(Code::OutOfRange, &[], &[1, 2, 3])];
+        assert!(culprits(&faults, true).is_empty());
+        let error = nobody(&faults).to_string();
+        assert!(error.contains("BND0603 x.yaml"), "{error}");
+    }
+}
