@@ -5,6 +5,7 @@ use std::io::{Read as _, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use bindery_compiler::source::{Content, Loaded};
 use bindery_compiler::{format, source};
 use clap::Args;
 
@@ -37,11 +38,22 @@ pub(super) fn run(repo: &Path, arguments: &Arguments, out: &mut impl Write) -> a
     {
         return standard_input(arguments.check, out);
     }
+    let (mut changed, mut left) = (0, 0);
     let files = match &*arguments.files {
-        [] => source::load_directory(repo)?.iter().map(|file| repo.join(&*file.path)).collect(),
+        [] => {
+            let loaded = source::load_directory(repo)?;
+            // A link may lead to what is none of the tree's files.
+            let (readable, unreadable): (Vec<_>, Vec<_>) =
+                loaded.iter().partition(|file| !matches!(file.content, Content::Unreadable { .. }));
+            for Loaded { path, .. } in unreadable {
+                note(&format!("note: {} is left alone: `bindery check` says why", repo.join(&**path).display()));
+                left += 1;
+            }
+            readable.iter().map(|file| repo.join(&*file.path)).collect()
+        }
         files => files.to_vec(),
     };
-    let (mut changed, mut left) = (0, 0);
+    let mut same = 0;
     for path in &files {
         let Some(text) = read(path)? else {
             note(&format!("note: {} is left alone: it is no UTF-8 text file", path.display()));
@@ -53,7 +65,7 @@ pub(super) fn run(repo: &Path, arguments: &Arguments, out: &mut impl Write) -> a
                 note(&format!("note: {} is left alone: {reason}", path.display()));
                 left += 1;
             }
-            Ok(formatted) if formatted == text => {}
+            Ok(formatted) if formatted == text => same += 1,
             Ok(formatted) => {
                 changed += 1;
                 if arguments.check {
@@ -66,7 +78,6 @@ pub(super) fn run(repo: &Path, arguments: &Arguments, out: &mut impl Write) -> a
             }
         }
     }
-    let same = files.len() - changed - left;
     let verb = if arguments.check { "to format" } else { "formatted" };
     writeln!(out, "{changed} {verb}, {same} as they should be, {left} left alone")?;
     Ok(if arguments.check && changed > 0 { Outcome::Findings } else { Outcome::Clean })

@@ -3,6 +3,7 @@
 mod blobs;
 mod directory;
 mod folders;
+mod links;
 mod map;
 mod origin;
 mod revision;
@@ -130,7 +131,7 @@ impl Content {
     pub(super) fn bad_link() -> Self {
         Self::Unreadable {
             message: "the file is a symbolic link that leads to no file of this tree".to_owned(),
-            help: "replace the link by the file itself",
+            help: "replace the link by the file itself, or let it lead to a file that git tracks",
         }
     }
 
