@@ -6,6 +6,7 @@ use std::str::FromStr;
 use bindery_schema::value::{ValueError, ValueProblem, shown};
 use smallvec::SmallVec;
 
+use super::elsewhere::{self, Elsewhere};
 use super::yaml::{DuplicateKey, Node, Resolved, Scalar, Value};
 use super::{FileFault, List, secrets};
 use crate::diagnostic::{Code, Fix};
@@ -17,6 +18,8 @@ pub(super) struct Report {
     pub(super) faults: Vec<FileFault>,
     /// Something of the current document was left out.
     pub(super) partial: bool,
+    /// The kind of the current document, once it is known.
+    pub(super) kind: Option<&'static str>,
     /// Some key of the file stands twice.
     duplicates: bool,
 }
@@ -25,6 +28,7 @@ impl Report {
     /// Starts the next document.
     pub(super) fn begin(&mut self) {
         self.partial = false;
+        self.kind = None;
     }
 
     pub(super) fn fault(&mut self, code: Code, span: Span, message: String, help: Option<String>) {
@@ -168,14 +172,19 @@ impl<'n, 'a> Fields<'n, 'a> {
         }
     }
 
-    /// Whether a misspelt name can mean one field alone: no other is as near, and no other name is as near to it.
-    fn is_certain(&self, name: &str, meant: &str, absent: &[&'static str]) -> bool {
-        let others = absent.iter().copied().filter(|other| *other != meant);
+    /// Whether a misspelt name can mean one field alone: no other is as near, here or in another mapping of the kind, and no
+    /// other name is as near to it.
+    fn is_certain(&self, name: &str, meant: &str, absent: &[&'static str], elsewhere: &Elsewhere<'_>) -> bool {
+        let others = absent.iter().copied().filter(|other| *other != meant).chain(elsewhere.names());
         let distance = |word: &str| crate::validate::distance(name, word);
         let has_rival = others.into_iter().any(|other| distance(other) <= distance(meant));
         let mut unknown =
             self.entries.iter().filter_map(|(key, _)| key.as_text()).filter(|key| !self.known.contains(key));
-        !has_rival && !unknown.any(|other| other != name && nearest(other, absent.iter().copied()) == Some(meant))
+        // Of `t4` and `t3` one is as good a name as the other.
+        let in_digits = elsewhere::differ_in_digits(name, meant);
+        !has_rival
+            && !in_digits
+            && !unknown.any(|other| other != name && nearest(other, absent.iter().copied()) == Some(meant))
     }
 
     /// Notes every field nobody asked for, and every one that must be there and is not. Says which could not be read.
@@ -185,6 +194,7 @@ impl<'n, 'a> Fields<'n, 'a> {
         }
         // A field that is there already is not the one that was meant.
         let absent: Vec<_> = self.known.iter().copied().filter(|known| self.node.get(known).is_none()).collect();
+        let elsewhere = Elsewhere::than(&self.known, report.kind);
         for (key, value) in self.entries {
             let Some(name) = key.as_text() else {
                 report.wrong_type(key, "the name of a field");
@@ -206,16 +216,16 @@ impl<'n, 'a> Fields<'n, 'a> {
                 report.partial = true;
                 continue;
             }
-            let suggestion = nearest(name, absent.iter().copied());
-            let certain = suggestion.filter(|meant| self.is_certain(name, meant, &absent));
+            let is_here = absent.iter().any(|known| known.eq_ignore_ascii_case(name));
+            let home = elsewhere.home(name).filter(|_| !is_here);
+            let suggestion = nearest(name, absent.iter().copied()).filter(|_| home.is_none());
+            let certain = suggestion.filter(|meant| self.is_certain(name, meant, &absent, &elsewhere));
             // The misspelt field is the one that is missing: one fault, one finding.
             self.missing.retain(|missing| Some(*missing) != suggestion);
             self.unread.extend(suggestion);
             let fix = certain.map(|name| Fix { span: key.span, replacement: name.to_owned() });
-            let help = suggestion.map_or_else(
-                || format!("known fields are {}", self.known.join(", ")),
-                |name| format!("did you mean `{name}`?"),
-            );
+            let help = home.or_else(|| suggestion.map(|name| format!("did you mean `{name}`?")));
+            let help = help.unwrap_or_else(|| format!("known fields are {}", self.known.join(", ")));
             let message = format!("{} is not a known field", shown(name));
             report.fixable(Code::UnknownField, key.span, message, Some(help), fix);
         }

@@ -5,6 +5,7 @@
 
 mod contract;
 mod decode;
+mod elsewhere;
 mod mno;
 mod operator;
 mod parsed;
@@ -193,6 +194,7 @@ fn document(root: &yaml::Node<'_>, report: &mut Report) -> Option<Body> {
         }
         return None;
     };
+    report.kind = Some(kind);
     let mut body = match kind {
         "Mno" => mno::decode(&mut fields, report),
         "Operator" => operator::decode(&mut fields, report),
