@@ -195,7 +195,8 @@ mod tests {
             let loaded = Loaded { path: "operators/a.yaml".into(), blob: None, content: Content::Text(text.into()) };
             let options = Options { now: jiff::Timestamp::UNIX_EPOCH, environment: None };
             let findings = Compiler::default().compile(vec![loaded], &options).findings;
-            let offered = |code| findings.iter().find(|finding| finding.code == code).map(|finding| finding.fix.is_some());
+            let offered =
+                |code| findings.iter().find(|finding| finding.code == code).map(|finding| finding.fix.is_some());
             (offered(Code::BadPrefix), offered(Code::WrongType))
         };
         let text = "apiVersion: bindery/v1\nkind: Routes\nmetadata: {operator: a}\nspec:\n  rules:\n    - prefix: \"+937\n        \

@@ -16,7 +16,7 @@ use bindery_schema::catalog::Catalog;
 use bindery_schema::value::MnoId;
 use clap::Args;
 
-use super::check::{self, Format};
+use super::check::{self, Format, Shown};
 use super::{Outcome, note, read_if_there, write_whole};
 
 #[derive(Debug, Args)]
@@ -56,7 +56,7 @@ pub(super) fn run(repo: &Path, arguments: &Arguments, out: &mut impl Write) -> a
         return Ok(Outcome::Clean);
     }
     let (findings, sources) = findings(&outdated, SourceMap::default());
-    check::write(&findings, &sources, arguments.format, options.now, out)?;
+    check::write(&findings, &sources, Shown { format: arguments.format, deny: None, now: options.now }, out)?;
     Ok(if findings.is_empty() { Outcome::Clean } else { Outcome::Findings })
 }
 

@@ -30,7 +30,7 @@ pub const POLICY: &str = "policy.yaml";
 /// What it is not called. Left out in silence, its guardrails would be thought to hold.
 pub const SHORT_POLICY: &str = "policy.yml";
 
-fn is_configuration(path: &str) -> bool {
+pub(crate) fn is_configuration(path: &str) -> bool {
     let Some((folder, name)) = path.rsplit_once('/') else { return [POLICY, SHORT_POLICY].contains(&path) };
     let below_root = folder.split('/').next().is_some_and(|root| ROOTS.contains(&root));
     // A name of nothing but the extension is that of a hidden file.
