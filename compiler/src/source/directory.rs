@@ -10,7 +10,7 @@ use walkdir::{DirEntry, WalkDir};
 
 use super::links::{GIT_FOLDER, WorkingTree};
 use super::tracked::Tracked;
-use super::{Content, Error, LARGEST_FILE, Loaded, POLICY, ROOTS, SHORT_POLICY, is_configuration};
+use super::{Content, Error, LARGEST_FILE, Loaded, POLICY, ROOTS, SHORT_POLICY, is_configuration, is_undecoded};
 
 /// Reads the working tree below a directory.
 pub fn load_directory(root: &Path) -> Result<Vec<Loaded>, Error> {
@@ -46,7 +46,7 @@ pub(crate) fn load_each<T: Send>(
             Error::Read { path, source: error.into() }
         })?;
         let relative = entry.path().strip_prefix(root).unwrap_or(entry.path());
-        let Some(path) = relative.to_str().map(|path| path.replace('\\', "/")) else { continue };
+        let path = relative.to_string_lossy();
         let kind = entry.file_type();
         let is_wanted = if kind.is_symlink() {
             tree.target(&path).concerns(&path)
@@ -54,10 +54,12 @@ pub(crate) fn load_each<T: Send>(
             !kind.is_dir() && is_configuration(&path)
         };
         if is_wanted {
-            listed.push((path.into(), entry));
+            listed.push((Arc::from(path), entry));
         }
     }
     listed.sort_by(|a, b| a.0.cmp(&b.0));
+    // Names that cannot be decoded may look the same.
+    listed.dedup_by(|b, a| a.0 == b.0);
     let load = |(path, entry): (Arc<str>, DirEntry)| {
         let is_kept = known.is_some() && *path != *SHORT_POLICY;
         let blob = if is_kept { tree.tracked().unchanged(&path, &entry) } else { None };
@@ -80,6 +82,8 @@ fn walk(top: &Path) -> impl Iterator<Item = walkdir::Result<DirEntry>> {
 pub(super) fn read_content(path: &str, file: &Path, tree: &WorkingTree<'_>) -> std::io::Result<Content> {
     if path == SHORT_POLICY {
         Ok(Content::misnamed_policy())
+    } else if is_undecoded(path) {
+        Ok(Content::bad_name())
     } else if file.is_symlink() {
         tree.target(path).file().map_or_else(|| Ok(Content::bad_link()), |target| read_file(&target))
     } else {

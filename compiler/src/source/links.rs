@@ -184,6 +184,16 @@ mod tests {
         }
     }
 
+    /// What is loaded of a commit of everything in an index.
+    fn in_commit(repository: &Repository, index: &mut git2::Index) -> Vec<Loaded> {
+        let tree = repository.find_tree(index.write_tree().unwrap()).unwrap();
+        let author = Signature::new("a", "a@b.example", &git2::Time::new(0, 0)).unwrap();
+        let commit = repository.commit(Some("HEAD"), &author, &author, "x", &tree, &[]).unwrap();
+        let (earlier, kept) = (ByOid::default(), |_| None);
+        let mut folders = Folders { earlier: &earlier, kept: &kept, seen: ByOid::default() };
+        load_revision(repository, commit, |_| false, &mut folders, |file| file).unwrap()
+    }
+
     fn told(files: Vec<Loaded>) -> Vec<(String, Option<String>)> {
         let text = |content| match content {
             Content::Text(text) => Some(text.to_string()),
@@ -228,13 +238,7 @@ mod tests {
             index.add_path(Path::new(path)).unwrap();
         }
         index.write().unwrap();
-        let tree = repository.find_tree(index.write_tree().unwrap()).unwrap();
-        let author = Signature::new("a", "a@b.example", &git2::Time::new(0, 0)).unwrap();
-        let commit = repository.commit(Some("HEAD"), &author, &author, "x", &tree, &[]).unwrap();
-        let (earlier, kept) = (ByOid::default(), |_| None);
-        let mut folders = Folders { earlier: &earlier, kept: &kept, seen: ByOid::default() };
-        let in_commit = load_revision(&repository, commit, |_| false, &mut folders, |file| file).unwrap();
-        assert_eq!(told(in_commit), expected(None));
+        assert_eq!(told(in_commit(&repository, &mut index)), expected(None));
         assert_eq!(told(load_directory(&root).unwrap()), expected(None));
     }
 
@@ -247,6 +251,25 @@ mod tests {
         }
         let found = told(load_directory(folder.path()).unwrap());
         assert_eq!(found, ["contracts", "operators", "policy.yaml"].map(|path| (path.to_owned(), None)));
+    }
+
+    #[test]
+    fn a_name_that_cannot_be_decoded_is_reported_in_tree_and_commit() {
+        use std::os::unix::ffi::OsStrExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let repository = Repository::init(folder.path()).unwrap();
+        fs::create_dir_all(folder.path().join("operators").join(OsStr::from_bytes(b"a\xfe"))).unwrap();
+        let mut index = repository.index().unwrap();
+        let paths: [&[u8]; 4] =
+            [b"operators/\xff.yaml", b"operators/\xfe.yaml", b"operators/a\xfe/b.yaml", b"operators/a\xfe/README"];
+        for path in paths {
+            let path = Path::new(OsStr::from_bytes(path));
+            fs::write(folder.path().join(path), "a: 1\n").unwrap();
+            index.add_path(path).unwrap();
+        }
+        let expected = ["operators/a\u{fffd}/b.yaml", "operators/\u{fffd}.yaml"].map(|path| (path.to_owned(), None));
+        assert_eq!(told(load_directory(folder.path()).unwrap()), expected);
+        assert_eq!(told(in_commit(&repository, &mut index)), expected);
     }
 
     #[test]

@@ -37,6 +37,12 @@ pub(crate) fn is_configuration(path: &str) -> bool {
     below_root && matches!(name.rsplit_once('.'), Some((stem, "yaml" | "yml")) if !stem.is_empty())
 }
 
+/// Whether a path is not the name of its file, which could not be decoded, but what is shown in its place. A file with this
+/// very character in its name is treated alike.
+fn is_undecoded(path: &str) -> bool {
+    path.contains(char::REPLACEMENT_CHARACTER)
+}
+
 /// Largest configuration file. A generated routes file of 100,000 rules has 10 MB; more is a mistake.
 pub const LARGEST_FILE: u64 = 16 * 1024 * 1024;
 
@@ -132,6 +138,13 @@ impl Content {
         Self::Unreadable {
             message: "the file is a symbolic link that leads to no file of this tree".to_owned(),
             help: "replace the link by the file itself, or let it lead to a file that git tracks",
+        }
+    }
+
+    pub(super) fn bad_name() -> Self {
+        Self::Unreadable {
+            message: "the file's name holds what is not UTF-8".to_owned(),
+            help: "rename the file; a name in ASCII works everywhere",
         }
     }
 

@@ -10,7 +10,7 @@ use thread_local::ThreadLocal;
 
 use super::blobs::Blobs;
 use super::links::{GIT_LINK, target_in};
-use super::{Content, Error, Folders, Loaded, ROOTS, SHORT_POLICY, is_configuration};
+use super::{Content, Error, Folders, Loaded, ROOTS, SHORT_POLICY, is_configuration, is_undecoded};
 
 /// Most files that one thread takes at once: at the end the others wait for it.
 const LARGEST_SHARE: usize = 64;
@@ -50,6 +50,8 @@ pub(crate) fn load_revision<T: Send>(
         files.push(if path == SHORT_POLICY {
             // Not by its blob: under the right name the same content is a policy.
             file(None, Content::misnamed_policy())
+        } else if is_undecoded(path) {
+            file(None, Content::bad_name())
         } else if is_link {
             let target = target_in(&tree, &database, path, entry.id);
             if !target.concerns(path) {
@@ -62,6 +64,8 @@ pub(crate) fn load_revision<T: Send>(
         });
     })?;
     files.sort_by(|a, b| a.path.cmp(&b.path));
+    // Names that cannot be decoded may look the same.
+    files.dedup_by(|b, a| a.path == b.path);
     read_blobs(repository.path(), files, known, each)
 }
 
