@@ -5,13 +5,16 @@ use std::sync::LazyLock;
 use super::KINDS;
 use crate::format::Shape;
 
-/// Fields by kind, each with the dotted path of its mapping.
-static FIELDS: LazyLock<Vec<(&str, Vec<(String, &str)>)>> =
+/// A field with the dotted path of its mapping.
+type Field = (String, &'static str);
+
+/// Fields by kind.
+static FIELDS: LazyLock<Vec<(&str, Vec<Field>)>> =
     LazyLock::new(|| KINDS.into_iter().map(|kind| (kind, Shape::of_kind(Some(kind)).fields())).collect());
 
 /// The fields of the other mappings of a kind.
 pub(super) struct Elsewhere<'k> {
-    fields: &'static [(String, &'static str)],
+    fields: &'static [Field],
     here: &'k [&'static str],
 }
 

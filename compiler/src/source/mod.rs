@@ -155,3 +155,6 @@ impl Content {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -44,8 +44,8 @@ impl Origin {
             Self::Memory => Ok(Content::Text(Arc::default())),
             Self::Directory(root) => {
                 let file = root.join(path);
-                let real = root.canonicalize();
-                let read = real.and_then(|real| read_content(path, &file, &WorkingTree::new(&real)));
+                let real_root = root.canonicalize();
+                let read = real_root.and_then(|root| read_content(path, &file, &WorkingTree::new(&root)));
                 read.map_err(|source| Error::Read { path: file, source })
             }
             Self::Revision { repository, commit } => read_from_revision(repository, *commit, path),

@@ -43,7 +43,7 @@ pub(crate) fn load_revision<T: Send>(
     let is_entered = |folder: &str, name: &str| !folder.is_empty() || ROOTS.contains(&name);
     folders.walk(repository, tree.id(), is_entered, |path, entry| {
         let is_link = entry.mode == GIT_LINK;
-        if !is_configuration(path) && !(is_link && may_be_folder(path)) {
+        if !(is_configuration(path) || is_link && may_be_folder(path)) {
             return;
         }
         let file = |blob, content| Loaded { path: Arc::from(path), blob, content };
