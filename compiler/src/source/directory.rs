@@ -1,8 +1,8 @@
 //! Reads the configuration files of a directory, in path order.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::{fs, io};
 
 use git2::Oid;
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
@@ -26,7 +26,7 @@ pub(crate) fn load_each<T: Send>(
 ) -> Result<Vec<T>, Error> {
     let read = |path: &Path| {
         let path = path.to_owned();
-        move |source: std::io::Error| Error::Read { path, source }
+        move |source: io::Error| Error::Read { path, source }
     };
     let real_root = root.canonicalize().map_err(read(root))?;
     let tops = ROOTS.iter().chain(&[POLICY, SHORT_POLICY]).map(|name| root.join(name));
@@ -78,8 +78,31 @@ fn walk(top: &Path) -> impl Iterator<Item = walkdir::Result<DirEntry>> {
     entries.filter_entry(|entry| entry.file_name() != GIT_FOLDER)
 }
 
+/// Reads a text of a working tree that is no configuration, such as a runbook; none where there is no such file. Links lead
+/// where those of configuration lead, and no folder is entered through one.
+pub fn read_text(root: &Path, path: &str) -> Result<Option<Arc<str>>, Error> {
+    let file = root.join(path);
+    let failed = |source| Error::Read { path: file.clone(), source };
+    let refused = |message: String| failed(io::Error::new(io::ErrorKind::InvalidData, message));
+    let folders = Path::new(path).ancestors().skip(1).filter(|folder| !folder.as_os_str().is_empty());
+    for folder in folders {
+        if root.join(folder).is_symlink() {
+            return Err(refused(format!("the folder `{}` is a symbolic link", folder.display())));
+        }
+    }
+    if let Err(error) = file.symlink_metadata() {
+        return if error.kind() == io::ErrorKind::NotFound { Ok(None) } else { Err(failed(error)) };
+    }
+    let real_root = root.canonicalize().map_err(failed)?;
+    match read_content(path, &file, &WorkingTree::new(&real_root)).map_err(failed)? {
+        Content::Text(text) => Ok(Some(text)),
+        Content::Unreadable { message, .. } => Err(refused(message)),
+        Content::Known => Ok(None),
+    }
+}
+
 /// Reads one file of a working tree.
-pub(super) fn read_content(path: &str, file: &Path, tree: &WorkingTree<'_>) -> std::io::Result<Content> {
+pub(super) fn read_content(path: &str, file: &Path, tree: &WorkingTree<'_>) -> io::Result<Content> {
     if path == SHORT_POLICY {
         Ok(Content::misnamed_policy())
     } else if is_undecoded(path) {
@@ -91,7 +114,7 @@ pub(super) fn read_content(path: &str, file: &Path, tree: &WorkingTree<'_>) -> s
     }
 }
 
-fn read_file(path: &Path) -> std::io::Result<Content> {
+fn read_file(path: &Path) -> io::Result<Content> {
     let metadata = fs::metadata(path)?;
     // Opening a pipe would wait for its other end.
     if !metadata.is_file() {

@@ -12,8 +12,8 @@ mod tracked;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-pub use directory::load_directory;
 pub(crate) use directory::load_each;
+pub use directory::{load_directory, read_text};
 pub(crate) use folders::{Folder, Folders};
 pub use map::{FileId, Position, SourceMap, Span};
 pub(crate) use origin::Origin;

@@ -150,6 +150,22 @@ fn a_name_that_cannot_be_decoded_is_reported_in_tree_and_commit() {
 }
 
 #[test]
+fn other_texts_are_read_as_configuration_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("root");
+    fs::create_dir(&root).unwrap();
+    Repository::init(&root).unwrap();
+    make(&root);
+    let read = |path: &str| read_text(&root, path).map(|text| text.map(|text| text.to_string()));
+    assert_eq!(read("shared/a.yaml").unwrap().as_deref(), Some("a: 1\n"));
+    assert_eq!(read("shared/b.yaml").unwrap(), None);
+    for path in ["operators/config.yaml", "operators/env.yaml", "operators/gone", "operators/folder/a.yaml", "shared"] {
+        let error = read(path).unwrap_err();
+        assert!(matches!(error, Error::Read { .. }), "{path}: {error}");
+    }
+}
+
+#[test]
 fn files_of_git_below_a_folder_are_no_configuration() {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir_all(folder.path().join("operators/vendored/.git")).unwrap();
