@@ -224,7 +224,11 @@ impl<'n, 'a> Fields<'n, 'a> {
             // The misspelt field is the one that is missing: one fault, one finding.
             self.missing.retain(|missing| Some(*missing) != suggestion);
             self.unread.extend(suggestion);
-            let fix = certain.map(|name| Fix { span: key.span, replacement: name.to_owned() });
+            // In `{"prority":10}` it is the quotes that make a key of it.
+            let is_close =
+                (key.span.end.line, key.span.end.column + 1) == (value.span.start.line, value.span.start.column);
+            let spelt = |name: &str| if is_close { format!("\"{name}\"") } else { name.to_owned() };
+            let fix = certain.map(|name| Fix { span: key.span, replacement: spelt(name) });
             let help = home.or_else(|| suggestion.map(|name| format!("did you mean `{name}`?")));
             let help = help.unwrap_or_else(|| format!("known fields are {}", self.known.join(", ")));
             let message = format!("{} is not a known field", shown(name));
