@@ -49,7 +49,7 @@ pub(crate) fn load_each<T: Send>(
         let path = relative.to_string_lossy();
         let kind = entry.file_type();
         let is_wanted = if kind.is_symlink() {
-            tree.target(&path).concerns(&path)
+            tree.target(&path, entry.path()).concerns(&path)
         } else {
             !kind.is_dir() && is_configuration(&path)
         };
@@ -108,7 +108,7 @@ pub(super) fn read_content(path: &str, file: &Path, tree: &WorkingTree<'_>) -> i
     } else if is_undecoded(path) {
         Ok(Content::bad_name())
     } else if file.is_symlink() {
-        tree.target(path).file().map_or_else(|| Ok(Content::bad_link()), |target| read_file(&target))
+        tree.target(path, file).file().map_or_else(|| Ok(Content::bad_link()), |target| read_file(&target))
     } else {
         read_file(file)
     }

@@ -94,9 +94,9 @@ impl<'r> WorkingTree<'r> {
         self.tracked.get_or_init(|| Tracked::below(self.root))
     }
 
-    /// What the link at a path leads to; of a file, its place.
-    pub(super) fn target(&self, path: &str) -> Target<PathBuf> {
-        let Ok(text) = fs::read_link(self.root.join(path)) else { return Target::Nothing };
+    /// What a link leads to, of which the path below the root may be undecoded; of a file, its place.
+    pub(super) fn target(&self, path: &str, link: &Path) -> Target<PathBuf> {
+        let Ok(text) = fs::read_link(link) else { return Target::Nothing };
         let Some(resolved) = resolve(path, &text) else { return Target::Outside };
         let mut place = self.root.to_owned();
         let mut kind = None;

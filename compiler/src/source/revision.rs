@@ -46,17 +46,17 @@ pub(crate) fn load_revision<T: Send>(
         if !(is_configuration(path) || is_link && may_be_folder(path)) {
             return;
         }
+        let target = is_link.then(|| target_in(&tree, &database, path, entry.id));
+        if target.as_ref().is_some_and(|target| !target.concerns(path)) {
+            return;
+        }
         let file = |blob, content| Loaded { path: Arc::from(path), blob, content };
         files.push(if path == SHORT_POLICY {
             // Not by its blob: under the right name the same content is a policy.
             file(None, Content::misnamed_policy())
         } else if is_undecoded(path) {
             file(None, Content::bad_name())
-        } else if is_link {
-            let target = target_in(&tree, &database, path, entry.id);
-            if !target.concerns(path) {
-                return;
-            }
+        } else if let Some(target) = target {
             let target = target.file();
             file(target, if target.is_some() { Content::Known } else { Content::bad_link() })
         } else {

@@ -139,6 +139,9 @@ fn a_name_that_cannot_be_decoded_is_reported_in_tree_and_commit() {
     let mut index = repository.index().unwrap();
     let paths: [&[u8]; 4] =
         [b"operators/\xff.yaml", b"operators/\xfe.yaml", b"operators/a\xfe/b.yaml", b"operators/a\xfe/README"];
+    let link = Path::new(OsStr::from_bytes(b"operators/\xff.md"));
+    symlink("a", folder.path().join(link)).unwrap();
+    index.add_path(link).unwrap();
     for path in paths {
         let path = Path::new(OsStr::from_bytes(path));
         fs::write(folder.path().join(path), "a: 1\n").unwrap();
