@@ -1,7 +1,7 @@
 //! Repairs what is certain: takes the fix of every finding, byte for byte, and leaves all else as it is.
 //!
 //! Works on loaded files and touches no disk. A repair may bring the next fault to light (a prefix is quoted, then gets
-//! its `+`), so files are outcome and repaired until nothing certain is left. A file that would no longer be YAML keeps
+//! its `+`), so files are compiled and repaired until nothing certain is left. A file that would no longer be YAML keeps
 //! its text.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -92,22 +92,31 @@ pub fn fix(compiler: &mut Compiler, mut files: Vec<Loaded>, options: &Options) -
     }
 }
 
-/// Applies fixes to a text, of those that overlap the first. None where a place is not in the text.
+/// Whether places in a text can be told for certain: a lone carriage return is a line break to YAML, and to nobody else.
+pub(crate) fn has_certain_places(text: &str) -> bool {
+    text.bytes().zip(text.bytes().skip(1).chain([0])).all(|(byte, next)| byte != b'\r' || next == b'\n')
+}
+
+/// Whether a fix can be applied: lines, and comments on them, stay where they are.
+pub(crate) fn is_within_a_line(fix: &Fix) -> bool {
+    fix.span.start.line == fix.span.end.line && fix.span.start < fix.span.end
+}
+
+/// Applies fixes to a text, of those that overlap the first. One whose place is not in the text is left out; none where
+/// nothing is left.
 fn apply(text: &str, fixes: &[(Code, &Fix)]) -> Option<(String, Vec<Repair>)> {
-    // A lone carriage return is a line break to YAML, and places could not be told for certain.
-    if text.replace("\r\n", "").contains('\r') {
+    if !has_certain_places(text) {
         return None;
     }
     let lines = Lines::of(text);
-    let mut edits = Vec::with_capacity(fixes.len());
-    for (code, fix) in fixes {
+    let edit = |(code, fix): &(Code, &'_ Fix)| {
         let (start, end) = (lines.offset(fix.span.start)?, lines.offset(fix.span.end)?);
-        (start < end && fix.span.start.line == fix.span.end.line).then_some(())?;
-        edits.push((start, end, *code, *fix));
-    }
-    edits.sort_by_key(|(start, end, ..)| (*start, *end));
+        is_within_a_line(fix).then_some((start, end, *code))
+    };
+    let mut edits: Vec<_> = fixes.iter().filter_map(|one| Some((edit(one)?, one.1))).collect();
+    edits.sort_by_key(|((start, end, _), _)| (*start, *end));
     let (mut edited, mut repairs, mut written) = (String::with_capacity(text.len() + 64), Vec::new(), 0);
-    for (start, end, code, fix) in edits {
+    for ((start, end, code), fix) in edits {
         if start < written || text[start..end] == fix.replacement {
             continue;
         }
@@ -167,6 +176,34 @@ mod tests {
         let (edited, repairs) = apply("ä: x\r\nö: 12 # ü\r\n", &fixes).unwrap();
         assert_eq!(edited, "b: x\r\nö: \"12\" # ü\r\n");
         assert_eq!(repairs.len(), 2);
+    }
+
+    #[test]
+    fn a_fix_over_lines_keeps_no_other_from_being_applied() {
+        let mut over_lines = fix(1, 4, 3, "\"12\"");
+        over_lines.span.end.line = 2;
+        let fixes = [over_lines, fix(3, 4, 7, "true"), fix(9, 1, 2, "x")];
+        let fixes: Vec<_> = fixes.iter().map(|fix| (Code::WrongType, fix)).collect();
+        let (edited, repairs) = apply("a: \"1\n 2\"\nb: yes\n", &fixes).unwrap();
+        assert_eq!(edited, "a: \"1\n 2\"\nb: true\n");
+        assert_eq!(repairs.len(), 1);
+    }
+
+    #[test]
+    fn what_is_never_applied_is_not_offered() {
+        let compile = |text: &str| {
+            let loaded = Loaded { path: "operators/a.yaml".into(), blob: None, content: Content::Text(text.into()) };
+            let options = Options { now: jiff::Timestamp::UNIX_EPOCH, environment: None };
+            let findings = Compiler::default().compile(vec![loaded], &options).findings;
+            let offered =
+                |code| findings.iter().find(|finding| finding.code == code).map(|finding| finding.fix.is_some());
+            (offered(Code::BadPrefix), offered(Code::WrongType))
+        };
+        let text = "apiVersion: bindery/v1\nkind: Routes\nmetadata: {operator: a}\nspec:\n  rules:\n    - prefix: \"+937\n        \
+                    01\"\n      active: yes\n";
+        assert_eq!(compile(text), (Some(false), Some(true)));
+        assert_eq!(compile(&text.replace("+937\n        ", "+93 7")), (Some(true), Some(true)));
+        assert_eq!(compile(&text.replace("yes\n", "yes\r# x\n")), (Some(false), Some(false)));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::value::{Day, Name};
+use crate::value::{Day, Reason};
 
 /// `spec` of the Policy.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -117,7 +117,7 @@ pub struct Acknowledgement {
     /// Id of the object it is about.
     pub object: String,
     /// Why it is accepted.
-    pub reason: Name,
+    pub reason: Reason,
     /// First day on which it no longer holds.
     pub expires: Day,
 }

@@ -146,6 +146,9 @@ fn every_format_has_the_finding_of_a_held_plan_with_its_hash_and_trailer() {
     }
     let denied = repository.bindery(&["ci", "--at", "2026-11-24", "--deny", "warnings", "--format", "concise"]);
     assert_eq!(denied.status.code(), Some(1));
+    let report = repository.bindery(&["ci", "--at", "2026-11-24", "--deny", "warnings", "--format", "junit"]);
+    let report = text(&report.stdout);
+    assert!(report.contains("name=\"plan\" time=\"0\">\n      <failure type=\"BND0801\""), "{report}");
 }
 
 #[test]

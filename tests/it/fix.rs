@@ -3,8 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use std::collections::BTreeSet;
+
+use bindery_compiler::diagnostic::{Code, Finding};
+use bindery_compiler::fix::Repair;
 use bindery_compiler::source::load_directory;
-use bindery_compiler::{Compiler, Options, fix};
+use bindery_compiler::{Compiled, Compiler, Options, fix};
 
 fn cases(area: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(area);
@@ -48,6 +52,19 @@ fn whatever_is_broken_a_second_repair_finds_nothing_to_do() {
         let Ok(mut files) = load_directory(&case.join("repo")) else { continue };
         let fixed = fix::fix(&mut Compiler::default(), files.clone(), &options());
         repairs += fixed.repairs.len();
+        // Lines stay where they are. A repair that only brings the next fault of the same value to light is none.
+        let values = |compiled: &Compiled| -> BTreeSet<(String, u32)> {
+            let about_values = compiled.findings.iter().filter(|finding| finding.code <= Code::LongPasswordLimit);
+            let line = |finding: &Finding| {
+                (compiled.sources.path(finding.primary.file).to_owned(), finding.primary.span.start.line)
+            };
+            about_values.map(line).collect()
+        };
+        let left = values(&fixed.compiled);
+        for Repair { path, at, after, .. } in &fixed.repairs {
+            let is_left = left.contains(&(path.to_string(), at.line));
+            assert!(!is_left, "{}: {path}:{} is no better with {after}", case.display(), at.line);
+        }
         for file in &mut files {
             if let Some(changed) = fixed.files.iter().find(|fixed| fixed.path == file.path) {
                 assert_ne!(changed.before, changed.after, "{}", case.display());

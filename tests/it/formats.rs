@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use bindery_compiler::diagnostic::Severity;
 use bindery_compiler::diagnostic::render::{junit, sarif};
 use bindery_compiler::{Compiled, Compiler, Options};
 use serde_json::Value;
@@ -69,9 +70,11 @@ fn elements(xml: &str) -> Vec<String> {
 
 #[test]
 fn junit_has_one_test_a_file_and_the_form_readers_expect() {
-    for (case, compiled) in broken() {
+    let mut warned = 0;
+    for ((case, compiled), least) in broken().iter().flat_map(|one| [(one, Severity::Error), (one, Severity::Warning)])
+    {
         let mut out = Vec::new();
-        junit::write(&compiled.findings, &compiled.sources, options().now, &mut out).unwrap();
+        junit::write(&compiled.findings, &compiled.sources, options().now, least, &mut out).unwrap();
         let xml = String::from_utf8(out).unwrap();
         let count = |name: &str| elements(&xml).iter().filter(|element| *element == name).count();
         let shown = case.display();
@@ -80,7 +83,9 @@ fn junit_has_one_test_a_file_and_the_form_readers_expect() {
             xml.contains(&format!(" tests=\"{}\" failures=\"{}\" ", count("testcase"), count("failure"))),
             "{shown}"
         );
-        assert_eq!(count("failure") > 0, compiled.error_count() > 0, "{shown}");
+        let fails = compiled.findings.iter().any(|finding| finding.severity() <= least);
+        assert_eq!(count("failure") > 0, fails, "{shown}");
+        warned += usize::from(fails && compiled.error_count() == 0);
         for finding in &compiled.findings {
             assert!(xml.contains(finding.code.number()), "{shown}: {}", finding.code);
         }
@@ -89,4 +94,5 @@ fn junit_has_one_test_a_file_and_the_form_readers_expect() {
         let end = ["system-out", "/system-out", "system-err", "/system-err", "/testsuite", "/testsuites"];
         assert_eq!(form[form.len() - 6..], end, "{shown}");
     }
+    assert!(warned > 10, "only {warned} cases fail by their warnings alone");
 }

@@ -108,7 +108,8 @@ fn once(repo: &Path, arguments: &Arguments, out: &mut impl Write) -> anyhow::Res
         compiled
     };
     if !(arguments.fix && arguments.format == Format::Json) {
-        write(&compiled.findings, &compiled.sources, arguments.format, options.now, out)?;
+        let shown = Shown { format: arguments.format, deny: arguments.deny, now: options.now };
+        write(&compiled.findings, &compiled.sources, shown, out)?;
     }
     if arguments.format == Format::Full {
         writeln!(out, "{}", summary(&compiled))?;
@@ -122,12 +123,20 @@ fn once(repo: &Path, arguments: &Arguments, out: &mut impl Write) -> anyhow::Res
     Ok(outcome)
 }
 
+/// How findings are shown.
+#[derive(Clone, Copy)]
+pub(super) struct Shown {
+    pub(super) format: Format,
+    /// What fails beside errors.
+    pub(super) deny: Option<Deny>,
+    pub(super) now: Timestamp,
+}
+
 /// Writes findings in a format.
 pub(super) fn write(
     findings: &[Finding],
     sources: &SourceMap,
-    format: Format,
-    now: Timestamp,
+    Shown { format, deny, now }: Shown,
     out: &mut impl Write,
 ) -> anyhow::Result<()> {
     match format {
@@ -135,7 +144,10 @@ pub(super) fn write(
         Format::Concise => concise::write(findings, sources, out)?,
         Format::Github => github::write(findings, sources, out)?,
         Format::Sarif => sarif::write(findings, sources, out)?,
-        Format::Junit => junit::write(findings, sources, now, out)?,
+        Format::Junit => {
+            let least = deny.map_or(Severity::Error, |Deny::Warnings| Severity::Warning);
+            junit::write(findings, sources, now, least, out)?;
+        }
         Format::Json => super::write_json(&to_json(findings, sources), out)?,
     }
     Ok(())

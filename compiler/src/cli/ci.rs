@@ -17,7 +17,7 @@ use clap::Args;
 use git2::{Oid, Repository};
 
 use super::cached::Cached;
-use super::check::{self, Deny, Format};
+use super::check::{self, Deny, Format, Shown};
 use super::{Outcome, note, plan, render, write_whole};
 
 /// Variables in which GitHub and GitLab name the branch a pull request goes to.
@@ -86,7 +86,8 @@ pub(super) fn run(repo: &Path, arguments: &Arguments, out: &mut impl Write) -> a
         head.findings.extend(held(report));
     }
     let (findings, sources) = (&head.findings, &head.sources);
-    write(arguments.format, &summary, findings, sources, report.as_ref().map_err(|reason| *reason), &options, out)?;
+    let shown = Shown { format: arguments.format, deny: arguments.deny, now: options.now };
+    write(shown, &summary, findings, sources, report.as_ref().map_err(|reason| *reason), out)?;
     if let Some(path) = &arguments.comment {
         let comment =
             Comment { findings: lines(findings, sources)?, report: report.as_ref().map_err(|reason| *reason) };
@@ -105,21 +106,20 @@ fn planned(before: &Compiled, head: &Compiled, options: &Options) -> anyhow::Res
 
 /// Writes everything to one stream where its format allows that, otherwise the plan beside it.
 fn write(
-    format: Format,
+    shown: Shown,
     summary: &str,
     findings: &[Finding],
     sources: &SourceMap,
     report: Result<&PlanReport, &str>,
-    options: &Options,
     out: &mut impl Write,
 ) -> anyhow::Result<()> {
-    if format == Format::Json {
+    if shown.format == Format::Json {
         let mut value = check::to_json(findings, sources);
         value["plan"] = report.map(text::json).unwrap_or_default();
         super::write_json(&value, out)?;
         return Ok(());
     }
-    check::write(findings, sources, format, options.now, out)?;
+    check::write(findings, sources, shown, out)?;
     let stale = findings.iter().filter(|finding| sources.path(finding.primary.file).starts_with(FOLDER)).count();
     let mut lines = format!("{summary}\n");
     match report {
@@ -130,7 +130,7 @@ fn write(
         }
         Err(reason) => lines.push_str(&format!("no plan: {reason}\n")),
     }
-    if matches!(format, Format::Sarif | Format::Junit) {
+    if matches!(shown.format, Format::Sarif | Format::Junit) {
         note(lines.trim_end());
     } else {
         out.write_all(lines.as_bytes())?;

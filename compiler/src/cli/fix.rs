@@ -6,6 +6,7 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
+use bindery_compiler::diagnostic::render::shown;
 use bindery_compiler::fix::{Fixed, FixedFile, Repair};
 use bindery_compiler::{Compiler, Options, fix, source};
 
@@ -34,7 +35,7 @@ fn write(path: &Path, file: &FixedFile) -> anyhow::Result<()> {
     let now = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     let body = now.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&now);
     if body != &*file.before {
-        bail!("{} was changed in the meantime: run the command again", file.path);
+        bail!("{} was changed in the meantime: run the command again", shown(&file.path));
     }
     write_whole(path, &format!("{}{}", &now[..now.len() - body.len()], file.after))
 }
@@ -43,7 +44,7 @@ fn write(path: &Path, file: &FixedFile) -> anyhow::Result<()> {
 pub(super) fn report(fixed: &Fixed, dry: bool, out: Option<&mut dyn Write>) -> anyhow::Result<()> {
     let verb = if dry { "would fix" } else { "fixed" };
     let lines = fixed.repairs.iter().map(|Repair { code, path, at, before, after }| {
-        format!("{verb} {path}:{}:{}: {code} {before} -> {after}", at.line, at.column)
+        format!("{verb} {}:{}:{}: {code} {before} -> {after}", shown(path), at.line, at.column)
     });
     match out {
         Some(out) => lines.into_iter().try_for_each(|line| writeln!(out, "{line}"))?,

@@ -5,6 +5,8 @@ use std::io::{Read as _, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use bindery_compiler::diagnostic::render::shown;
+use bindery_compiler::source::{Content, Loaded};
 use bindery_compiler::{format, source};
 use clap::Args;
 
@@ -37,39 +39,54 @@ pub(super) fn run(repo: &Path, arguments: &Arguments, out: &mut impl Write) -> a
     {
         return standard_input(arguments.check, out);
     }
+    let (mut changed, mut left) = (0, 0);
     let files = match &*arguments.files {
-        [] => source::load_directory(repo)?.iter().map(|file| repo.join(&*file.path)).collect(),
+        [] => {
+            let loaded = source::load_directory(repo)?;
+            // A link may lead to what is none of the tree's files.
+            let (readable, unreadable): (Vec<_>, Vec<_>) =
+                loaded.iter().partition(|file| !matches!(file.content, Content::Unreadable { .. }));
+            for Loaded { path, .. } in unreadable {
+                note(&format!("note: {} is left alone: `bindery check` says why", name(&repo.join(&**path))));
+                left += 1;
+            }
+            readable.iter().map(|file| repo.join(&*file.path)).collect()
+        }
         files => files.to_vec(),
     };
-    let (mut changed, mut left) = (0, 0);
+    let mut same = 0;
     for path in &files {
         let Some(text) = read(path)? else {
-            note(&format!("note: {} is left alone: it is no UTF-8 text file", path.display()));
+            note(&format!("note: {} is left alone: it is no UTF-8 text file", name(path)));
             left += 1;
             continue;
         };
         match format::format(&text) {
             Err(reason) => {
-                note(&format!("note: {} is left alone: {reason}", path.display()));
+                note(&format!("note: {} is left alone: {reason}", name(path)));
                 left += 1;
             }
-            Ok(formatted) if formatted == text => {}
+            Ok(formatted) if formatted == text => same += 1,
             Ok(formatted) => {
                 changed += 1;
                 if arguments.check {
-                    writeln!(out, "would format {}", path.display())?;
+                    writeln!(out, "would format {}", name(path))?;
                 } else {
                     // The link's target, where the file is a link: a rename over the link would replace it.
                     write_whole(&path.canonicalize()?, &formatted)?;
-                    writeln!(out, "formatted {}", path.display())?;
+                    writeln!(out, "formatted {}", name(path))?;
                 }
             }
         }
     }
-    let same = files.len() - changed - left;
     let verb = if arguments.check { "to format" } else { "formatted" };
     writeln!(out, "{changed} {verb}, {same} as they should be, {left} left alone")?;
     Ok(if arguments.check && changed > 0 { Outcome::Findings } else { Outcome::Clean })
+}
+
+/// The name of a file in a line for people.
+fn name(path: &Path) -> String {
+    shown(&path.to_string_lossy()).into_owned()
 }
 
 /// The text of a file; none where it is a folder, a pipe, too large or not UTF-8. `check` says which.

@@ -10,14 +10,14 @@ use anyhow::{Context as _, anyhow};
 use bindery_compiler::diagnostic::Finding;
 use bindery_compiler::diagnostic::render::concise;
 use bindery_compiler::render::FOLDER;
-use bindery_compiler::source::SourceMap;
+use bindery_compiler::source::{SourceMap, read_text};
 use bindery_compiler::{Compiler, render};
 use bindery_schema::catalog::Catalog;
 use bindery_schema::value::MnoId;
 use clap::Args;
 
-use super::check::{self, Format};
-use super::{Outcome, note, read_if_there, write_whole};
+use super::check::{self, Format, Shown};
+use super::{Outcome, note, write_whole};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -54,7 +54,7 @@ pub(super) fn run(repo: &Path, arguments: &Arguments, out: &mut impl Write) -> a
     }
     let outdated = outdated(repo, catalog)?;
     let (findings, sources) = findings(&outdated, SourceMap::default());
-    check::write(&findings, &sources, arguments.format, options.now, out)?;
+    check::write(&findings, &sources, Shown { format: arguments.format, deny: None, now: options.now }, out)?;
     Ok(if findings.is_empty() { Outcome::Clean } else { Outcome::Findings })
 }
 
@@ -71,21 +71,21 @@ pub(super) fn write(repo: &Path, catalog: &Catalog) -> anyhow::Result<Vec<String
 #[derive(Debug)]
 pub(super) struct Outdated {
     path: String,
-    existing: Option<String>,
+    existing: Option<Arc<str>>,
     text: String,
 }
 
 /// The runbooks that are not what the catalog and the template make of them, by path.
 pub(super) fn outdated(repo: &Path, catalog: &Catalog) -> anyhow::Result<Vec<Outdated>> {
-    let own = read_if_there(&repo.join(render::OWN_TEMPLATE))?;
+    let own = read_text(repo, render::OWN_TEMPLATE)?;
     let renderer = render::Renderer::new(own.as_deref().unwrap_or(render::TEMPLATE))?;
     let mut outdated = Vec::new();
     for id in catalog.mnos.keys() {
         let path = render::path_of(id);
-        let existing = read_if_there(&repo.join(&path))?;
+        let existing = read_text(repo, &path)?;
         let text =
             renderer.runbook(catalog, id, existing.as_deref()).map_err(|error| anyhow!(error).context(path.clone()))?;
-        if existing.as_ref() != Some(&text) {
+        if existing.as_deref() != Some(&*text) {
             outdated.push(Outdated { path, existing, text });
         }
     }
@@ -96,9 +96,8 @@ pub(super) fn outdated(repo: &Path, catalog: &Catalog) -> anyhow::Result<Vec<Out
 
 /// A finding for each outdated runbook, and the sources with the runbooks behind them.
 pub(super) fn findings(outdated: &[Outdated], sources: SourceMap) -> (Vec<Finding>, SourceMap) {
-    let texts = outdated
-        .iter()
-        .map(|runbook| (Arc::from(&*runbook.path), Arc::from(runbook.existing.as_deref().unwrap_or_default())));
+    let texts =
+        outdated.iter().map(|runbook| (Arc::from(&*runbook.path), runbook.existing.clone().unwrap_or_default()));
     let sources = sources.followed_by(texts);
     let findings = outdated.iter().filter_map(|Outdated { path, existing, text }| {
         Some(render::stale(sources.find(path)?, path, existing.as_deref(), text))

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, bail};
 use bindery_compiler::diagnostic::Code;
+use bindery_compiler::diagnostic::render::shown;
 use bindery_compiler::edit::{self, Object};
 use bindery_compiler::seal;
 use bindery_compiler::source::{self, Content, Loaded};
@@ -58,10 +59,10 @@ pub(super) fn run(repo: &Path, arguments: &Arguments, out: &mut impl Write) -> a
     if arguments.write {
         let path = repo.join(&*file.path);
         let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        let text = edit::set_sealed(&text, id, &sealed).with_context(|| file.path.to_string())?;
+        let text = edit::set_sealed(&text, id, &sealed).with_context(|| shown(&file.path).into_owned())?;
         // The link's target, where the file is a link: a rename over the link would replace it.
         write_whole(&path.canonicalize()?, &text)?;
-        writeln!(out, "sealed the password of {id} in {}", file.path)?;
+        writeln!(out, "sealed the password of {id} in {}", shown(&file.path))?;
     } else {
         out.write_all(sealed.as_bytes())?;
     }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use bindery_schema::value::Day;
 
 use super::{Code, Finding, Fix, Location, Related};
+use crate::fix;
 use crate::parse::yaml;
 use crate::source::{FileId, SourceMap, Span};
 
@@ -239,9 +240,21 @@ impl Sink {
                 }
             })
             .collect();
+        take_back_what_is_never_applied(&mut findings, sources);
         findings.sort_by(|a, b| (a.primary, a.code, &a.message).cmp(&(b.primary, b.code, &b.message)));
         // An alias brings the same text in again, and its faults with it.
         findings.dedup_by(|b, a| (a.primary, a.code, &a.message) == (b.primary, b.code, &b.message));
         findings
+    }
+}
+
+/// Takes back the fixes that `check --fix` leaves out: of what goes over lines, and in a text whose places are not certain.
+fn take_back_what_is_never_applied(findings: &mut [Finding], sources: &SourceMap) {
+    let mut is_certain: BTreeMap<FileId, bool> = BTreeMap::new();
+    for finding in findings.iter_mut().filter(|finding| finding.fix.is_some()) {
+        let file = finding.primary.file;
+        let certain = || fix::has_certain_places(sources.text(file));
+        let is_certain = *is_certain.entry(file).or_insert_with(certain);
+        finding.fix = finding.fix.take().filter(|fix| is_certain && fix::is_within_a_line(fix));
     }
 }

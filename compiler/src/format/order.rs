@@ -11,6 +11,9 @@ static SCHEMAS: LazyLock<Vec<(&'static str, Value)>> =
 /// Keys of a document whose kind nobody knows.
 const ENVELOPE: [&str; 4] = ["apiVersion", "kind", "metadata", "spec"];
 
+/// Stands in a path for a name that authors choose, as those of environments.
+const CHOSEN: &str = "NAME";
+
 /// What a schema says of a place in a document.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Shape {
@@ -37,6 +40,33 @@ impl Shape {
         let envelope = || ENVELOPE.iter().position(|known| self.top && *known == name);
         let rank = if properties.is_some() { place } else { envelope() };
         (rank.unwrap_or(usize::MAX), self.below(below))
+    }
+
+    /// Every field below a place, with the dotted path of the mapping it is in.
+    pub(crate) fn fields(self) -> Vec<(String, &'static str)> {
+        let mut all = Vec::new();
+        self.gather("", &mut all);
+        all
+    }
+
+    fn gather(self, path: &str, all: &mut Vec<(String, &'static str)>) {
+        let Some(node) = self.node else { return };
+        let properties = node.get("properties").and_then(Value::as_object);
+        for name in properties.into_iter().flat_map(|all| all.keys()) {
+            all.push((path.to_owned(), name));
+        }
+        let named = properties.into_iter().flat_map(|all| all.keys().map(String::as_str));
+        // The schema of what has a name of its author's choice is the same for every name.
+        for name in named.chain([CHOSEN]) {
+            let (_, below) = self.key(name);
+            let below = if below.is_list() { below.member() } else { below };
+            let path = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+            below.gather(&path, all);
+        }
+    }
+
+    fn is_list(self) -> bool {
+        self.node.is_some_and(|node| node.get("items").is_some())
     }
 
     /// What is in a list.
@@ -76,5 +106,19 @@ mod tests {
         let lab = Shape::of_kind(Some("Operator")).key("spec").1.key("environments").1.key("lab");
         assert_eq!((lab.0, lab.1.key("smpp").1.key("port").0), (usize::MAX, 1));
         assert_eq!(Shape::of_kind(None).key("metadata").0, 2);
+    }
+
+    #[test]
+    fn fields_are_told_with_the_mapping_they_are_in() {
+        let fields = Shape::of_kind(Some("Operator")).fields();
+        let of = |name: &str| -> Vec<&str> {
+            fields.iter().filter(|(_, known)| *known == name).map(|(path, _)| path.as_str()).collect()
+        };
+        assert_eq!(of("kind"), [""]);
+        assert_eq!(of("tls"), ["spec.smpp", "spec.environments.NAME.smpp"]);
+        assert_eq!(of("tps"), ["spec", "spec.environments.NAME"]);
+        let contracts = Shape::of_kind(Some("TpsContract")).fields();
+        assert!(contracts.contains(&("spec.contracts.fineSchedule.fine".to_owned(), "currency")), "{contracts:?}");
+        assert_eq!(Shape::of_kind(None).fields(), []);
     }
 }

@@ -5,15 +5,17 @@
 
 mod contract;
 mod decode;
+mod elsewhere;
 mod mno;
 mod operator;
 mod parsed;
 mod policy;
 mod routes;
+mod scalar;
 pub(crate) mod secrets;
 pub(crate) mod yaml;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use bindery_schema::API_VERSION;
 use bindery_schema::value::shown;
@@ -27,6 +29,7 @@ pub(crate) use parsed::{Body, Document, Doubt, FileFault, List, Opaque, Places, 
 pub(crate) use secrets::{is_suspicious, names_a_secret};
 
 const KINDS: [&str; 5] = ["Mno", "Operator", "Routes", "TpsContract", "Policy"];
+static ANY_KIND: LazyLock<String> = LazyLock::new(|| format!("a kind is one of {}", KINDS.join(", ")));
 
 /// The documents of a text as JSON, plain scalars resolved by the core schema: what a JSON Schema is held against.
 /// A text that is no YAML has none.
@@ -159,7 +162,8 @@ fn document(root: &yaml::Node<'_>, report: &mut Report) -> Option<Body> {
     }
     let mut fields = Fields::of(root, report)?;
     let version = fields.required("apiVersion", report, |node, report| {
-        let text = decode::text_of(node, report)?;
+        let help = format_args!("it is {API_VERSION}");
+        let text = decode::text_that(node, report, |text| text == API_VERSION, help)?;
         if text != API_VERSION {
             report.fault(
                 Code::UnknownKind,
@@ -172,11 +176,10 @@ fn document(root: &yaml::Node<'_>, report: &mut Report) -> Option<Body> {
         Some(())
     });
     let kind = fields.required("kind", report, |node, report| {
-        let text = decode::text_of(node, report)?;
+        let text = decode::text_that(node, report, |text| KINDS.contains(&text), &*ANY_KIND)?;
         let known = KINDS.iter().find(|kind| **kind == text).copied();
         if known.is_none() {
-            let help =
-                decode::did_you_mean(text, KINDS).unwrap_or_else(|| format!("a kind is one of {}", KINDS.join(", ")));
+            let help = decode::did_you_mean(text, KINDS).unwrap_or_else(|| ANY_KIND.clone());
             let same = KINDS.iter().find(|kind| kind.eq_ignore_ascii_case(text));
             let fix = same.map(|kind| Fix { span: node.span, replacement: (*kind).to_owned() });
             let message = format!("{} is not a known kind", shown(text));
@@ -193,6 +196,7 @@ fn document(root: &yaml::Node<'_>, report: &mut Report) -> Option<Body> {
         }
         return None;
     };
+    report.kind = Some(kind);
     let mut body = match kind {
         "Mno" => mno::decode(&mut fields, report),
         "Operator" => operator::decode(&mut fields, report),

@@ -10,8 +10,7 @@ use bindery_schema::operator::{
 };
 
 use super::Body;
-use super::decode::{Fields, Report, Unread, boolean, number, text_of, value, whole, word};
-use super::secrets;
+use super::decode::{Fields, Report, Unread, boolean, number, text_that, value, whole, word};
 use super::yaml::{Node, Value};
 use crate::diagnostic::Code;
 
@@ -166,14 +165,11 @@ fn health(node: &Node<'_>, report: &mut Report) -> Option<HealthThresholds> {
 fn credentials(node: &Node<'_>, report: &mut Report) -> Option<Credentials> {
     let mut fields = Fields::of(node, report)?;
     let sealed = fields.optional("sealed", report, |node, report| {
-        let text = text_of(node, report)?;
-        // A token in the clear is a fault already.
-        if secrets::is_suspicious(text) {
-            return None;
-        }
+        let help = "seal the password again with `bindery seal --operator ID --write`";
+        let text = text_that(node, report, crate::seal::is_whole, help)?;
         if !crate::seal::is_whole(text) {
-            let help = "seal the password again with `bindery seal --operator ID --write`".to_owned();
-            report.fault(Code::SealedUnreadable, node.span, "`sealed` is no whole age message".to_owned(), Some(help));
+            let message = "`sealed` is no whole age message".to_owned();
+            report.fault(Code::SealedUnreadable, node.span, message, Some(help.to_owned()));
             return None;
         }
         Some(Arc::from(text))

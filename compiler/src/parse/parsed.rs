@@ -59,6 +59,8 @@ impl ParsedFile {
                 document.kind.is_none_or(|known| known == kind)
                     && (mentions(path, id) || lines.any(|line| mentions(line, id)))
             }),
+            // A link to a folder, of which nobody knows what it would hold.
+            Opaque::File if !crate::source::is_configuration(path) => true,
             Opaque::File => {
                 let says = |kind: &str| self.text.contains(&format!("kind: {kind}"));
                 (says(kind) || !KINDS.into_iter().any(says)) && (mentions(path, id) || mentions(&self.text, id))

@@ -4,9 +4,9 @@ use bindery_schema::policy::{
     Acknowledgement, Guardrails, Nesting, PolicySpec, RoutingPolicy, SecretsPolicy, Threshold, TpsPolicy,
 };
 
-use bindery_schema::value::Day;
+use bindery_schema::value::{Day, shown};
 
-use super::decode::{Fields, Report, items, list, text_of, value, whole, word};
+use super::decode::{Fields, Report, items, list, text_of, text_that, value, whole, word};
 use super::yaml::Node;
 use super::{Body, UnreadAcknowledgements};
 use crate::diagnostic::Code;
@@ -101,16 +101,12 @@ fn tps(node: &Node<'_>, report: &mut Report) -> Option<TpsPolicy> {
 
 fn secrets(node: &Node<'_>, report: &mut Report) -> Option<SecretsPolicy> {
     let mut fields = Fields::of(node, report)?;
+    let help = "a recipient is an age public key, `age1` and 58 more characters";
     let recipient = |node: &Node<'_>, report: &mut Report| {
-        let text = text_of(node, report)?;
+        let text = text_that(node, report, |text| crate::seal::check_recipient(text).is_ok(), help)?;
         if let Err(error) = crate::seal::check_recipient(text) {
-            let help = "a recipient is an age public key, `age1` and 58 more characters".to_owned();
-            report.fault(
-                Code::OutOfRange,
-                node.span,
-                format!("the recipient is no age public key: {error}"),
-                Some(help),
-            );
+            let message = format!("the recipient is no age public key: {error}");
+            report.fault(Code::OutOfRange, node.span, message, Some(help.to_owned()));
             return None;
         }
         Some(text.to_owned())
@@ -127,12 +123,14 @@ fn acknowledgement(
 ) -> Option<Acknowledgement> {
     let mut fields = Fields::of(node, report)?;
     let code = fields.required("code", report, |node, report| {
-        let text = text_of(node, report)?;
-        if Code::ALL.iter().any(|code| code.number() == text) {
+        let is_code = |text: &str| Code::ALL.iter().any(|code| code.number() == text);
+        let help = "a code is BND and four digits, as a finding shows it";
+        let text = text_that(node, report, is_code, help)?;
+        if is_code(text) {
             return Some(text.to_owned());
         }
-        let help = "a code is BND and four digits, as a finding shows it".to_owned();
-        report.fault(Code::BadCodeListValue, node.span, format!("`{text}` is no finding code"), Some(help));
+        let message = format!("{} is no finding code", shown(text));
+        report.fault(Code::BadCodeListValue, node.span, message, Some(help.to_owned()));
         None
     });
     let object = fields.required("object", report, text);

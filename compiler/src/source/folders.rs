@@ -10,7 +10,8 @@ use super::{ByOid, Error};
 /// Mode of a folder in a git tree.
 const FOLDER: i32 = 0o040_000;
 
-/// What a folder holds: files, links and folders in git's order. What has no name in UTF-8 is left out.
+/// What a folder holds: files, links and folders in git's order. A name that is not UTF-8 has a character in it that stands for
+/// what could not be decoded.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Folder(pub(crate) Vec<Entry>);
 
@@ -85,9 +86,10 @@ fn read(repository: &Repository, id: Oid) -> Result<Folder, Error> {
     let is_file_or_folder = |kind| matches!(kind, Some(ObjectType::Blob | ObjectType::Tree));
     let entries = tree.iter().filter(|entry| is_file_or_folder(entry.kind()));
     let entry = |entry: git2::TreeEntry<'_>| {
-        Some(Entry { name: entry.name().ok()?.into(), id: entry.id(), mode: entry.filemode() })
+        let name = String::from_utf8_lossy(entry.name_bytes()).into();
+        Entry { name, id: entry.id(), mode: entry.filemode() }
     };
-    Ok(Folder(entries.filter_map(entry).collect()))
+    Ok(Folder(entries.map(entry).collect()))
 }
 
 /// Ids of git as the bytes they are.

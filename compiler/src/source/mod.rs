@@ -3,6 +3,7 @@
 mod blobs;
 mod directory;
 mod folders;
+mod links;
 mod map;
 mod origin;
 mod revision;
@@ -11,8 +12,8 @@ mod tracked;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-pub use directory::load_directory;
 pub(crate) use directory::load_each;
+pub use directory::{load_directory, read_text};
 pub(crate) use folders::{Folder, Folders};
 pub use map::{FileId, Position, SourceMap, Span};
 pub(crate) use origin::Origin;
@@ -29,11 +30,17 @@ pub const POLICY: &str = "policy.yaml";
 /// What it is not called. Left out in silence, its guardrails would be thought to hold.
 pub const SHORT_POLICY: &str = "policy.yml";
 
-fn is_configuration(path: &str) -> bool {
+pub(crate) fn is_configuration(path: &str) -> bool {
     let Some((folder, name)) = path.rsplit_once('/') else { return [POLICY, SHORT_POLICY].contains(&path) };
     let below_root = folder.split('/').next().is_some_and(|root| ROOTS.contains(&root));
     // A name of nothing but the extension is that of a hidden file.
     below_root && matches!(name.rsplit_once('.'), Some((stem, "yaml" | "yml")) if !stem.is_empty())
+}
+
+/// Whether a path is not the name of its file, which could not be decoded, but what is shown in its place. A file with this
+/// very character in its name is treated alike.
+fn is_undecoded(path: &str) -> bool {
+    path.contains(char::REPLACEMENT_CHARACTER)
 }
 
 /// Largest configuration file. A generated routes file of 100,000 rules has 10 MB; more is a mistake.
@@ -130,7 +137,14 @@ impl Content {
     pub(super) fn bad_link() -> Self {
         Self::Unreadable {
             message: "the file is a symbolic link that leads to no file of this tree".to_owned(),
-            help: "replace the link by the file itself",
+            help: "replace the link by the file itself, or let it lead to a file that git tracks",
+        }
+    }
+
+    pub(super) fn bad_name() -> Self {
+        Self::Unreadable {
+            message: "the file's name holds what is not UTF-8".to_owned(),
+            help: "rename the file; a name in ASCII works everywhere",
         }
     }
 
@@ -141,3 +155,6 @@ impl Content {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

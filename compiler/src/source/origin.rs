@@ -6,6 +6,7 @@ use std::sync::Arc;
 use git2::Oid;
 
 use super::directory::read_content;
+use super::links::WorkingTree;
 use super::revision::read_from_revision;
 use super::{Content, Error};
 
@@ -43,8 +44,9 @@ impl Origin {
             Self::Memory => Ok(Content::Text(Arc::default())),
             Self::Directory(root) => {
                 let file = root.join(path);
-                let real = root.canonicalize().and_then(|real| read_content(path, &file, &real));
-                real.map_err(|source| Error::Read { path: file, source })
+                let real_root = root.canonicalize();
+                let read = real_root.and_then(|root| read_content(path, &file, &WorkingTree::new(&root)));
+                read.map_err(|source| Error::Read { path: file, source })
             }
             Self::Revision { repository, commit } => read_from_revision(repository, *commit, path),
         };

@@ -1,20 +1,19 @@
 //! Reads the configuration files of a git revision, in path order; no checkout is needed.
 
 use std::cell::RefCell;
-use std::path::{Component, Path};
+use std::path::Path;
 use std::sync::Arc;
 
-use git2::{ObjectType, Odb, Oid, Repository, Tree};
+use git2::{Oid, Repository};
 use rayon::iter::{IndexedParallelIterator as _, IntoParallelIterator as _, ParallelIterator as _};
 use thread_local::ThreadLocal;
 
 use super::blobs::Blobs;
-use super::{Content, Error, Folders, Loaded, ROOTS, SHORT_POLICY, is_configuration};
+use super::links::{GIT_LINK, target_in};
+use super::{Content, Error, Folders, Loaded, ROOTS, SHORT_POLICY, is_configuration, is_undecoded};
 
 /// Most files that one thread takes at once: at the end the others wait for it.
 const LARGEST_SHARE: usize = 64;
-/// Mode of a symbolic link in a git tree.
-const GIT_LINK: i32 = 0o120_000;
 
 /// Finds the commit a revision names, such as `main`, `HEAD~2` or a hash.
 pub fn resolve_revision(repository: &Repository, revision: &str) -> Result<Oid, Error> {
@@ -23,25 +22,9 @@ pub fn resolve_revision(repository: &Repository, revision: &str) -> Result<Oid, 
     Ok(object.peel_to_commit().map_err(|_| unknown())?.id())
 }
 
-fn is_folder_link(path: &str, mode: i32) -> bool {
-    let root = path.split('/').next().unwrap_or_default();
-    mode == GIT_LINK && ROOTS.contains(&root) && Path::new(path).extension().is_none()
-}
-
-/// The file of the same tree that a link leads to.
-fn link_target(tree: &Tree<'_>, database: &Odb<'_>, path: &str, link: Oid) -> Option<Oid> {
-    let text = database.read(link).ok()?;
-    let mut resolved = Path::new(path).parent()?.to_owned();
-    for component in Path::new(std::str::from_utf8(text.data()).ok()?).components() {
-        match component {
-            Component::Normal(name) => resolved.push(name),
-            Component::ParentDir if resolved.pop() => {}
-            Component::CurDir => {}
-            _ => return None,
-        }
-    }
-    let entry = tree.get_path(&resolved).ok()?;
-    (entry.kind() == Some(ObjectType::Blob) && entry.filemode() != GIT_LINK).then(|| entry.id())
+/// Whether a link may stand for a folder of configuration.
+fn may_be_folder(path: &str) -> bool {
+    ROOTS.contains(&path.split('/').next().unwrap_or_default())
 }
 
 /// Reads the tree of a commit and hands each file over as soon as it is read: a text is parsed while it is at hand, and
@@ -59,22 +42,30 @@ pub(crate) fn load_revision<T: Send>(
     // Only the two roots are entered: history of anything else costs nothing.
     let is_entered = |folder: &str, name: &str| !folder.is_empty() || ROOTS.contains(&name);
     folders.walk(repository, tree.id(), is_entered, |path, entry| {
-        // A link without an extension is one to a folder.
-        if !is_configuration(path) && !is_folder_link(path, entry.mode) {
+        let is_link = entry.mode == GIT_LINK;
+        if !(is_configuration(path) || is_link && may_be_folder(path)) {
+            return;
+        }
+        let target = is_link.then(|| target_in(&tree, &database, path, entry.id));
+        if target.as_ref().is_some_and(|target| !target.concerns(path)) {
             return;
         }
         let file = |blob, content| Loaded { path: Arc::from(path), blob, content };
         files.push(if path == SHORT_POLICY {
             // Not by its blob: under the right name the same content is a policy.
             file(None, Content::misnamed_policy())
-        } else if entry.mode == GIT_LINK {
-            let target = link_target(&tree, &database, path, entry.id);
+        } else if is_undecoded(path) {
+            file(None, Content::bad_name())
+        } else if let Some(target) = target {
+            let target = target.file();
             file(target, if target.is_some() { Content::Known } else { Content::bad_link() })
         } else {
             file(Some(entry.id), Content::Known)
         });
     })?;
     files.sort_by(|a, b| a.path.cmp(&b.path));
+    // Names that cannot be decoded may look the same.
+    files.dedup_by(|b, a| a.path == b.path);
     read_blobs(repository.path(), files, known, each)
 }
 
@@ -109,7 +100,7 @@ fn blob_at(repository: &Repository, commit: Oid, path: &str) -> Result<Option<Oi
     let tree = repository.find_commit(commit)?.tree()?;
     let entry = tree.get_path(Path::new(path))?;
     Ok(match entry.filemode() {
-        GIT_LINK => link_target(&tree, &repository.odb()?, path, entry.id()),
+        GIT_LINK => target_in(&tree, &repository.odb()?, path, entry.id()).file(),
         _ => Some(entry.id()),
     })
 }

@@ -1,11 +1,11 @@
-//! Which files of a working tree are what git's index says, told without reading them.
+//! Which files of a working tree git's index holds, and which of them are what it says, told without reading them.
 
 use std::collections::HashMap;
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use git2::{IndexTime, Oid, Repository};
+use git2::{ErrorCode, IndexTime, Oid, Repository};
 use walkdir::DirEntry;
 
 /// A regular file in git's index.
@@ -16,6 +16,8 @@ const KIND: u32 = 0o170_000;
 /// Files that git tracks, by path below the root of the configuration.
 #[derive(Default)]
 pub(super) struct Tracked {
+    /// Whether the folder is in a working tree of git.
+    in_git: bool,
     files: HashMap<String, Entry>,
     /// When the index was written: what was changed since then in the same moment would look unchanged.
     written: (i64, i64),
@@ -31,11 +33,17 @@ struct Entry {
 impl Tracked {
     /// What the index of the repository around a folder says of the files below it. Outside of git that is nothing.
     pub(super) fn below(root: &Path) -> Self {
-        Self::read(root).unwrap_or_default()
+        match Repository::discover(root) {
+            // Where the index cannot be read, nothing is known to be tracked.
+            Ok(repository) => {
+                let in_git = repository.workdir().is_some();
+                Self::read(root, &repository).unwrap_or(Self { in_git, ..Self::default() })
+            }
+            Err(error) => Self { in_git: error.code() != ErrorCode::NotFound, ..Self::default() },
+        }
     }
 
-    fn read(root: &Path) -> Option<Self> {
-        let repository = Repository::discover(root).ok()?;
+    fn read(root: &Path, repository: &Repository) -> Option<Self> {
         let top = repository.workdir()?.canonicalize().ok()?;
         let below = root.strip_prefix(top).ok()?.to_str()?;
         let prefix = if below.is_empty() { String::new() } else { format!("{below}/") };
@@ -50,7 +58,12 @@ impl Tracked {
                 files.insert(path.to_owned(), Entry { blob: entry.id, changed: time(entry.mtime), size, inode });
             }
         }
-        Some(Self { files, written })
+        Some(Self { in_git: true, files, written })
+    }
+
+    /// Whether a commit of the working tree may hold a file. Outside of git any may be meant to be in one.
+    pub(super) fn may_hold(&self, path: &str) -> bool {
+        !self.in_git || self.files.contains_key(path)
     }
 
     /// The blob of a file that was not touched since git wrote it down.

@@ -5,6 +5,7 @@ use std::fmt;
 use serde_json::{Value, json};
 
 use super::{Event, Window};
+use crate::diagnostic::render::shown;
 use crate::diagnostic::{Code, Severity};
 use crate::source::SourceMap;
 
@@ -24,7 +25,7 @@ pub fn table(events: &[Event], window: Window, sources: &SourceMap, out: &mut im
         if code > 0 {
             write!(out, "{:code$}  ", label(event))?;
         }
-        let place = format!("{}:{}", sources.path(location.file), location.span.start.line);
+        let place = format!("{}:{}", shown(sources.path(location.file)), location.span.start.line);
         writeln!(out, "{:object$}  {message}  ({place})", event.object)?;
     }
     let count = |severity| events.iter().filter(|event| event.severity == severity).count();

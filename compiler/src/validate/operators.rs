@@ -89,7 +89,9 @@ fn window(
     sink: &mut Sink,
 ) {
     let needed = u64::from(spec.tps.outbound) * ROUND_TRIP_MILLIS / 1000;
-    if u64::from(spec.smpp.window_size) >= needed || !reported.insert("window") {
+    // Where the bind cannot carry the direction at all, that is the fault.
+    let carries = spec.smpp.bind_mode.carries(Direction::Outbound);
+    if !carries || u64::from(spec.smpp.window_size) >= needed || !reported.insert("window") {
         return;
     }
     let set_there =

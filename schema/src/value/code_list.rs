@@ -55,7 +55,7 @@ letter_code!(
 );
 letter_code!(
     /// Currency, ISO 4217.
-    Currency, 3, |code| iso_currency::Currency::from_code(code).is_some(), "ISO 4217 currency",
+    Currency, 3, is_in_force, "ISO 4217 currency in force",
     "use the three capital letters of ISO 4217, such as EUR", {
         "type": "string", "enum": (currencies()), "description": "Currency, ISO 4217."
     }
@@ -68,13 +68,22 @@ fn countries() -> Vec<&'static str> {
     codes
 }
 
+/// The list marks this one as replaced, and ISO 4217 has it beside its successor.
+const STILL_IN_FORCE: &str = "VES";
+
+/// Whether a code is that of a currency that was not replaced by another.
+fn is_in_force(code: &str) -> bool {
+    let known = iso_currency::Currency::from_code(code);
+    known.is_some_and(|currency| currency.is_superseded().is_none() || code == STILL_IN_FORCE)
+}
+
 /// Every currency's code. The list itself cannot be walked, so every three letters are looked up: it is only asked for
 /// when a schema is made.
 fn currencies() -> Vec<String> {
     let letters = || 'A'..='Z';
     let pairs = letters().flat_map(|a| letters().map(move |b| (a, b)));
     let codes = pairs.flat_map(|(a, b)| letters().map(move |c| String::from_iter([a, b, c])));
-    codes.filter(|code| iso_currency::Currency::from_code(code).is_some()).collect()
+    codes.filter(|code| is_in_force(code)).collect()
 }
 
 #[cfg(test)]
@@ -87,6 +96,11 @@ mod tests {
         assert_eq!("EUR".parse::<Currency>().unwrap().to_string(), "EUR");
         for text in ["ZZ", "no", "", "NOR", "ÄÄ"] {
             assert_eq!(text.parse::<Country>().unwrap_err().problem, ValueProblem::NotInList, "{text}");
+        }
+        for (text, expected) in
+            [("HRK", false), ("CUC", false), ("SLL", false), ("ZWL", false), ("SLE", true), ("VES", true)]
+        {
+            assert_eq!(text.parse::<Currency>().is_ok(), expected, "{text}");
         }
         assert_eq!("usd".parse::<Currency>().unwrap_err().help.unwrap(), "write USD");
     }

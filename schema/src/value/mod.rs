@@ -17,7 +17,7 @@ pub use id::{MnoId, OperatorId, TenantId};
 pub use money::{Amount, Cost};
 pub use net::{Cidr, Host};
 pub use prefix::E164Prefix;
-pub use text::{AddressRange, ContractRef, DocumentUri, MccMnc, Name, SystemId, SystemType};
+pub use text::{AddressRange, ContractRef, DocumentUri, MccMnc, Name, Reason, SystemId, SystemType};
 pub use time::{ClockTime, Day, Instant, Timezone, Weekday};
 
 /// Messages a second.

@@ -71,14 +71,20 @@ impl std::str::FromStr for Cidr {
     type Err = ValueError;
 
     fn from_str(text: &str) -> Result<Self, ValueError> {
-        // A length of 08 is a slip, or octal.
-        let is_plain = text.rsplit_once('/').is_some_and(|(_, length)| length == "0" || !length.starts_with('0'));
-        if let Some(block) = text.parse().ok().filter(|_| is_plain) {
+        // A length of 08 is a slip, or octal, and so are numbers of an address.
+        let is_plain = text.rsplit_once('/').is_some_and(|(address, length)| {
+            (length == "0" || !length.starts_with('0')) && address.parse::<IpAddr>().is_ok()
+        });
+        let block = text.parse().ok();
+        if let Some(block) = block.filter(|_| is_plain) {
             return Ok(Self(block));
         }
         let help = match text.parse::<IpAddr>() {
             Ok(IpAddr::V4(_)) => format!("write \"{text}/32\" for one address"),
             Ok(IpAddr::V6(_)) => format!("write \"{text}/128\" for one address"),
+            Err(_) if block.is_some() => {
+                "write its numbers without leading zeros, which some programs read as octal".to_owned()
+            }
             Err(_) => "an address block is an address and a prefix length, such as \"192.0.2.0/24\"".to_owned(),
         };
         Err(ValueError::new(ValueProblem::BadCidr, format!("{} is not an address block", shown(text))).help(help))
@@ -138,6 +144,9 @@ mod tests {
             "198.51.100.7".parse::<Cidr>().unwrap_err().help.unwrap(),
             "write \"198.51.100.7/32\" for one address"
         );
+        for text in ["010.0.0.0/8", "192.000.002.000/28"] {
+            assert!(text.parse::<Cidr>().unwrap_err().help.unwrap().contains("leading zeros"), "{text}");
+        }
         for text in ["198.51.100.0/33", "198.51.100.0/08", "2001:db8::/129", "198.51.100/24"] {
             assert!(text.parse::<Cidr>().is_err(), "{text}");
         }

@@ -8,14 +8,39 @@ use super::{ValueError, ValueProblem, shown};
 /// Longest name, in characters.
 const LONGEST_NAME: usize = 120;
 
+/// Longest reason, in characters. It is for people, and whoever writes more has another place for it.
+const LONGEST_REASON: usize = 2000;
+
+/// The text without the line break that a block scalar of YAML ends in.
+fn unbroken(text: &str) -> &str {
+    text.strip_suffix('\n').unwrap_or(text)
+}
+
 fn name(text: &str) -> Result<Cow<'_, str>, ValueError> {
+    let text = unbroken(text);
     let count = text.chars().count();
     let problem = if text.trim().is_empty() {
         "a name must not be empty".to_owned()
     } else if count > LONGEST_NAME {
         format!("a name has at most {LONGEST_NAME} characters, this one {count}")
+    } else if text.contains('\n') {
+        let error = ValueError::new(ValueProblem::OutOfRange, "a name must not hold line breaks");
+        return Err(error.help("write it on one line, without `|` or `>`"));
     } else if text.chars().any(char::is_control) {
         "a name must not hold control characters".to_owned()
+    } else {
+        return Ok(text.into());
+    };
+    Err(ValueError::new(ValueProblem::OutOfRange, problem))
+}
+
+fn reason(text: &str) -> Result<Cow<'_, str>, ValueError> {
+    let text = unbroken(text);
+    let count = text.chars().count();
+    let problem = if text.trim().is_empty() {
+        "a reason must not be empty".to_owned()
+    } else if count > LONGEST_REASON {
+        format!("a reason has at most {LONGEST_REASON} characters, this one {count}")
     } else {
         return Ok(text.into());
     };
@@ -68,6 +93,13 @@ text_value!(
     Name, name, { "type": "string", "minLength": 1, "maxLength": 120, "pattern": "\\S" }
 );
 text_value!(
+    /// Why something is as it is, in words for people: 1 to 2,000 characters, line breaks among them.
+    Reason, reason, {
+        "type": "string", "minLength": 1, "maxLength": 2000, "pattern": "\\S",
+        "description": "In words for people; may have several lines."
+    }
+);
+text_value!(
     /// A contract's reference: 1 to 120 characters.
     ContractRef, name, {
         "type": "string", "minLength": 1, "maxLength": 120, "pattern": "\\S",
@@ -109,3 +141,28 @@ text_value!(
         "description": "Mobile country code and network code, 5 or 6 digits, quoted."
     }
 );
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_one_line_and_a_reason_may_be_many() {
+        assert_eq!("Afone\n".parse::<Name>().unwrap().as_str(), "Afone", "a block scalar ends in a line break");
+        assert_eq!("é".repeat(120).parse::<Name>().unwrap().as_str().len(), 240);
+        for (text, help) in [("a\nb", true), ("a\n\n", true), ("\n", false), (" ", false), ("a\u{7}", false)] {
+            let error = text.parse::<Name>().unwrap_err();
+            assert_eq!((error.problem, error.help.is_some()), (ValueProblem::OutOfRange, help), "{text:?}");
+        }
+        assert!("a".repeat(121).parse::<Name>().is_err());
+
+        assert_eq!(
+            "agreed with the carrier\nuntil May\n".parse::<Reason>().unwrap().as_str(),
+            "agreed with the carrier\nuntil May"
+        );
+        assert!("a".repeat(2000).parse::<Reason>().is_ok());
+        for text in ["", " \n", &"a".repeat(2001)] {
+            assert!(text.parse::<Reason>().is_err(), "{text:?}");
+        }
+    }
+}

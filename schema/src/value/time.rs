@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use jiff::tz::TimeZone;
+use jiff::tz::{TimeZone, TimeZoneDatabase};
 
 use super::macros::{string_conversions, text_value};
 use super::{ValueError, ValueProblem, shown};
@@ -127,8 +127,8 @@ fn is_rfc_3339(text: &str) -> bool {
         Some(fraction) => fraction.trim_start_matches(|c: char| c.is_ascii_digit()),
         None => tail,
     };
-    digits_at(&head.to_ascii_uppercase(), "0000-00-00T00:00:00")
-        && (offset.eq_ignore_ascii_case("z") || ["+00:00", "-00:00"].iter().any(|form| digits_at(offset, form)))
+    let is_numeric = || ["+00:00", "-00:00"].iter().any(|form| digits_at(offset, form)) && is_time_of_day(&offset[1..]);
+    digits_at(&head.to_ascii_uppercase(), "0000-00-00T00:00:00") && (offset.eq_ignore_ascii_case("z") || is_numeric())
 }
 
 impl fmt::Display for Instant {
@@ -146,26 +146,34 @@ impl fmt::Debug for Instant {
 
 string_conversions!(Instant, {
     "type": "string", "format": "date-time",
-    "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})$",
+    "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\\.[0-9]{1,9})?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$",
     "description": "Instant, RFC 3339 with offset."
 });
 
 fn clock_time(text: &str) -> Result<Cow<'_, str>, ValueError> {
-    let in_range = || Some(text.get(..2)?.parse::<u8>().ok()? < 24 && text.get(3..)?.parse::<u8>().ok()? < 60);
-    if digits_at(text, "00:00") && in_range() == Some(true) {
+    if is_time_of_day(text) {
         return Ok(text.into());
     }
     Err(ValueError::new(ValueProblem::BadDate, format!("{} is not a time of day", shown(text)))
         .help("a time of day is HH:MM from 00:00 to 23:59, such as \"22:00\""))
 }
 
+/// Whether a text is hours and minutes of a day.
+fn is_time_of_day(text: &str) -> bool {
+    let in_range = || Some(text.get(..2)?.parse::<u8>().ok()? < 24 && text.get(3..)?.parse::<u8>().ok()? < 60);
+    digits_at(text, "00:00") && in_range() == Some(true)
+}
+
 fn timezone(text: &str) -> Result<Cow<'_, str>, ValueError> {
-    // The database's own spelling is asked for: `utc` resolves but is written `UTC`.
-    if jiff::tz::db().get(text).is_ok_and(|zone| zone.iana_name() == Some(text)) {
+    // The database that is built in: that of the machine may hold other names, and what counts is the same everywhere.
+    let known = TimeZoneDatabase::bundled().get(text).ok().filter(|zone| !zone.is_unknown());
+    let spelt = known.as_ref().and_then(TimeZone::iana_name);
+    // Its own spelling is asked for: `utc` resolves but is written `UTC`.
+    if spelt == Some(text) {
         return Ok(text.into());
     }
     let error = ValueError::new(ValueProblem::NotInList, format!("{} is no IANA time zone", shown(text)));
-    Err(match jiff::tz::db().get(text).ok().and_then(|zone| zone.iana_name().map(str::to_owned)) {
+    Err(match spelt {
         Some(name) => error.help(format!("write {name}")),
         None => error.help("use a name of the IANA list, such as Asia/Kabul or UTC"),
     })
@@ -225,6 +233,8 @@ mod tests {
             "2026-12-01 23:30Z",
             "2026-12-01T23:30:00,5Z",
             "2026-12-01T23:30:00-04",
+            "2026-12-01T23:30:00+24:00",
+            "2026-12-01T23:30:00+04:60",
             "2026-12-01T23:30:00+04:30:15",
             "2026-12-01T23:30:00+04:30[Asia/Kabul]",
             "noon",
@@ -236,7 +246,10 @@ mod tests {
     #[test]
     fn zones_and_times_are_checked() {
         assert!("Asia/Kabul".parse::<Timezone>().is_ok() && "UTC".parse::<Timezone>().is_ok());
-        assert!("Asia/Atlantis".parse::<Timezone>().is_err());
+        for text in ["Asia/Atlantis", "localtime", "posixrules", "posix/UTC", "right/UTC", "Etc/Unknown", ""] {
+            assert!(text.parse::<Timezone>().is_err(), "{text}");
+        }
+        assert_eq!("asia/kabul".parse::<Timezone>().unwrap_err().help.as_deref(), Some("write Asia/Kabul"));
         assert!("23:59".parse::<ClockTime>().is_ok());
         for text in ["24:00", "7:00", "07:60", "22.00", "0700"] {
             assert!(text.parse::<ClockTime>().is_err(), "{text}");

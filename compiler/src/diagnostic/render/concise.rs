@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use super::shown;
 use crate::diagnostic::{Finding, Location};
 use crate::source::SourceMap;
 
@@ -18,6 +19,7 @@ pub fn write(findings: &[Finding], sources: &SourceMap, out: &mut impl Write) ->
 
 /// Where a finding is, in one word.
 pub(super) fn place(finding: &Finding, sources: &SourceMap) -> String {
-    let at = |Location { file, span }| format!("{}:{}:{}", sources.path(file), span.start.line, span.start.column);
+    let at =
+        |Location { file, span }| format!("{}:{}:{}", shown(sources.path(file)), span.start.line, span.start.column);
     finding.place().map_or_else(|| "plan".to_owned(), at)
 }

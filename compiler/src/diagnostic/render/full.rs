@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
 use super::mask::Lines;
+use super::shown;
 use crate::diagnostic::{Finding, Location, Severity};
 use crate::source::SourceMap;
 
@@ -28,7 +29,7 @@ fn group<'a>(finding: &'a Finding, sources: &'a SourceMap, lines: &'a Lines) -> 
     let mut group = Group::with_title(title);
     let related = finding.related.iter().map(|related| (related.location, Some(&*related.message)));
     for (location, label) in finding.place().map(|place| (place, None)).into_iter().chain(related) {
-        let path = sources.path(location.file);
+        let path = shown(sources.path(location.file));
         match lines.get(location.file, location.span.start.line) {
             Some(line) => {
                 let kind = if label.is_some() { AnnotationKind::Context } else { AnnotationKind::Primary };

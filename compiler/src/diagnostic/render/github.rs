@@ -4,6 +4,7 @@
 
 use std::io::{self, Write};
 
+use super::shown;
 use crate::diagnostic::{Finding, Location, Severity};
 use crate::source::SourceMap;
 
@@ -18,8 +19,8 @@ pub fn write(findings: &[Finding], sources: &SourceMap, out: &mut impl Write) ->
         let mut message = finding.message.clone();
         for related in &finding.related {
             let Location { file, span } = related.location;
-            let (path, line, column) = (sources.path(file), span.start.line, span.start.column);
-            message.extend(["\n", path, &format!(":{line}:{column}: "), &*related.message]);
+            let (path, line, column) = (shown(sources.path(file)), span.start.line, span.start.column);
+            message.extend(["\n", &*path, &format!(":{line}:{column}: "), &*related.message]);
         }
         if let Some(help) = &finding.help {
             message.extend(["\nhelp: ", &**help]);
@@ -41,9 +42,10 @@ fn lines(Location { file, span }: Location, sources: &SourceMap) -> String {
     format!("file={file},line={line},col={column},endLine={end_line},endColumn={end_column},")
 }
 
-/// Escapes what stands behind `::`.
+/// Escapes what stands behind `::`. Control characters that GitHub has no escape for are replaced.
 fn data(text: &str) -> String {
-    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+    let text = text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
+    text.replace(|c: char| c.is_control() && c != '\t', "\u{fffd}")
 }
 
 /// Escapes the value of a property.

@@ -1,4 +1,4 @@
-//! Findings as a JUnit report: one test a file, which fails where the file has an error.
+//! Findings as a JUnit report: one test a file, which fails where the file has an error, or a warning where those are denied.
 //!
 //! The form has no standard. This is the one of Ant's `junitreport`, the strictest in use, which GitLab and Jenkins read
 //! too: one failure a test, all elements and attributes in place.
@@ -9,51 +9,59 @@ use std::io::{self, Write};
 use jiff::Timestamp;
 
 use super::concise::place;
-use crate::diagnostic::{Finding, Severity};
+use super::shown;
+use crate::diagnostic::{Finding, Location, Severity};
 use crate::source::{FileId, SourceMap};
 
-/// Writes one suite. What does not fail a check, such as a warning, stands in the suite's output.
-pub fn write(findings: &[Finding], sources: &SourceMap, now: Timestamp, out: &mut impl Write) -> io::Result<()> {
-    let mut errors: BTreeMap<FileId, Vec<&Finding>> = BTreeMap::new();
-    for finding in findings.iter().filter(|finding| finding.severity() == Severity::Error) {
-        errors.entry(finding.primary.file).or_default().push(finding);
+/// Writes one suite, in which findings of at least a severity are failures. What does not fail a check stands in the suite's
+/// output. A finding in no file, such as a plan that is held, fails a test of its own.
+pub fn write(
+    findings: &[Finding],
+    sources: &SourceMap,
+    now: Timestamp,
+    least: Severity,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let (failures, others): (Vec<_>, Vec<_>) = findings.iter().partition(|finding| finding.severity() <= least);
+    let mut failed: BTreeMap<FileId, Vec<&Finding>> = BTreeMap::new();
+    for finding in failures {
+        failed.entry(finding.primary.file).or_default().push(finding);
     }
+    let plan = failed.contains_key(&Location::NOWHERE.file).then_some(("plan", Location::NOWHERE.file));
     writeln!(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>")?;
     writeln!(
         out,
         "  <testsuite id=\"0\" package=\"bindery\" name=\"check\" timestamp=\"{}\" hostname=\"localhost\" tests=\"{}\" \
          failures=\"{}\" errors=\"0\" time=\"0\">\n    <properties/>",
         now.strftime("%Y-%m-%dT%H:%M:%S"),
-        sources.len(),
-        errors.len()
+        sources.len() + usize::from(plan.is_some()),
+        failed.len()
     )?;
-    for file in sources.files() {
-        let path = sources.path(file);
-        write!(out, "    <testcase classname=\"check\" name=\"{}\" time=\"0\"", escaped(path))?;
-        let Some(found) = errors.get(&file) else {
+    for (path, file) in sources.files().map(|file| (sources.path(file), file)).chain(plan) {
+        write!(out, "    <testcase classname=\"check\" name=\"{}\" time=\"0\"", escaped(&shown(path)))?;
+        let Some(found) = failed.get(&file) else {
             writeln!(out, "/>")?;
             continue;
         };
         let message = match found[..] {
             [only] => only.message.clone(),
-            _ => format!("{} errors, the first: {}", found.len(), found[0].message),
+            _ => format!("{} findings, the first: {}", found.len(), found[0].message),
         };
         let (code, message) = (found[0].code, escaped(&message));
         write!(out, ">\n      <failure type=\"{code}\" message=\"{message}\">")?;
         let lines: Vec<String> = found.iter().map(|finding| escaped(&lines(finding, sources))).collect();
         writeln!(out, "{}</failure>\n    </testcase>", lines.join("\n"))?;
     }
-    let others = findings.iter().filter(|finding| finding.severity() != Severity::Error);
-    let others: Vec<String> = others.map(|finding| escaped(&lines(finding, sources))).collect();
+    let others: Vec<String> = others.into_iter().map(|finding| escaped(&lines(finding, sources))).collect();
     writeln!(out, "    <system-out>{}</system-out>\n    <system-err/>", others.join("\n"))?;
     writeln!(out, "  </testsuite>\n</testsuites>")
 }
 
 /// A finding with its other places and its help.
 fn lines(finding: &Finding, sources: &SourceMap) -> String {
-    let at = |location: crate::diagnostic::Location| {
+    let at = |location: Location| {
         let start = location.span.start;
-        format!("{}:{}:{}", sources.path(location.file), start.line, start.column)
+        format!("{}:{}:{}", shown(sources.path(location.file)), start.line, start.column)
     };
     let (place, severity) = (place(finding, sources), finding.severity().as_str());
     let mut text = format!("{place}: {severity} {} {}", finding.code, finding.message);

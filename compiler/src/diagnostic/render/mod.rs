@@ -7,3 +7,6 @@ pub mod json;
 pub mod junit;
 mod mask;
 pub mod sarif;
+mod shown;
+
+pub use shown::shown;
