@@ -61,6 +61,33 @@ pub(crate) async fn held(agent: &Agent, commit: Oid) -> SyncStatus {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_protected_operator_stays_where_it_binds_until_released() {
+    let world = World::new().await;
+    let policy = "apiVersion: bindery/v1\nkind: Policy\nspec:\n  guardrails:\n    protect: [op0]\n";
+    ten(&world);
+    let first = world.commit("Protect one", &[("policy.yaml", Some(policy.to_owned()))]);
+    let agent = world.agent().await;
+    until_applied(&agent, first).await;
+    let moved = |n: u8| {
+        let (id, path) = (format!("op{n}"), format!("operators/carrier/op{n}.yaml"));
+        world.commit("Move", &[(&path, Some(operator(&id, "carrier", &format!("moved{n}.example"), None)))])
+    };
+    until_applied(&agent, moved(1)).await;
+    let blocked = held(&agent, moved(0)).await.blocked.unwrap();
+    assert_eq!(
+        blocked.holds,
+        ["guardrails.protect: the plan moves the endpoint of the operator `op0`, which the policy protects"]
+    );
+    let stores = world.stores().await;
+    let there = "select count(*) from ops.operators where id = 'op0' and host = 'op0.example'";
+    assert_eq!(count(&stores.postgres, there).await, 1);
+    let release = format!("Go on\n\nBindery-Allow: {}\n", blocked.plan_hash.unwrap());
+    until_applied(&agent, world.commit(&release, &[])).await;
+    assert_eq!(count(&stores.postgres, there).await, 0);
+    agent.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_deletion_of_40_percent_waits_for_its_own_hash() {
     let world = World::new().await;
     let first = ten(&world);
