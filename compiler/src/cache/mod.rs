@@ -24,7 +24,7 @@ use archive::{Added, Archive, Head};
 pub(crate) use rules::Again;
 
 /// To be raised whenever the same text parses to something else, or is encoded otherwise.
-const FORMAT: u32 = 4;
+const FORMAT: u32 = 5;
 /// Start of the names of all such files, whatever their version.
 const STEM: &str = "bindery-parsed-";
 /// Entries out of use that are kept beside as many in use before the file is written anew.

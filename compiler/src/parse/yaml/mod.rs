@@ -8,8 +8,11 @@
 mod quick;
 mod read;
 mod resolve;
+mod source;
+mod tabs;
 #[cfg(test)]
 mod tests;
+mod walk;
 
 use std::borrow::Cow;
 

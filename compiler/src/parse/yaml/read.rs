@@ -5,6 +5,8 @@ use std::collections::hash_map::Entry;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Tag};
 
+use super::source::Source;
+use super::tabs;
 use super::{DuplicateKey, Fault, Node, Scalar, Stream, Value};
 use crate::source::{Position, Span};
 
@@ -15,6 +17,9 @@ const DEEPEST: usize = 64;
 
 /// Parses a text into its documents. Never fails: what came before a fault is kept.
 pub(crate) fn read(text: &str) -> Stream<'_> {
+    if let Some(at) = tabs::in_indentation(text) {
+        return Stream { fault: Some(tabs::fault(at)), ..Stream::default() };
+    }
     let mut builder = Builder {
         parser: Parser::new_from_str(text),
         source: Source::of(text),
@@ -49,48 +54,6 @@ pub(crate) fn special(text: &str) -> Option<(u32, &'static str)> {
         }
     }
     None
-}
-
-/// The text behind the parser, for what the parser does not tell: it ends a quoted scalar behind the blanks and the
-/// comment that follow it.
-struct Source<'a> {
-    text: &'a str,
-    /// One byte a character, so that the one's number is the other's.
-    ascii: bool,
-    /// A character and its byte; the parser's places only grow.
-    reached: (usize, usize),
-}
-
-impl<'a> Source<'a> {
-    fn of(text: &'a str) -> Self {
-        Self { text, ascii: text.is_ascii(), reached: (0, 0) }
-    }
-
-    /// Characters of the quoted scalar that begins at a character; none where it goes over lines.
-    fn quoted(&mut self, index: usize) -> Option<u32> {
-        let at = if self.ascii { index } else { self.byte(index)? };
-        let rest = self.text.get(at..)?;
-        let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\''))?;
-        let mut chars = (1..).zip(rest.chars().skip(1)).peekable();
-        while let Some((number, c)) = chars.next() {
-            match c {
-                '\n' | '\r' => return None,
-                '\\' if quote == '"' => _ = chars.next_if(|(_, c)| !matches!(c, '\n' | '\r')),
-                '\'' if quote == '\'' && chars.next_if(|(_, c)| *c == '\'').is_some() => {}
-                c if c == quote => return Some(number + 1),
-                _ => {}
-            }
-        }
-        None
-    }
-
-    fn byte(&mut self, index: usize) -> Option<usize> {
-        let (character, byte) = self.reached;
-        let mut ends = self.text.get(byte..)?.char_indices().map(|(at, _)| byte + at);
-        let byte = ends.nth(index.checked_sub(character)?)?;
-        self.reached = (index, byte);
-        Some(byte)
-    }
 }
 
 struct Builder<'a> {
@@ -218,12 +181,12 @@ fn is_string_tag(tag: &Tag) -> bool {
     tag.suffix == "str" && tag.is_yaml_core_schema()
 }
 
-fn to_position(marker: &saphyr_parser::Marker) -> Position {
+pub(super) fn to_position(marker: &saphyr_parser::Marker) -> Position {
     let number = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
     Position { line: number(marker.line()).max(1), column: number(marker.col()).saturating_add(1) }
 }
 
-fn to_span(span: saphyr_parser::Span) -> Span {
+pub(super) fn to_span(span: saphyr_parser::Span) -> Span {
     Span { start: to_position(&span.start), end: to_position(&span.end) }
 }
 

@@ -65,3 +65,48 @@ fn aliases_have_a_budget_and_duplicates_are_kept() {
     assert_eq!(stream.duplicates[0].second.start.line, 3);
     assert!(matches!(read(&"[".repeat(200)).fault, Some(Fault::TooDeep { .. })));
 }
+
+#[test]
+fn a_tab_in_the_indentation_is_a_fault() {
+    for (text, line, column) in [
+        ("a:\n  b:\n   \tc: 1\n", 3, 5),
+        ("a:\n   \t- b\n", 2, 5),
+        ("a:\n   \t-\n     b: 1\n", 2, 5),
+        ("a:\n  \t\tb: 1\n", 2, 4),
+        ("\ta: 1\n", 1, 2),
+        ("\u{feff}\ta: 1\n", 1, 2),
+        ("ä: ü\n---\n\t- b\n", 3, 2),
+        ("# x\r\n\t\"a\": 1\r\n", 2, 2),
+        ("a:\n  \t&x b: 1\n", 2, 4),
+        ("a:\n  \t? b\n  : 1\n", 2, 4),
+        ("a:\n  \t[b]: 1\n", 2, 4),
+        ("a: &x\n \tb: 1\n", 2, 3),
+        ("a:\n    \tb: 1\n    c: 2\n", 2, 6),
+        ("a: [1,\n    2]\nb:\n  \tc: 1\n", 4, 4),
+        ("a: |\n  b\nc:\n  \t- d\n", 4, 4),
+    ] {
+        let Some(Fault::Syntax { at, .. }) = read(text).fault else { panic!("no fault: {text:?}") };
+        assert_eq!((at.line, at.column), (line, column), "{text:?}");
+    }
+}
+
+#[test]
+fn a_tab_elsewhere_is_no_fault() {
+    for text in [
+        "a:\t\"b\"\t# c\n\t\n \t# d\n",
+        "a:\n  \tb\n",
+        "a: b\n  \tc\n  \t- d\n",
+        "a: \"b\n  \tc: d\n  \t- e\"\n",
+        "a: 'b\n  \t- c'\nd: 1\n",
+        "a: |\n \tb: c\n \t- d\n",
+        "a: >-\n\n \t- b\n  c\n",
+        "- |\n \t- b",
+        "a: [\n \tb, {\n \tc: d}\n \t]\n",
+        "a: {b: c,\n  \t\"d\": e}\nf: 1\n",
+        "{\n\ta: 1\n\t}\n",
+        "a: !!seq [\n \tb: c]\n",
+        "a: &x # c\n  {\n \tb: c}\n",
+    ] {
+        assert!(read(text).fault.is_none(), "{text:?}: {:?}", read(text).fault);
+    }
+}
