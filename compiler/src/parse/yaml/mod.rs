@@ -8,11 +8,13 @@
 mod quick;
 mod read;
 mod resolve;
+mod slips;
 mod source;
 mod tabs;
 #[cfg(test)]
 mod tests;
 mod walk;
+mod words;
 
 use std::borrow::Cow;
 
@@ -47,7 +49,7 @@ pub(crate) struct Scalar<'a> {
 #[derive(Debug)]
 pub(crate) enum Fault {
     /// Not YAML, from this place on.
-    Syntax { at: Position, message: String },
+    Syntax { at: Position, message: String, help: Option<String> },
     /// Aliases multiply the document beyond reason.
     AliasBomb,
     /// Nested beyond reason.

@@ -6,8 +6,7 @@ use std::collections::hash_map::Entry;
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Tag};
 
 use super::source::Source;
-use super::tabs;
-use super::{DuplicateKey, Fault, Node, Scalar, Stream, Value};
+use super::{DuplicateKey, Fault, Node, Scalar, Stream, Value, slips, tabs};
 use crate::source::{Position, Span};
 
 /// Nodes that aliases may add to one file: far above any honest use, far below what would hurt.
@@ -32,6 +31,7 @@ pub(crate) fn read(text: &str) -> Stream<'_> {
         match builder.document() {
             Ok(Some(node)) => documents.push(node),
             Ok(None) => break None,
+            Err(Fault::Syntax { at, message, help: None }) => break Some(slips::explain(text, at, &message)),
             Err(fault) => break Some(fault),
         }
     };
@@ -134,7 +134,7 @@ impl<'a> Builder<'a> {
                 (Value::Mapping(entries), anchor, end)
             }
             Event::Alias(id) => return self.alias(id, span),
-            _ => return Err(Fault::Syntax { at: span.start, message: "a value is missing".to_owned() }),
+            _ => return Err(Fault::Syntax { at: span.start, message: "a value is missing".to_owned(), help: None }),
         };
         let node = Node { span: Span { start: span.start, end }, value };
         if anchor != 0 {
@@ -147,7 +147,11 @@ impl<'a> Builder<'a> {
     /// The anchored node once more, at the alias's place.
     fn alias(&mut self, id: usize, span: Span) -> Result<Node<'a>, Fault> {
         let Some((node, size)) = self.anchors.get(&id) else {
-            return Err(Fault::Syntax { at: span.start, message: "the alias stands inside its own anchor".to_owned() });
+            return Err(Fault::Syntax {
+                at: span.start,
+                message: "the alias stands inside its own anchor".to_owned(),
+                help: None,
+            });
         };
         self.spent += size;
         if self.spent > ALIAS_BUDGET {
@@ -199,5 +203,5 @@ fn closing(close: Span) -> Position {
 }
 
 fn syntax(error: &ScanError) -> Fault {
-    Fault::Syntax { at: to_position(error.marker()), message: error.info().to_owned() }
+    Fault::Syntax { at: to_position(error.marker()), message: error.info().to_owned(), help: None }
 }

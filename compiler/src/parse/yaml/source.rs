@@ -77,3 +77,16 @@ impl<'a> Source<'a> {
         Some(byte)
     }
 }
+
+/// The lines of a text as YAML breaks them, without a mark of its encoding.
+pub(super) fn lines(text: &str) -> impl Iterator<Item = &str> {
+    let mut after_return = false;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    // Of a carriage return and a line feed the first ends the line.
+    let is_line = move |line: &&str| {
+        let is_rest = after_return && *line == "\n";
+        after_return = line.ends_with('\r');
+        !is_rest
+    };
+    text.split_inclusive(['\n', '\r']).filter(is_line).map(|line| line.trim_end_matches(['\n', '\r']))
+}

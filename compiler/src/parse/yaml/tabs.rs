@@ -3,8 +3,8 @@
 //! The parser takes a tab behind the spaces of an indentation for white space between tokens, and so for a column.
 //! Allowed are tabs before whatever goes on from the line above: text, and the inside of brackets.
 
-use super::Fault;
 use super::walk::{Step, Walk};
+use super::{Fault, source};
 use crate::source::Position;
 
 /// A line that holds something, with a tab before it.
@@ -35,7 +35,11 @@ impl Tabbed {
 
 /// The fault of a text with a tab before this place.
 pub(super) fn fault(at: Position) -> Fault {
-    Fault::Syntax { at, message: "a tab stands in the indentation".to_owned() }
+    Fault::Syntax {
+        at,
+        message: "a tab stands in the indentation".to_owned(),
+        help: Some("indent with spaces".to_owned()),
+    }
 }
 
 /// The place behind the first tab that stands in the indentation of a key or of a list's dash.
@@ -81,24 +85,13 @@ pub(super) fn lines(text: &str) -> Vec<Tabbed> {
     if !text.contains('\t') {
         return Vec::new();
     }
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let (mut number, mut before, mut tabbed) = (1, "", Vec::new());
-    for line in text.split_inclusive(['\n', '\r']) {
-        if line == "\n" && before.ends_with('\r') {
-            before = line;
-            continue;
-        }
-        tabbed.extend(tabbed_line(number, line));
-        (number, before) = (number + 1, line);
-    }
-    tabbed
+    (1..).zip(source::lines(text)).filter_map(|(number, line)| tabbed_line(number, line)).collect()
 }
 
 fn tabbed_line(number: u32, line: &str) -> Option<Tabbed> {
     let content = line.trim_start_matches([' ', '\t']);
     let indent = &line[..line.len() - content.len()];
     let tab = indent.find('\t')?;
-    let content = content.trim_end_matches(['\n', '\r']);
     if content.is_empty() || content.starts_with('#') {
         return None;
     }

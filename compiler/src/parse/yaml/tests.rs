@@ -110,3 +110,46 @@ fn a_tab_elsewhere_is_no_fault() {
         assert!(read(text).fault.is_none(), "{text:?}: {:?}", read(text).fault);
     }
 }
+
+#[test]
+fn a_slip_is_marked_where_it_is() {
+    for (text, line, column, help) in [
+        ("a:\n  b: 1\n  port 2775 # c\n  d: 1\n", 3, 3, "write `port: 2775`"),
+        ("a:\n  b: 1\n  port:2775\n", 3, 3, "write `port: 2775`"),
+        ("a:\n  # c\n\n  port 2775\n  d: 1\n", 4, 3, "write `port: 2775`"),
+        ("a:\n  - port:2775\n    d: 1\n", 2, 5, "write `port: 2775`"),
+        ("a: |\n  b\nport\nd: 1\n", 3, 1, "write `port:`"),
+        ("a: [b,\n  c]\r\nport\r\n  d: 1\r\n", 3, 1, "write `port:`"),
+        ("a: 1\nport", 2, 1, "write `port:`"),
+        ("a: 1\n<<<<<<< HEAD\nb: 1\n", 2, 1, "keep one of the two sides, and take out the marks"),
+        ("a:\n  b: 1\n  token 2775\n  d: 1\n", 3, 3, "write `token:`"),
+        ("password:\n  b: 1\n  c d\n  d: 1\n", 3, 3, "between a field and its value stand a colon and a space"),
+        ("a: b: c\n", 1, 5, "quote the value"),
+        ("a: b\n  c: d\n", 2, 4, "indent it as the field it belongs with"),
+        ("a:\n  b: [1, 2\n  c: 1\n", 2, 6, "close it with `]`"),
+        ("a:\n  - b: [{c: \"[\", d: it's}, {e: [1]\n    f: 1\n", 2, 28, "close it with `}`"),
+        ("a:\n  - b: [{c: 1]\n  - f: 1\n", 2, 9, "close it with `}`"),
+        ("a:\n  - [1, 2 # ]\n  - [3]\n", 2, 5, "close it with `]`"),
+        ("a: !x # c\n  - b: 1\n  - &c {d: 1,\n    e: [2]\n  - [3]\n", 3, 8, "close it with `}`"),
+        ("rules: [", 1, 8, "close it with `]`"),
+        ("ä: 1\nrules: [\n\n", 2, 8, "close it with `]`"),
+        ("{\"a\": 1,\n\"b\": 2\n", 1, 1, "close it with `}`"),
+        ("a: 1\nb: \"c\n", 2, 4, "close it on its line"),
+        ("a:\n  b: |\n\tc\n", 3, 2, "indent with spaces"),
+        ("a:\n  b: c\td\n\te\n", 3, 2, "indent with spaces"),
+    ] {
+        let Some(Fault::Syntax { at, help: said, .. }) = read(text).fault else { panic!("no fault: {text:?}") };
+        assert_eq!((at.line, at.column, said.as_deref()), (line, column, Some(help)), "{text:?}");
+    }
+}
+
+#[test]
+fn no_fault_stands_behind_the_last_line() {
+    for text in
+        ["a: {b: 1", "a: {b: 1\n", "a:\n  - b\n c", "a", "[", "\"", "a: !<x", "- a\nb\n\n", "? [", "a: &\n", "%"]
+    {
+        if let Some(Fault::Syntax { at, .. }) = read(text).fault {
+            assert!(at.line as usize <= text.lines().count(), "{text:?}: {at:?}");
+        }
+    }
+}

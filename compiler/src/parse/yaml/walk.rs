@@ -5,7 +5,7 @@ use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, StrInput};
 
 use super::read::to_span;
 use super::source::Source;
-use crate::source::Position;
+use crate::source::{Position, Span};
 
 /// What came next.
 pub(super) enum Step {
@@ -39,7 +39,8 @@ pub(super) struct Walk<'t> {
     /// Up to this line a scalar or a bracket goes that began before.
     covered: u32,
     /// Where the last scalar or bracket ended.
-    reached: Position,
+    reached: Option<Position>,
+    scalar: Option<Span>,
 }
 
 impl<'t> Walk<'t> {
@@ -49,7 +50,8 @@ impl<'t> Walk<'t> {
             source: Source::of(text),
             open: Vec::new(),
             covered: 0,
-            reached: Position::START,
+            reached: None,
+            scalar: None,
         }
     }
 
@@ -68,13 +70,14 @@ impl<'t> Walk<'t> {
                     is_block && place.end.line > place.start.line && place.end.column <= place.start.column;
                 self.covered = place.end.line - u32::from(ends_before);
                 if place.start != place.end {
+                    self.scalar = Some(place);
                     let column = if is_block { u32::MAX } else { place.end.column };
-                    self.reached = Position { line: self.covered, column };
+                    self.reached = Some(Position { line: self.covered, column });
                 }
                 (None, is_block)
             }
             Event::Alias(_) => {
-                self.reached = place.end;
+                self.reached = Some(place.end);
                 (None, false)
             }
             Event::MappingStart(..) => (Some(true), false),
@@ -82,7 +85,7 @@ impl<'t> Walk<'t> {
             Event::MappingEnd | Event::SequenceEnd => {
                 if self.open.pop().is_some_and(|open| open.bracket.is_some()) {
                     self.covered = place.start.line;
-                    self.reached = Position { column: place.start.column + 1, ..place.start };
+                    self.reached = Some(Position { column: place.start.column + 1, ..place.start });
                 }
                 return Step::Other;
             }
@@ -105,11 +108,21 @@ impl<'t> Walk<'t> {
 
     /// Up to this line something goes that began before.
     pub(super) fn covered(&self) -> u32 {
-        if self.brackets().next().is_some() { u32::MAX } else { self.covered }
+        if self.bracket().is_some() { u32::MAX } else { self.covered }
     }
 
-    /// The brackets that are open, the outermost first.
-    pub(super) fn brackets(&self) -> impl DoubleEndedIterator<Item = Position> {
-        self.open.iter().filter_map(|open| open.bracket)
+    /// The outermost bracket that is open.
+    pub(super) fn bracket(&self) -> Option<Position> {
+        self.open.iter().find_map(|open| open.bracket)
+    }
+
+    /// Where the last scalar or bracket ended.
+    pub(super) fn reached(&self) -> Option<Position> {
+        self.reached
+    }
+
+    /// The last scalar.
+    pub(super) fn scalar(&self) -> Option<Span> {
+        self.scalar
     }
 }
