@@ -5,7 +5,7 @@ use std::collections::hash_map::Entry;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Tag};
 
-use super::source::Source;
+use super::source::{Content, Source};
 use super::{DuplicateKey, Fault, Node, Scalar, Stream, Value, slips, tabs};
 use crate::source::{Position, Span};
 
@@ -25,6 +25,7 @@ pub(crate) fn read(text: &str) -> Stream<'_> {
         anchors: HashMap::new(),
         spent: 0,
         duplicates: Vec::new(),
+        index: 0,
     };
     let mut documents = Vec::new();
     let fault = loop {
@@ -62,6 +63,8 @@ struct Builder<'a> {
     anchors: HashMap<usize, (Node<'a>, usize)>,
     spent: usize,
     duplicates: Vec<DuplicateKey>,
+    /// The character at which the last event begins.
+    index: usize,
 }
 
 impl<'a> Builder<'a> {
@@ -69,8 +72,14 @@ impl<'a> Builder<'a> {
         match self.parser.next_event() {
             Some(Ok((event, span))) => {
                 let mut place = to_span(span);
-                if let Event::Scalar(_, ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted, ..) = event
-                    && let Some(length) = self.source.quoted(span.start.index())
+                let mut index = span.start.index();
+                self.index = index;
+                if let Some(content) = self.behind_anchor(&event, index, place.start) {
+                    (place.start, index) = (content.at, content.index);
+                }
+                if let Event::Scalar(_, style, ..) = event
+                    && is_quoted(style)
+                    && let Some(length) = self.source.quoted(index)
                 {
                     place.end = Position { column: place.start.column + length, ..place.start };
                 }
@@ -78,6 +87,20 @@ impl<'a> Builder<'a> {
             }
             Some(Err(error)) => Err(syntax(&error)),
             None => Ok((Event::StreamEnd, Span::FILE)),
+        }
+    }
+
+    /// Where what has an anchor begins: the anchor is no part of it, and stays where it is written anew. A tag is one.
+    fn behind_anchor(&mut self, event: &Event<'a>, index: usize, at: Position) -> Option<Content> {
+        let style = match event {
+            Event::Scalar(text, style, 1.., _) if !text.is_empty() || is_quoted(*style) => Some(*style),
+            Event::SequenceStart(1.., _) | Event::MappingStart(1.., _) => None,
+            _ => return None,
+        };
+        let content = self.source.behind_properties(index, at)?;
+        match style {
+            Some(ScalarStyle::Literal | ScalarStyle::Folded) => self.source.below_mark(&content),
+            _ => Some(content),
         }
     }
 
@@ -100,7 +123,11 @@ impl<'a> Builder<'a> {
         }
         let (value, anchor, end) = match event {
             Event::Scalar(text, style, anchor, tag) => {
-                let plain = style == ScalarStyle::Plain && !tag.as_deref().is_some_and(is_string_tag);
+                let plain = match tag.as_deref().map(Kind::of) {
+                    Some(Kind::Text) => false,
+                    Some(Kind::Resolved) => true,
+                    Some(Kind::Unknown) | None => style == ScalarStyle::Plain,
+                };
                 (Value::Scalar(Scalar { text, plain }), anchor, span.end)
             }
             Event::SequenceStart(anchor, _) => {
@@ -108,7 +135,14 @@ impl<'a> Builder<'a> {
                 let end = loop {
                     match self.next()? {
                         (Event::SequenceEnd, close) => break closing(close),
-                        (event, span) => items.push(self.node(event, span, depth + 1)?),
+                        (event, mut span) => {
+                            if is_absent(&event)
+                                && let Some(dash) = self.source.dash(self.index, span.start)
+                            {
+                                span = Span { start: dash, end: Position { column: dash.column + 1, ..dash } };
+                            }
+                            items.push(self.node(event, span, depth + 1)?);
+                        }
                     }
                 };
                 let end =
@@ -123,6 +157,9 @@ impl<'a> Builder<'a> {
                         (event, span) => {
                             let key = self.node(event, span, depth + 1)?;
                             let (event, span) = self.next()?;
+                            // A value that is not there stands at its colon, and in braces may lack that too.
+                            let is_elsewhere = is_absent(&event) && !self.source.is_colon(self.index);
+                            let span = if is_elsewhere { key.span } else { span };
                             entries.push((key, self.node(event, span, depth + 1)?));
                         }
                     }
@@ -181,8 +218,37 @@ impl<'a> Builder<'a> {
     }
 }
 
-fn is_string_tag(tag: &Tag) -> bool {
-    tag.suffix == "str" && tag.is_yaml_core_schema()
+fn is_quoted(style: ScalarStyle) -> bool {
+    matches!(style, ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted)
+}
+
+/// Whether nothing is written for a value, not even an anchor or a tag.
+fn is_absent(event: &Event<'_>) -> bool {
+    matches!(event, Event::Scalar(text, ScalarStyle::Plain, 0, None) if text.is_empty())
+}
+
+/// What the tag of a scalar makes of it.
+enum Kind {
+    /// `!!str`, and the non-specific `!` (YAML 1.2.2, 6.9.1).
+    Text,
+    /// Whatever the core schema reads, between quotes too.
+    Resolved,
+    Unknown,
+}
+
+impl Kind {
+    fn of(tag: &Tag) -> Self {
+        // Written out in full a tag is all suffix.
+        if tag.handle.is_empty() && tag.suffix == "!" {
+            return Self::Text;
+        }
+        let full = [&*tag.handle, &*tag.suffix].concat();
+        match full.strip_prefix("tag:yaml.org,2002:") {
+            Some("str") => Self::Text,
+            Some("int" | "float" | "bool" | "null") => Self::Resolved,
+            _ => Self::Unknown,
+        }
+    }
 }
 
 pub(super) fn to_position(marker: &saphyr_parser::Marker) -> Position {

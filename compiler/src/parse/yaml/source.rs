@@ -12,6 +12,13 @@ pub(super) struct Source<'a> {
     reached: (usize, usize),
 }
 
+/// A character with its place.
+pub(super) struct Content {
+    pub(super) at: Position,
+    pub(super) index: usize,
+    pub(super) letter: char,
+}
+
 /// What is being passed over before a node's content.
 enum Skip {
     Nothing,
@@ -42,27 +49,65 @@ impl<'a> Source<'a> {
         None
     }
 
-    /// The first character behind the anchor and the tag of a node that begins at a character, and its place.
-    pub(super) fn behind_properties(&mut self, index: usize, at: Position) -> Option<(Position, char)> {
-        let byte = if self.ascii { index } else { self.byte(index)? };
-        let (mut place, mut skips, mut before) = (at, Skip::Nothing, ' ');
-        for letter in self.text.get(byte..)?.chars() {
+    /// The first character behind the anchor and the tag of a node that begins at a character.
+    pub(super) fn behind_properties(&mut self, index: usize, at: Position) -> Option<Content> {
+        let mut skips = Skip::Nothing;
+        self.find(index, at, |letter| {
             let is_break = matches!(letter, '\n' | '\r');
-            match skips {
-                Skip::Comment if !is_break => {}
-                Skip::Property if !letter.is_whitespace() => {}
-                _ => match letter {
-                    '&' | '!' => skips = Skip::Property,
-                    '#' => skips = Skip::Comment,
-                    _ if letter.is_whitespace() => skips = Skip::Nothing,
-                    _ => return Some((place, letter)),
-                },
+            match (&skips, letter) {
+                (Skip::Comment, _) if !is_break => {}
+                (Skip::Property, _) if !letter.is_whitespace() => {}
+                (_, '&' | '!') => skips = Skip::Property,
+                (_, '#') => skips = Skip::Comment,
+                _ if letter.is_whitespace() => skips = Skip::Nothing,
+                _ => return true,
             }
-            // Of a carriage return and a line feed the first ends the line.
-            place = match (before, letter) {
-                ('\r', '\n') => place,
-                _ if is_break => Position { line: place.line + 1, column: 1 },
-                _ => Position { column: place.column + 1, ..place },
+            false
+        })
+    }
+
+    /// The first character of what stands below the mark of a block scalar.
+    pub(super) fn below_mark(&mut self, mark: &Content) -> Option<Content> {
+        let mut is_below = false;
+        self.find(mark.index, mark.at, |letter| {
+            is_below |= matches!(letter, '\n' | '\r');
+            is_below && !letter.is_whitespace()
+        })
+    }
+
+    /// The last dash of those that a line begins with, before an item that is not there.
+    pub(super) fn dash(&mut self, index: usize, at: Position) -> Option<Position> {
+        let byte = if self.ascii { index } else { self.byte(index)? };
+        let before = self.text.get(..byte)?;
+        let line = &before[before.rfind(['\n', '\r']).map_or(0, |end| end + 1)..];
+        let (mut rest, mut dash) = (line.trim_start(), None);
+        while let Some(behind) = rest.strip_prefix('-').filter(|rest| rest.is_empty() || rest.starts_with([' ', '\t']))
+        {
+            dash = Some(line.len() - rest.len());
+            rest = behind.trim_start();
+        }
+        let column = u32::try_from(dash?).ok()?.checked_add(1)?;
+        (rest.is_empty() || rest.starts_with('#')).then_some(Position { column, ..at })
+    }
+
+    /// Whether a character is a colon.
+    pub(super) fn is_colon(&mut self, index: usize) -> bool {
+        let byte = if self.ascii { Some(index) } else { self.byte(index) };
+        byte.and_then(|byte| self.text.as_bytes().get(byte)) == Some(&b':')
+    }
+
+    fn find(&mut self, index: usize, at: Position, mut is_it: impl FnMut(char) -> bool) -> Option<Content> {
+        let byte = if self.ascii { index } else { self.byte(index)? };
+        let (mut at, mut before) = (at, ' ');
+        for (index, letter) in (index..).zip(self.text.get(byte..)?.chars()) {
+            if is_it(letter) {
+                return Some(Content { at, index, letter });
+            }
+            at = match (before, letter) {
+                // Of a carriage return and a line feed the first ends the line.
+                ('\r', '\n') => at,
+                (_, '\n' | '\r') => Position { line: at.line + 1, column: 1 },
+                _ => Position { column: at.column + 1, ..at },
             };
             before = letter;
         }

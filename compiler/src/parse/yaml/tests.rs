@@ -13,6 +13,17 @@ fn plain_scalars_follow_the_core_schema() {
         ("NO", Resolved::Text),
         ("\"93\"", Resolved::Text),
         ("!!str 93", Resolved::Text),
+        ("! 93", Resolved::Text),
+        ("!<tag:yaml.org,2002:str> 93", Resolved::Text),
+        ("%TAG !y! tag:yaml.org,2002:\n---\n!y!str 93", Resolved::Text),
+        ("!!int \"93\"", Resolved::Int(93)),
+        ("!<tag:yaml.org,2002:int> '93'", Resolved::Int(93)),
+        ("!!bool \"true\"", Resolved::Bool(true)),
+        ("!!float \"3.4\"", Resolved::Float(3.4)),
+        ("!!null \"\"", Resolved::Null),
+        ("!!int \"x\"", Resolved::Text),
+        ("!x 93", Resolved::Int(93)),
+        ("!x \"93\"", Resolved::Text),
         ("+9379", Resolved::Int(9379)),
         ("0093", Resolved::Int(93)),
         ("0o17", Resolved::Int(15)),
@@ -152,4 +163,39 @@ fn no_fault_stands_behind_the_last_line() {
             assert!(at.line as usize <= text.lines().count(), "{text:?}: {at:?}");
         }
     }
+}
+
+#[test]
+fn an_anchor_is_no_part_of_what_it_names() {
+    for head in ["", "# ä\r\n"] {
+        let text = format!(
+            "{head}a: &a 1 # c\nb: &b !!str \"x\" # c\nc: &c # c\n  - 1\nd: &d {{e: 1}}\ne: &e |  # c\n\n  x\nf: !!str 1\ng: &g\n"
+        );
+        let stream = read(&text);
+        let root = &stream.documents[0];
+        let first = u32::from(!head.is_empty());
+        for (name, line, start, end) in
+            [("a", 1, 7, 8), ("b", 2, 13, 16), ("c", 4, 3, 6), ("d", 5, 7, 13), ("f", 9, 4, 11), ("g", 10, 4, 6)]
+        {
+            let span = root.get(name).unwrap().span;
+            let found = (span.start.line - first, span.start.column, span.end.column);
+            assert_eq!(found, (line, start, end), "{name}");
+        }
+        let block = root.get("e").unwrap().span.start;
+        assert_eq!((block.line - first, block.column), (8, 3));
+    }
+}
+
+#[test]
+fn what_is_not_there_is_marked_by_its_colon_key_or_dash() {
+    let stream = read("ä: # c\nb:\n  - 1\n  -\n  -  # - c\n  - -\nc: {d: , e}\nf:\n");
+    let root = &stream.documents[0];
+    let place = |node: &Node<'_>| (node.span.start.line, node.span.start.column, node.span.end.column);
+    assert_eq!(place(root.get("ä").unwrap()), (1, 2, 2));
+    assert_eq!(place(root.get("f").unwrap()), (8, 2, 2));
+    assert_eq!(place(root.get("c").unwrap().get("d").unwrap()), (7, 6, 6));
+    assert_eq!(place(root.get("c").unwrap().get("e").unwrap()), (7, 10, 11));
+    let Value::Sequence(items) = &root.get("b").unwrap().value else { panic!("no list") };
+    let Value::Sequence(inner) = &items[3].value else { panic!("no list") };
+    assert_eq!((place(&items[1]), place(&items[2]), place(&inner[0])), ((4, 3, 4), (5, 3, 4), (6, 5, 6)));
 }

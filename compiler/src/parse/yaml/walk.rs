@@ -4,7 +4,7 @@
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, StrInput};
 
 use super::read::to_span;
-use super::source::Source;
+use super::source::{Content, Source};
 use crate::source::{Position, Span};
 
 /// What came next.
@@ -99,8 +99,8 @@ impl<'t> Walk<'t> {
         if let Some(is_mapping) = is_mapping {
             let content = self.source.behind_properties(span.start.index(), place.start);
             // One without brackets ends, as the parser has it, where its first member begins.
-            let is_bracket = |(at, letter): &(Position, char)| matches!(letter, '[' | '{') && *at < place.end;
-            let bracket = content.filter(is_bracket).map(|(at, _)| at);
+            let is_bracket = |content: &Content| matches!(content.letter, '[' | '{') && content.at < place.end;
+            let bracket = content.filter(is_bracket).map(|content| content.at);
             self.open.push(Open { bracket, is_mapping, key_is_next: true });
         }
         Step::Node(Begun { at: place.start, is_block_key, is_block_scalar })
