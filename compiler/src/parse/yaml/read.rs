@@ -5,6 +5,7 @@ use std::collections::hash_map::Entry;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Tag};
 
+use super::input::Text;
 use super::source::{Content, Source};
 use super::{DuplicateKey, Fault, Node, Scalar, Stream, Value, slips, tabs};
 use crate::source::{Position, Span};
@@ -20,7 +21,7 @@ pub(crate) fn read(text: &str) -> Stream<'_> {
         return Stream { fault: Some(tabs::fault(at)), ..Stream::default() };
     }
     let mut builder = Builder {
-        parser: Parser::new_from_str(text),
+        parser: Parser::new(Text::of(text)),
         source: Source::of(text),
         anchors: HashMap::new(),
         spent: 0,
@@ -41,7 +42,7 @@ pub(crate) fn read(text: &str) -> Stream<'_> {
 
 /// The first anchor, alias or tag of a text, by its line: a tree shows what they mean and no longer that they are there.
 pub(crate) fn special(text: &str) -> Option<(u32, &'static str)> {
-    let mut parser = Parser::new_from_str(text);
+    let mut parser = Parser::new(Text::of(text));
     while let Some(Ok((event, span))) = parser.next_event() {
         let (anchor, tag) = match event {
             Event::Scalar(_, _, anchor, tag) | Event::SequenceStart(anchor, tag) | Event::MappingStart(anchor, tag) => {
@@ -58,7 +59,7 @@ pub(crate) fn special(text: &str) -> Option<(u32, &'static str)> {
 }
 
 struct Builder<'a> {
-    parser: Parser<'a, saphyr_parser::StrInput<'a>>,
+    parser: Parser<'a, Text<'a>>,
     source: Source<'a>,
     anchors: HashMap<usize, (Node<'a>, usize)>,
     spent: usize,

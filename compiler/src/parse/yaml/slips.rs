@@ -3,7 +3,7 @@
 //! A parser stops where it can go on no further, which is often a line too late: it learns of a missing colon, bracket or
 //! quote from what follows. Where the slip is certain it is marked itself; where not, the parser's place stands.
 
-use super::source::lines;
+use super::source::{content, lines};
 use super::walk::{Step, Walk};
 use super::{Fault, tabs, words};
 use crate::parse::secrets;
@@ -244,13 +244,4 @@ fn holds_content(line: &str) -> bool {
 /// What stands before a place on its line.
 fn before(line: &str, at: Position) -> &str {
     line.char_indices().nth(at.column.saturating_sub(1) as usize).map_or(line, |(byte, _)| &line[..byte])
-}
-
-/// What a line holds behind its indentation and its dashes.
-fn content(line: &str) -> &str {
-    let mut content = line.trim_start();
-    while let Some(rest) = content.strip_prefix('-').filter(|rest| rest.starts_with([' ', '\t']) || rest.is_empty()) {
-        content = rest.trim_start();
-    }
-    content
 }

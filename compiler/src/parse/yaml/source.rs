@@ -135,3 +135,12 @@ pub(super) fn lines(text: &str) -> impl Iterator<Item = &str> {
     };
     text.split_inclusive(['\n', '\r']).filter(is_line).map(|line| line.trim_end_matches(['\n', '\r']))
 }
+
+/// What a line holds behind its indentation and its dashes.
+pub(super) fn content(line: &str) -> &str {
+    let mut content = line.trim_start();
+    while let Some(rest) = content.strip_prefix('-').filter(|rest| rest.starts_with([' ', '\t']) || rest.is_empty()) {
+        content = rest.trim_start();
+    }
+    content
+}

@@ -89,9 +89,11 @@ pub(super) fn lines(text: &str) -> Vec<Tabbed> {
 }
 
 fn tabbed_line(number: u32, line: &str) -> Option<Tabbed> {
-    let content = line.trim_start_matches([' ', '\t']);
-    let indent = &line[..line.len() - content.len()];
-    let tab = indent.find('\t')?;
+    let indent = line.len() - line.trim_start_matches([' ', '\t']).len();
+    // Between a dash and a key that follows it on the line stands indentation as well.
+    let content = if line[..indent].contains('\t') { &line[indent..] } else { source::content(line) };
+    let before = &line[..line.len() - content.len()];
+    let tab = before.find('\t')?;
     if content.is_empty() || content.starts_with('#') {
         return None;
     }
@@ -102,5 +104,5 @@ fn tabbed_line(number: u32, line: &str) -> Option<Tabbed> {
         _ => Begins::Text,
     };
     let column = |byte: usize| u32::try_from(byte).unwrap_or(u32::MAX).saturating_add(1);
-    Some(Tabbed { line: number, behind: column(tab + 1), content: column(indent.len()), begins })
+    Some(Tabbed { line: number, behind: column(tab + 1), content: column(before.len()), begins })
 }

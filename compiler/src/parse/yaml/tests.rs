@@ -95,6 +95,9 @@ fn a_tab_in_the_indentation_is_a_fault() {
         ("a:\n    \tb: 1\n    c: 2\n", 2, 6),
         ("a: [1,\n    2]\nb:\n  \tc: 1\n", 4, 4),
         ("a: |\n  b\nc:\n  \t- d\n", 4, 4),
+        ("a:\n  -\tb: 1\n", 2, 5),
+        ("- - \t b:\n", 1, 6),
+        ("? a\n:\t- b\n", 2, 3),
     ] {
         let Some(Fault::Syntax { at, .. }) = read(text).fault else { panic!("no fault: {text:?}") };
         assert_eq!((at.line, at.column), (line, column), "{text:?}");
@@ -106,6 +109,9 @@ fn a_tab_elsewhere_is_no_fault() {
     for text in [
         "a:\t\"b\"\t# c\n\t\n \t# d\n",
         "a:\n  \tb\n",
+        "a:\t1\nb:\t\tc # d\ne:\t-1\n",
+        "-\tb\n-\t\"c: d\"\n-\t[e]\n- \t{f: 1}\n",
+        "{a:\tb, c:\t[d]}\n",
         "a: b\n  \tc\n  \t- d\n",
         "a: \"b\n  \tc: d\n  \t- e\"\n",
         "a: 'b\n  \t- c'\nd: 1\n",
@@ -198,4 +204,12 @@ fn what_is_not_there_is_marked_by_its_colon_key_or_dash() {
     let Value::Sequence(items) = &root.get("b").unwrap().value else { panic!("no list") };
     let Value::Sequence(inner) = &items[3].value else { panic!("no list") };
     assert_eq!((place(&items[1]), place(&items[2]), place(&inner[0])), ((4, 3, 4), (5, 3, 4), (6, 5, 6)));
+}
+
+#[test]
+fn tabs_may_stand_between_a_colon_and_its_value() {
+    let stream = read("a:\t1\nb: {c:\tx}\n");
+    let root = &stream.documents[0];
+    assert_eq!(root.get("a").unwrap().span.start.column, 4);
+    assert_eq!(root.get("b").unwrap().get("c").unwrap().as_text(), Some("x"));
 }

@@ -1,8 +1,9 @@
 //! A walk over the events of a text, for what the tree of it does not tell: which lines begin something, and which
 //! brackets are open where the parser gives up. Only texts that hold tabs or are broken are walked.
 
-use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, StrInput};
+use saphyr_parser::{Event, Parser, ScalarStyle, ScanError};
 
+use super::input::Text;
 use super::read::to_span;
 use super::source::{Content, Source};
 use crate::source::{Position, Span};
@@ -33,7 +34,7 @@ struct Open {
 }
 
 pub(super) struct Walk<'t> {
-    parser: Parser<'t, StrInput<'t>>,
+    parser: Parser<'t, Text<'t>>,
     source: Source<'t>,
     open: Vec<Open>,
     /// Up to this line a scalar or a bracket goes that began before.
@@ -46,7 +47,7 @@ pub(super) struct Walk<'t> {
 impl<'t> Walk<'t> {
     pub(super) fn of(text: &'t str) -> Self {
         Self {
-            parser: Parser::new_from_str(text),
+            parser: Parser::new(Text::of(text)),
             source: Source::of(text),
             open: Vec::new(),
             covered: 0,
