@@ -16,7 +16,9 @@ pub(super) fn explain(text: &str, at: Position, said: &str) -> Fault {
     }
     let slip = Slip::of(text, at);
     let found = match said {
-        "simple key expect ':'" | "simple key expected" => slip.key_line().map(|line| slip.no_colon(line)),
+        "simple key expect ':'" | "simple key expected" => {
+            slip.open_bracket().or_else(|| slip.key_line().map(|line| slip.no_colon(line)))
+        }
         "mapping values are not allowed in this context" => {
             Some(slip.swallowed_line().map_or_else(|| slip.colon_too_many(), |line| slip.no_colon(line)))
         }
@@ -107,7 +109,7 @@ impl<'t> Slip<'t> {
             let mut rest = line[from..].trim_start();
             if number == first && self.reached.is_some() {
                 rest = rest.strip_prefix(':').unwrap_or(rest).trim_start();
-            } else if !holds_content(rest) {
+            } else if !holds_content(line) {
                 return None;
             }
             rest = content(rest);

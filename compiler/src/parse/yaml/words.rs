@@ -57,6 +57,19 @@ pub(super) fn plain(said: &str, line: &str, in_brackets: bool) -> Option<(String
         "comment intercepting the multiline text" => {
             found("a comment stands in the middle of a value", "quote the value, or move the comment")
         }
+        "simple key expect ':'" | "simple key expected" => {
+            found("a field has no colon", "between a field and its value stand a colon and a space")
+        }
+        "did not find expected <document start>" => found(
+            "this line is indented less than the first of its document, or follows its end",
+            "indent the fields of a document alike",
+        ),
+        "while parsing a node, did not find expected node content" => {
+            found("a value is missing, or begins with a mark that has a meaning", "quote the value if it is text")
+        }
+        _ if said.starts_with("while scanning a directive") || said.starts_with("while scanning a YAML directive") => {
+            found("a line that begins with `%` is a directive", "quote it if it is text")
+        }
         _ if said.starts_with("unexpected character") => found(
             &format!("a value begins with {}", said["unexpected character: ".len()..].replace('\'', "`")),
             "quote the value",
