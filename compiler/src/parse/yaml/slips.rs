@@ -189,12 +189,17 @@ impl<'t> Slip<'t> {
     fn line_after(&self, bracket: Position) -> Option<u32> {
         let before = before(self.line(bracket.line), bracket);
         let content = content(before);
-        // Behind dashes alone it is the last of them that holds the bracket.
-        let holder = if content.is_empty() { before.rfind('-')? } else { before.len() - content.len() };
+        let indent = |line: &str| line.len() - line.trim_start_matches(' ').len();
+        let above = || {
+            let mut above = (1..bracket.line).rev().map(|number| self.line(number));
+            above.find(|line| holds_content(line) && indent(line) < before.len()).map(indent)
+        };
+        // Behind dashes alone it is the last of them that holds the bracket, and on a line of its own what is above.
+        let holder = if content.is_empty() { before.rfind('-').or_else(above)? } else { before.len() - content.len() };
         (bracket.line + 1..=self.at.line).find(|number| {
             let line = self.line(*number);
-            let content = line.trim_start_matches(' ');
-            holds_content(line) && line.len() - content.len() <= holder && !content.starts_with([']', '}'])
+            let closes = line.trim_start_matches(' ').starts_with([']', '}']);
+            holds_content(line) && indent(line) <= holder && !closes
         })
     }
 

@@ -148,7 +148,7 @@ fn a_slip_is_marked_where_it_is() {
         ("a:\n  - b: [{c: 1]\n  - f: 1\n", 2, 9, "close it with `}`"),
         ("a:\n  - [1, 2 # ]\n  - [3]\n", 2, 5, "close it with `]`"),
         ("a: !x # c\n  - b: 1\n  - &c {d: 1,\n    e: [2]\n  - [3]\n", 3, 8, "close it with `}`"),
-        ("a:\n  {b: [1]\n  c: 1\n", 2, 3, "close it with `}`"),
+        ("a:\n  {b: [1]\nc: 1\n", 2, 3, "close it with `}`"),
         ("a:\n  ---\n  b: 1\n", 2, 3, "between a field and its value stand a colon and a space"),
         ("rules: [", 1, 8, "close it with `]`"),
         ("ä: 1\nrules: [\n\n", 2, 8, "close it with `]`"),
