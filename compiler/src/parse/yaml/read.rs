@@ -91,7 +91,7 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// Where what has an anchor begins: the anchor is no part of it, and stays where it is written anew. A tag is one.
+    /// Where what has an anchor begins: the anchor is no part of it, and stays where a fix writes it anew. A tag is part of it.
     fn behind_anchor(&mut self, event: &Event<'a>, index: usize, at: Position) -> Option<Content> {
         let style = match event {
             Event::Scalar(text, style, 1.., _) if !text.is_empty() || is_quoted(*style) => Some(*style),

@@ -157,8 +157,8 @@ impl<'t> Slip<'t> {
             return Found { at, message, help: Some(help) };
         }
         let rest = content[name.len()..].trim_start_matches([' ', '\t', ':', '=']);
-        let is_long = rest.len() > 60 || rest.contains(char::is_whitespace);
-        let is_shown = !(rest.is_empty() || is_long || names_secret(name) || secrets::is_suspicious(rest));
+        let is_long = rest.len() > 60 || rest.contains(|c: char| c.is_whitespace() || c.is_control());
+        let is_shown = !(rest.is_empty() || is_long || names_secret(line) || secrets::is_suspicious(rest));
         let shown = if is_shown { format!(" {rest}") } else { String::new() };
         let missing = if content[name.len()..].starts_with(':') { "space behind the colon of" } else { "colon behind" };
         Found { at, message: format!("no {missing} `{name}`"), help: Some(format!("write `{name}:{shown}`")) }

@@ -140,6 +140,7 @@ fn a_slip_is_marked_where_it_is() {
         ("a: 1\nport", 2, 1, "write `port:`"),
         ("a: 1\n<<<<<<< HEAD\nb: 1\n", 2, 1, "keep one of the two sides, and take out the marks"),
         ("a:\n  b: 1\n  token 2775\n  d: 1\n", 3, 3, "write `token:`"),
+        ("a:\n  b: 1\n  c:{password:x}\n  d: 1\n", 3, 3, "write `c:`"),
         ("password:\n  b: 1\n  c d\n  d: 1\n", 3, 3, "between a field and its value stand a colon and a space"),
         ("a: b: c\n", 1, 5, "quote the value"),
         ("a: b\n  c: d\n", 2, 4, "indent it as the field it belongs with"),

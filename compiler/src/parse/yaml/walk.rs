@@ -41,6 +41,7 @@ pub(super) struct Walk<'t> {
     covered: u32,
     /// Where the last scalar or bracket ended.
     reached: Option<Position>,
+    /// The last scalar.
     scalar: Option<Span>,
 }
 
@@ -69,8 +70,9 @@ impl<'t> Walk<'t> {
                 // A block scalar ends where the next line's content begins, unless it ends the text.
                 let ends_before =
                     is_block && place.end.line > place.start.line && place.end.column <= place.start.column;
-                self.covered = place.end.line - u32::from(ends_before);
+                // The place of one that is not written may be that of what follows.
                 if place.start != place.end {
+                    self.covered = place.end.line - u32::from(ends_before);
                     self.scalar = Some(place);
                     let column = if is_block { u32::MAX } else { place.end.column };
                     self.reached = Some(Position { line: self.covered, column });
