@@ -83,11 +83,8 @@ fn parse_carefully(text: Arc<str>) -> ParsedFile {
             drop(stream);
             return unreadable(text, message, help);
         }
-        Some(yaml::Fault::TooDeep { at }) => return broken(&text, at, "the document is nested too deep"),
-        Some(yaml::Fault::Syntax { at, message }) => {
-            let at = if message.ends_with("found a tab") { behind_tab(&text, at) } else { at };
-            return broken(&text, at, &message);
-        }
+        Some(yaml::Fault::TooDeep { at }) => return broken(&text, at, "the document is nested too deep", None),
+        Some(yaml::Fault::Syntax { at, message, help }) => return broken(&text, at, &message, help),
     }
     let mut report = Report::default();
     for duplicate in &stream.duplicates {
@@ -128,29 +125,17 @@ fn decode_all(
     (documents, opaque)
 }
 
-fn broken(text: &Arc<str>, at: crate::source::Position, message: &str) -> ParsedFile {
+fn broken(text: &Arc<str>, at: crate::source::Position, message: &str, help: Option<String>) -> ParsedFile {
+    let rest = "nothing else in this file is checked until it parses";
     let fault = FileFault {
         code: Code::YamlSyntax,
         span: Span { start: at, end: at },
         message: format!("not YAML: {message}"),
         related: None,
-        help: Some("nothing else in this file is checked until it parses".to_owned()),
+        help: Some(help.map_or_else(|| rest.to_owned(), |help| format!("{help}; {rest}"))),
         fix: None,
     };
     ParsedFile { text: text.clone(), documents: Vec::new(), faults: vec![fault], opaque: Opaque::File }
-}
-
-/// The place behind the next tab. Of a tab below a plain scalar the parser says where the scalar begins.
-fn behind_tab(text: &str, from: crate::source::Position) -> crate::source::Position {
-    let mut skipped = from.column.saturating_sub(1) as usize;
-    for (line, content) in (1..).zip(text.lines()).skip(from.line.saturating_sub(1) as usize) {
-        let tab = (1..).zip(content.chars()).skip(skipped).find(|(_, c)| *c == '\t');
-        if let Some((column, _)) = tab {
-            return crate::source::Position { line, column: column + 1 };
-        }
-        skipped = 0;
-    }
-    from
 }
 
 /// One document. An empty one is nothing.

@@ -76,6 +76,9 @@ mod tests {
         fs::create_dir(&folder).unwrap();
         fs::write(folder.join("parses.yaml"), text).unwrap();
         fs::write(folder.join("broken.yaml"), "spec:\n  password: k3y7pq2x: s3cond\n").unwrap();
+        fs::write(folder.join("no-colon.yaml"), "spec:\n  password k3y7pq2x\n  port: 1\n").unwrap();
+        fs::write(folder.join("no-space.yaml"), "spec:\n  a: 1\n  password:k3y7pq2x\n  port: 1\n").unwrap();
+        fs::write(folder.join("below.yaml"), "password:\n  a: 1\n  k3y7pq2x\n  port: 1\n").unwrap();
         let options = Options { now: jiff::Timestamp::UNIX_EPOCH, environment: None };
         let compiled = Compiler::default().compile_directory(directory.path(), &options).unwrap();
         let (findings, sources) = (&compiled.findings, &compiled.sources);

@@ -16,6 +16,11 @@ impl Lines {
             for location in finding.place().into_iter().chain(finding.related.iter().map(|related| related.location)) {
                 files.entry(location.file).or_insert_with(|| by_key(sources.text(location.file)));
             }
+            if finding.code == Code::YamlSyntax
+                && let Some(lines) = files.get_mut(&finding.primary.file)
+            {
+                by_word(lines, finding.primary.span.start.line);
+            }
             if matches!(finding.code, Code::PlaintextSecret | Code::SealedUnreadable)
                 && let Some(lines) = files.get_mut(&finding.primary.file)
             {
@@ -59,6 +64,27 @@ fn value_of_secret(line: &str) -> Option<usize> {
         rest.strip_prefix(':').map(|value| line.len() - value.len())
     })
     .min()
+}
+
+/// Covers what follows a word that names a secret, or stands below a line with one: the colon between them may be what is
+/// missing.
+fn by_word(lines: &mut [String], number: u32) {
+    let at = number.saturating_sub(1) as usize;
+    let Some(line) = lines.get(at) else { return };
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    let end = |line: &str| {
+        let line = line.to_ascii_lowercase();
+        NAMES.iter().filter_map(|word| line.find(word).map(|at| at + word.len())).min()
+    };
+    let mut least = indent(line);
+    let is_below = lines[..at].iter().rev().filter(|line| !line.trim().is_empty()).any(|line| {
+        let holds_it = indent(line) < least;
+        least = least.min(indent(line));
+        holds_it && end(line).is_some()
+    });
+    if let Some(from) = if is_below { Some(indent(line)) } else { end(line) } {
+        lines[at] = stars(line, from);
+    }
 }
 
 fn by_span(lines: &mut [String], span: Span) {
@@ -108,5 +134,15 @@ mod tests {
         let mut lines = vec!["a: ü hvs.x".to_owned(), "  rest".to_owned(), "b".to_owned()];
         by_span(&mut lines, Span { start: Position { line: 1, column: 6 }, end: Position { line: 2, column: 3 } });
         assert_eq!(lines, ["a: ü *****", "  ****", "b"]);
+    }
+
+    #[test]
+    fn what_follows_a_secret_word_is_covered_where_the_colon_is_missing() {
+        let text = "a: b\n  smppPassword k3y\nsecret:\n  a: 1\n\n  k3y 7pq\nport 1\n";
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        for number in [1, 2, 6, 7, 8] {
+            by_word(&mut lines, number);
+        }
+        assert_eq!(lines, ["a: b", "  smppPassword ***", "secret:", "  a: 1", "", "  *** ***", "port 1"]);
     }
 }

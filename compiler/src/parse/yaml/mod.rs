@@ -5,11 +5,17 @@
 //! whatever it declines, or whatever turns out wrong in what it read, goes to the careful one. What the quick one takes
 //! means the same to both, which tests and a fuzz target hold.
 
+mod input;
 mod quick;
 mod read;
 mod resolve;
+mod slips;
+mod source;
+mod tabs;
 #[cfg(test)]
 mod tests;
+mod walk;
+mod words;
 
 use std::borrow::Cow;
 
@@ -44,7 +50,7 @@ pub(crate) struct Scalar<'a> {
 #[derive(Debug)]
 pub(crate) enum Fault {
     /// Not YAML, from this place on.
-    Syntax { at: Position, message: String },
+    Syntax { at: Position, message: String, help: Option<String> },
     /// Aliases multiply the document beyond reason.
     AliasBomb,
     /// Nested beyond reason.

@@ -5,7 +5,9 @@ use std::collections::hash_map::Entry;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Tag};
 
-use super::{DuplicateKey, Fault, Node, Scalar, Stream, Value};
+use super::input::Text;
+use super::source::{Content, Source};
+use super::{DuplicateKey, Fault, Node, Scalar, Stream, Value, slips, tabs};
 use crate::source::{Position, Span};
 
 /// Nodes that aliases may add to one file: far above any honest use, far below what would hurt.
@@ -15,18 +17,23 @@ const DEEPEST: usize = 64;
 
 /// Parses a text into its documents. Never fails: what came before a fault is kept.
 pub(crate) fn read(text: &str) -> Stream<'_> {
+    if let Some(at) = tabs::in_indentation(text) {
+        return Stream { fault: Some(tabs::fault(at)), ..Stream::default() };
+    }
     let mut builder = Builder {
-        parser: Parser::new_from_str(text),
+        parser: Parser::new(Text::of(text)),
         source: Source::of(text),
         anchors: HashMap::new(),
         spent: 0,
         duplicates: Vec::new(),
+        index: 0,
     };
     let mut documents = Vec::new();
     let fault = loop {
         match builder.document() {
             Ok(Some(node)) => documents.push(node),
             Ok(None) => break None,
+            Err(Fault::Syntax { at, message, help: None }) => break Some(slips::explain(text, at, &message)),
             Err(fault) => break Some(fault),
         }
     };
@@ -35,7 +42,7 @@ pub(crate) fn read(text: &str) -> Stream<'_> {
 
 /// The first anchor, alias or tag of a text, by its line: a tree shows what they mean and no longer that they are there.
 pub(crate) fn special(text: &str) -> Option<(u32, &'static str)> {
-    let mut parser = Parser::new_from_str(text);
+    let mut parser = Parser::new(Text::of(text));
     while let Some(Ok((event, span))) = parser.next_event() {
         let (anchor, tag) = match event {
             Event::Scalar(_, _, anchor, tag) | Event::SequenceStart(anchor, tag) | Event::MappingStart(anchor, tag) => {
@@ -51,54 +58,14 @@ pub(crate) fn special(text: &str) -> Option<(u32, &'static str)> {
     None
 }
 
-/// The text behind the parser, for what the parser does not tell: it ends a quoted scalar behind the blanks and the
-/// comment that follow it.
-struct Source<'a> {
-    text: &'a str,
-    /// One byte a character, so that the one's number is the other's.
-    ascii: bool,
-    /// A character and its byte; the parser's places only grow.
-    reached: (usize, usize),
-}
-
-impl<'a> Source<'a> {
-    fn of(text: &'a str) -> Self {
-        Self { text, ascii: text.is_ascii(), reached: (0, 0) }
-    }
-
-    /// Characters of the quoted scalar that begins at a character; none where it goes over lines.
-    fn quoted(&mut self, index: usize) -> Option<u32> {
-        let at = if self.ascii { index } else { self.byte(index)? };
-        let rest = self.text.get(at..)?;
-        let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\''))?;
-        let mut chars = (1..).zip(rest.chars().skip(1)).peekable();
-        while let Some((number, c)) = chars.next() {
-            match c {
-                '\n' | '\r' => return None,
-                '\\' if quote == '"' => _ = chars.next_if(|(_, c)| !matches!(c, '\n' | '\r')),
-                '\'' if quote == '\'' && chars.next_if(|(_, c)| *c == '\'').is_some() => {}
-                c if c == quote => return Some(number + 1),
-                _ => {}
-            }
-        }
-        None
-    }
-
-    fn byte(&mut self, index: usize) -> Option<usize> {
-        let (character, byte) = self.reached;
-        let mut ends = self.text.get(byte..)?.char_indices().map(|(at, _)| byte + at);
-        let byte = ends.nth(index.checked_sub(character)?)?;
-        self.reached = (index, byte);
-        Some(byte)
-    }
-}
-
 struct Builder<'a> {
-    parser: Parser<'a, saphyr_parser::StrInput<'a>>,
+    parser: Parser<'a, Text<'a>>,
     source: Source<'a>,
     anchors: HashMap<usize, (Node<'a>, usize)>,
     spent: usize,
     duplicates: Vec<DuplicateKey>,
+    /// The character at which the last event begins.
+    index: usize,
 }
 
 impl<'a> Builder<'a> {
@@ -106,8 +73,14 @@ impl<'a> Builder<'a> {
         match self.parser.next_event() {
             Some(Ok((event, span))) => {
                 let mut place = to_span(span);
-                if let Event::Scalar(_, ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted, ..) = event
-                    && let Some(length) = self.source.quoted(span.start.index())
+                let mut index = span.start.index();
+                self.index = index;
+                if let Some(content) = self.behind_anchor(&event, index, place.start) {
+                    (place.start, index) = (content.at, content.index);
+                }
+                if let Event::Scalar(_, style, ..) = event
+                    && is_quoted(style)
+                    && let Some(length) = self.source.quoted(index)
                 {
                     place.end = Position { column: place.start.column + length, ..place.start };
                 }
@@ -115,6 +88,20 @@ impl<'a> Builder<'a> {
             }
             Some(Err(error)) => Err(syntax(&error)),
             None => Ok((Event::StreamEnd, Span::FILE)),
+        }
+    }
+
+    /// Where what has an anchor begins: the anchor is no part of it, and stays where a fix writes it anew. A tag is part of it.
+    fn behind_anchor(&mut self, event: &Event<'a>, index: usize, at: Position) -> Option<Content> {
+        let style = match event {
+            Event::Scalar(text, style, 1.., _) if !text.is_empty() || is_quoted(*style) => Some(*style),
+            Event::SequenceStart(1.., _) | Event::MappingStart(1.., _) => None,
+            _ => return None,
+        };
+        let content = self.source.behind_properties(index, at)?;
+        match style {
+            Some(ScalarStyle::Literal | ScalarStyle::Folded) => self.source.below_mark(&content),
+            _ => Some(content),
         }
     }
 
@@ -137,7 +124,11 @@ impl<'a> Builder<'a> {
         }
         let (value, anchor, end) = match event {
             Event::Scalar(text, style, anchor, tag) => {
-                let plain = style == ScalarStyle::Plain && !tag.as_deref().is_some_and(is_string_tag);
+                let plain = match tag.as_deref().map(Kind::of) {
+                    Some(Kind::Text) => false,
+                    Some(Kind::Resolved) => true,
+                    Some(Kind::Unknown) | None => style == ScalarStyle::Plain,
+                };
                 (Value::Scalar(Scalar { text, plain }), anchor, span.end)
             }
             Event::SequenceStart(anchor, _) => {
@@ -145,7 +136,14 @@ impl<'a> Builder<'a> {
                 let end = loop {
                     match self.next()? {
                         (Event::SequenceEnd, close) => break closing(close),
-                        (event, span) => items.push(self.node(event, span, depth + 1)?),
+                        (event, mut span) => {
+                            if is_absent(&event)
+                                && let Some(dash) = self.source.dash(self.index, span.start)
+                            {
+                                span = Span { start: dash, end: Position { column: dash.column + 1, ..dash } };
+                            }
+                            items.push(self.node(event, span, depth + 1)?);
+                        }
                     }
                 };
                 let end =
@@ -160,6 +158,9 @@ impl<'a> Builder<'a> {
                         (event, span) => {
                             let key = self.node(event, span, depth + 1)?;
                             let (event, span) = self.next()?;
+                            // A value that is not there stands at its colon, and in braces may lack that too.
+                            let is_elsewhere = is_absent(&event) && !self.source.is_colon(self.index);
+                            let span = if is_elsewhere { key.span } else { span };
                             entries.push((key, self.node(event, span, depth + 1)?));
                         }
                     }
@@ -171,7 +172,7 @@ impl<'a> Builder<'a> {
                 (Value::Mapping(entries), anchor, end)
             }
             Event::Alias(id) => return self.alias(id, span),
-            _ => return Err(Fault::Syntax { at: span.start, message: "a value is missing".to_owned() }),
+            _ => return Err(Fault::Syntax { at: span.start, message: "a value is missing".to_owned(), help: None }),
         };
         let node = Node { span: Span { start: span.start, end }, value };
         if anchor != 0 {
@@ -184,7 +185,11 @@ impl<'a> Builder<'a> {
     /// The anchored node once more, at the alias's place.
     fn alias(&mut self, id: usize, span: Span) -> Result<Node<'a>, Fault> {
         let Some((node, size)) = self.anchors.get(&id) else {
-            return Err(Fault::Syntax { at: span.start, message: "the alias stands inside its own anchor".to_owned() });
+            return Err(Fault::Syntax {
+                at: span.start,
+                message: "the alias stands inside its own anchor".to_owned(),
+                help: None,
+            });
         };
         self.spent += size;
         if self.spent > ALIAS_BUDGET {
@@ -214,16 +219,45 @@ impl<'a> Builder<'a> {
     }
 }
 
-fn is_string_tag(tag: &Tag) -> bool {
-    tag.suffix == "str" && tag.is_yaml_core_schema()
+fn is_quoted(style: ScalarStyle) -> bool {
+    matches!(style, ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted)
 }
 
-fn to_position(marker: &saphyr_parser::Marker) -> Position {
+/// Whether nothing is written for a value, not even an anchor or a tag.
+fn is_absent(event: &Event<'_>) -> bool {
+    matches!(event, Event::Scalar(text, ScalarStyle::Plain, 0, None) if text.is_empty())
+}
+
+/// What the tag of a scalar makes of it.
+enum Kind {
+    /// `!!str`, and the non-specific `!` (YAML 1.2.2, 6.9.1).
+    Text,
+    /// Whatever the core schema reads, between quotes too.
+    Resolved,
+    Unknown,
+}
+
+impl Kind {
+    fn of(tag: &Tag) -> Self {
+        // Written out in full a tag is all suffix.
+        if tag.handle.is_empty() && tag.suffix == "!" {
+            return Self::Text;
+        }
+        let full = [&*tag.handle, &*tag.suffix].concat();
+        match full.strip_prefix("tag:yaml.org,2002:") {
+            Some("str") => Self::Text,
+            Some("int" | "float" | "bool" | "null") => Self::Resolved,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+pub(super) fn to_position(marker: &saphyr_parser::Marker) -> Position {
     let number = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
     Position { line: number(marker.line()).max(1), column: number(marker.col()).saturating_add(1) }
 }
 
-fn to_span(span: saphyr_parser::Span) -> Span {
+pub(super) fn to_span(span: saphyr_parser::Span) -> Span {
     Span { start: to_position(&span.start), end: to_position(&span.end) }
 }
 
@@ -236,5 +270,5 @@ fn closing(close: Span) -> Position {
 }
 
 fn syntax(error: &ScanError) -> Fault {
-    Fault::Syntax { at: to_position(error.marker()), message: error.info().to_owned() }
+    Fault::Syntax { at: to_position(error.marker()), message: error.info().to_owned(), help: None }
 }
