@@ -8,6 +8,7 @@ mod decode;
 mod mno;
 mod operator;
 mod parsed;
+mod partial;
 mod policy;
 mod routes;
 pub(crate) mod secrets;
@@ -23,7 +24,8 @@ use crate::source::{Content, Span};
 use decode::{Fields, Report};
 use parsed::OpaqueDocument;
 pub use parsed::ParsedFile;
-pub(crate) use parsed::{Body, Document, Doubt, FileFault, List, Opaque, Places, Rules, UnreadAcknowledgements};
+pub(crate) use parsed::{Body, Document, Doubt, FileFault, Lost, Opaque, Places, Rules, UnreadAcknowledgements};
+pub(crate) use partial::{Agreements, Bounds, ContractTerms, ReadOperator, ReservationTerms, Unread};
 pub(crate) use secrets::is_suspicious;
 
 const KINDS: [&str; 5] = ["Mno", "Operator", "Routes", "TpsContract", "Policy"];

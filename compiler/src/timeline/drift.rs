@@ -105,7 +105,7 @@ fn days(objects: &Objects<'_>, policy: &PolicySpec, mno: &MnoId, window: Window)
     let mut days = BTreeSet::from([window.from.before(), window.from]);
     let mut add = |day: Option<Day>| days.extend(day.filter(|day| window.contains(*day)));
     if let Some(object) = objects.contracts.get(mno) {
-        object.contracts.items.iter().for_each(|contract| add(contract.effective_to));
+        object.read.contracts().for_each(|contract| add(contract.term.to));
     }
     policy.acknowledge.iter().filter(|entry| *entry.object == *mno.as_str()).for_each(|entry| add(Some(entry.expires)));
     days
