@@ -3,9 +3,9 @@
 use bindery_schema::contract::{Direction, FinePer, FineStep};
 use bindery_schema::value::Day;
 
+use super::agreements::{PartialAgreements, PartialContract, PartialReservation, Term};
 use super::decode::{Fields, Report, items, number, value, whole, word};
 use super::operator::MOST_TPS;
-use super::partial::{PartialAgreements, PartialContract, PartialReservation, Term};
 use super::routes::cost;
 use super::yaml::Node;
 use super::{Agreements, Body};

@@ -173,6 +173,11 @@ impl<'a> Objects<'a> {
         nameless.iter().filter(may_be).exactly_one().ok()
     }
 
+    /// Whether something was not understood, so that it is not known what it defines.
+    pub(crate) fn is_opaque(&self) -> bool {
+        !self.opaque.is_empty()
+    }
+
     /// Whether something of which not even the kind was understood may be rules, and says a word.
     pub(crate) fn may_hide_rules(&self, word: &str) -> bool {
         self.opaque.iter().any(|(_, _, parsed)| parsed.may_say("Routes", word))
