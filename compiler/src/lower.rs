@@ -10,6 +10,7 @@ use bindery_schema::value::MnoId;
 use rayon::iter::{IntoParallelIterator as _, IntoParallelRefIterator as _, ParallelIterator as _};
 
 use crate::join::left_join;
+use crate::parse::{Agreements, ReadOperator};
 use crate::source::SourceMap;
 use crate::validate::{ContractsObject, MnoObject, Objects, OperatorObject, RoutesObject};
 
@@ -44,21 +45,20 @@ impl Lowering<'_, '_> {
         let earlier = self.earlier.and_then(|earlier| earlier.mnos.get(id));
         let contracts = self.objects.contracts.get(id);
         let contracts_hash = match contracts {
-            Some(object) => object.hash,
-            None => Some(hash::contracts(&TpsContractSpec::default())),
+            Some(object) => object.hash?,
+            None => hash::contracts(&TpsContractSpec::default()),
         };
-        let resolved = || {
-            let resolve = |object: &ContractsObject<'_>| {
-                TpsContractSpec::resolved(&object.contracts.items, &object.reservations.items)
-            };
-            Arc::new(contracts.map(resolve).unwrap_or_default())
+        let resolve = |object: &ContractsObject<'_>| match object.read {
+            Agreements::Whole { contracts, reservations } => TpsContractSpec::resolved(contracts, reservations),
+            Agreements::Partial(_) => TpsContractSpec::default(),
         };
-        let same = earlier.filter(|earlier| Some(earlier.contracts_hash) == contracts_hash);
+        let resolved = || Arc::new(contracts.map(resolve).unwrap_or_default());
+        let same = earlier.filter(|earlier| earlier.contracts_hash == contracts_hash);
         Some(Mno {
             spec: spec.clone(),
             spec_hash: object.hash?,
             contracts: same.map_or_else(resolved, |earlier| earlier.contracts.clone()),
-            contracts_hash: contracts_hash?,
+            contracts_hash,
             source: self.sources.shared_path(object.root.file),
             contracts_source: contracts.map(|object| self.sources.shared_path(object.root.file)),
         })
@@ -70,12 +70,16 @@ impl Lowering<'_, '_> {
         routes: Option<&RoutesObject<'_>>,
         earlier: Option<&Arc<Operator>>,
     ) -> Option<Arc<Operator>> {
-        let (metadata, spec) = object.metadata.zip(object.spec)?;
+        let ReadOperator::Whole { metadata, spec } = object.read else { return None };
+        let base_hash = object.hash?;
+        if routes.is_some_and(|routes| routes.partial) {
+            return None;
+        }
         let overlaid = self.environment.filter(|name| spec.environments.contains_key(*name));
         let laid_over = overlaid.map(|name| spec.in_environment(Some(name)));
         let spec_hash = match &laid_over {
             Some(spec) => hash::operator_spec(&metadata.mno, spec),
-            None => object.hash?,
+            None => base_hash,
         };
         let sealed = laid_over.as_ref().unwrap_or(spec).sealed();
         let routes_hash = routes.map_or_else(|| hash::routes(&[]), |routes| routes.rules.hash);

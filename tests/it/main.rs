@@ -64,6 +64,7 @@ mod timeline;
 mod tps_contracts;
 mod trace;
 mod triggers;
+mod two_faults;
 mod update_operator;
 mod writers;
 mod writes;

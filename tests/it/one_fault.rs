@@ -1,6 +1,7 @@
 //! One fault, one finding: every line of a repository that uses the whole vocabulary is spoilt in several ways, and each
 //! time exactly one thing is found, at that line. What a spoilt field was for must not be measured without it.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use bindery_compiler::{Compiled, Compiler, Options};
 const FREE: [&str; 2] = ["staging", "prod"];
 
 /// The files by path.
-fn repository() -> Vec<(String, String)> {
+pub(crate) fn repository() -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/one-fault");
     let (mut folders, mut files): (Vec<PathBuf>, _) = (vec![root.clone()], Vec::new());
     while let Some(folder) = folders.pop() {
@@ -29,7 +30,7 @@ fn repository() -> Vec<(String, String)> {
     files
 }
 
-fn compile(files: &[(String, String)]) -> Compiled {
+pub(crate) fn compile(files: &[(String, String)]) -> Compiled {
     let now = "2026-11-24T00:00:00Z".parse().expect("an instant");
     let loaded = files.iter().map(|(path, text)| Loaded {
         path: Arc::from(path.as_str()),
@@ -39,16 +40,26 @@ fn compile(files: &[(String, String)]) -> Compiled {
     Compiler::default().compile(loaded.collect(), &Options { now, environment: None })
 }
 
+/// What was found, by file, line and code.
+pub(crate) fn found(compiled: &Compiled) -> BTreeSet<(String, usize, String)> {
+    let found = compiled.findings.iter().map(|finding| {
+        let place = finding.place().expect("a place");
+        let path = compiled.sources.path(place.file).to_owned();
+        (path, place.span.start.line as usize, finding.code.number().to_owned())
+    });
+    found.collect()
+}
+
 /// A line that sets a field: what stands before the key, the key and the value.
-struct Field<'l> {
+pub(crate) struct Field<'l> {
     indent: &'l str,
     dash: &'l str,
-    key: &'l str,
+    pub(crate) key: &'l str,
     value: &'l str,
 }
 
 impl<'l> Field<'l> {
-    fn of(line: &'l str) -> Option<Self> {
+    pub(crate) fn of(line: &'l str) -> Option<Self> {
         let (indent, rest) = line.split_at(line.len() - line.trim_start().len());
         let (dash, rest) = rest.split_at(if rest.starts_with("- ") { 2 } else { 0 });
         let (key, value) = rest.split_once(':')?;
@@ -57,7 +68,7 @@ impl<'l> Field<'l> {
     }
 
     /// The line in every way it is spoilt, with the number of lines down to the fault.
-    fn spoilt(&self) -> Vec<(String, usize)> {
+    pub(crate) fn spoilt(&self) -> Vec<(String, usize)> {
         let Self { indent, dash, key, value } = self;
         let middle = key.len() / 2;
         let misspelt = match key.len() {
@@ -93,13 +104,10 @@ fn every_spoilt_line_gives_one_finding_at_its_line() {
                 let around = [&lines[..at], &[spoilt.as_str()], &lines[at + 1..]].concat();
                 broken[number].1 = around.join("\n") + "\n";
                 let compiled = compile(&broken);
-                let found = compiled.findings.iter().map(|finding| {
-                    let place = finding.place().expect("a place");
-                    (compiled.sources.path(place.file).to_owned(), place.span.start.line as usize, finding.code)
-                });
-                let found: Vec<_> = found.collect();
+                let found = found(&compiled);
                 tried += 1;
-                if !matches!(&found[..], [(file, line, _)] if file == path && *line == at + 1 + down) {
+                let is_there = |(file, line, _): &(String, usize, String)| file == path && *line == at + 1 + down;
+                if compiled.findings.len() != 1 || !found.iter().all(is_there) {
                     failures.push(format!("{path}:{} {spoilt:?}: {found:?}", at + 1));
                 }
             }

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::archive::{Added, Tail, TailPlace};
 use super::rules::{self, Again, StoredRules};
-use crate::parse::{Body, Document, List, Opaque, ParsedFile, Places, Rules};
+use crate::parse::{Agreements, Body, Document, Opaque, ParsedFile, Places, ReadOperator, Rules};
 
 #[derive(Serialize, Deserialize)]
 struct Stored<'a> {
@@ -78,7 +78,7 @@ fn to_stored<'d>(document: &'d Document, added: &mut Added) -> Option<Stored<'d>
             spec: spec.clone(),
             missing_tiers: missing_tiers.iter().map(|tier| Cow::Borrowed(*tier)).collect(),
         },
-        Body::Operator { id: Some(_), metadata: Some(metadata), spec: Some(spec) } => {
+        Body::Operator { id: Some(_), read: ReadOperator::Whole { metadata, spec } } => {
             StoredBody::Operator { metadata: Cow::Borrowed(metadata), spec: spec.clone() }
         }
         Body::Routes { operator: Some(operator), rules } => {
@@ -90,11 +90,13 @@ fn to_stored<'d>(document: &'d Document, added: &mut Added) -> Option<Stored<'d>
                 rules: added.tail(&packed)?,
             }
         }
-        Body::TpsContract { mno: Some(mno), contracts, reservations } => StoredBody::TpsContract {
-            mno: Cow::Borrowed(mno),
-            contracts: Cow::Borrowed(&contracts.items),
-            reservations: Cow::Borrowed(&reservations.items),
-        },
+        Body::TpsContract { mno: Some(mno), read: Agreements::Whole { contracts, reservations } } => {
+            StoredBody::TpsContract {
+                mno: Cow::Borrowed(mno),
+                contracts: Cow::Borrowed(contracts),
+                reservations: Cow::Borrowed(reservations),
+            }
+        }
         _ => return None,
     };
     Some(Stored { index: document.index, hash: document.hash.map(Digest::bytes), body })
@@ -113,7 +115,8 @@ fn from_stored(
             Body::Mno { id: Some(id.into_owned()), spec: Some(spec), missing_tiers }
         }
         StoredBody::Operator { metadata, spec } => {
-            Body::Operator { id: Some(metadata.id.clone()), metadata: Some(metadata.into_owned()), spec: Some(spec) }
+            let (id, metadata) = (Some(metadata.id.clone()), metadata.into_owned());
+            Body::Operator { id, read: ReadOperator::Whole { metadata, spec } }
         }
         StoredBody::Routes { operator, hash, beginnings, rules } => {
             let Cow::Borrowed(beginnings) = beginnings else { return None };
@@ -130,9 +133,8 @@ fn from_stored(
             Body::Routes { operator: Some(operator.into_owned()), rules: Rules::whole(items, hash, places) }
         }
         StoredBody::TpsContract { mno, contracts, reservations } => {
-            let (contracts, reservations) =
-                (List::whole(contracts.into_owned()), List::whole(reservations.into_owned()));
-            Body::TpsContract { mno: Some(mno.into_owned()), contracts, reservations }
+            let (contracts, reservations) = (contracts.into_owned(), reservations.into_owned());
+            Body::TpsContract { mno: Some(mno.into_owned()), read: Agreements::Whole { contracts, reservations } }
         }
     };
     Some(Document { index: stored.index, body, partial: false, hash: stored.hash.map(Digest::from) })

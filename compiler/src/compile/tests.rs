@@ -23,7 +23,22 @@ struct Bind {
     active: bool,
     port: u16,
     rules: Vec<Value>,
+    /// What is written instead of the first such text, where the file is spoilt.
+    spoilt: Option<(&'static str, &'static str)>,
 }
+
+/// Ways to spoil a file: what it says is known in part, or not at all.
+const SPOILT: [(&str, &str); 9] = [
+    (r#""kind":"Routes""#, r#""kid":"Routes""#),
+    (r#""kind":"Operator""#, r#""kind":"Opera""#),
+    (r#""status":"#, r#""stats":"#),
+    (r#""id":"op"#, r#""id":"OP"#),
+    (r#""operator":"op"#, r#""operator":"OP"#),
+    (r#""prefix":"+"#, r#""prefix":""#),
+    (r#""active":"#, r#""activ":"#),
+    (r#""weight":"#, r#""weigh":"#),
+    (r#""rules":["#, r#""rules":[["#),
+];
 
 fn rule() -> impl Strategy<Value = Value> {
     let parts = ("[1-2]{1,4}", 0u16..2, 0u16..2, any::<bool>(), of(1usize..4), of(Just("shared")));
@@ -42,7 +57,9 @@ fn rule() -> impl Strategy<Value = Value> {
 
 fn bind() -> impl Strategy<Value = Bind> {
     // Few rules, so that trees without a finding are among them.
-    (any::<bool>(), 2775u16..2777, vec(rule(), 0..4)).prop_map(|(active, port, rules)| Bind { active, port, rules })
+    let spoilt = prop::option::weighted(0.2, prop::sample::select(SPOILT.to_vec()));
+    let parts = (any::<bool>(), 2775u16..2777, vec(rule(), 0..4), spoilt);
+    parts.prop_map(|(active, port, rules, spoilt)| Bind { active, port, rules, spoilt })
 }
 
 fn tree(binds: &[Bind], nesting: (&str, &str)) -> Vec<Loaded> {
@@ -57,7 +74,11 @@ fn tree(binds: &[Bind], nesting: (&str, &str)) -> Vec<Loaded> {
             "tps": {"outbound": 10}}});
         let routes = json!({"apiVersion": api, "kind": "Routes", "metadata": {"operator": id},
             "spec": {"rules": bind.rules}});
-        files.push(loaded(&format!("operators/a/{id}.yaml"), documents(vec![operator, routes])));
+        let mut text = documents(vec![operator, routes]);
+        if let Some((old, new)) = bind.spoilt {
+            text = text.replacen(old, new, 1);
+        }
+        files.push(loaded(&format!("operators/a/{id}.yaml"), text));
     }
     let policy = json!({"apiVersion": api, "kind": "Policy", "spec": {
         "routing": {"sameOperatorNesting": nesting.0, "crossOperatorNesting": nesting.1}}});
@@ -93,7 +114,7 @@ proptest! {
 
 #[test]
 fn what_did_not_change_is_shared_with_the_tree_before() {
-    let bind = |rules: Value| Bind { active: true, port: 2775, rules: rules.as_array().unwrap().clone() };
+    let bind = |rules: Value| Bind { active: true, port: 2775, rules: rules.as_array().unwrap().clone(), spoilt: None };
     let mut binds = vec![bind(json!([{"prefix": "+1"}])), bind(json!([{"prefix": "+2"}])), bind(json!([]))];
     let mut compiler = Compiler::default();
     let before = compiler.compile(tree(&binds, ("deny", "allow")), &options());
@@ -110,7 +131,8 @@ fn what_did_not_change_is_shared_with_the_tree_before() {
 #[test]
 fn an_environment_is_compared_with_itself_and_shares_what_it_does_not_touch() {
     let with = |compiler: &mut Compiler, host: &str, tps: u32| {
-        let bind = || Bind { active: true, port: 2775, rules: vec![json!({"prefix": "+1", "split": "s"})] };
+        let rules = || vec![json!({"prefix": "+1", "split": "s"})];
+        let bind = || Bind { active: true, port: 2775, rules: rules(), spoilt: None };
         let mut files = tree(&[bind(), bind(), bind()], ("deny", "allow"));
         let operator = json!({"apiVersion": "bindery/v1", "kind": "Operator", "metadata": {"id": "op-d", "mno": "mno-a"},
             "spec": {"displayName": "d", "tps": {"outbound": tps},
@@ -147,7 +169,7 @@ fn an_environment_is_compared_with_itself_and_shares_what_it_does_not_touch() {
 #[test]
 fn rules_and_contracts_are_known_by_the_file_they_stand_in() {
     let api = "bindery/v1";
-    let mut files = tree(&[Bind { active: true, port: 2775, rules: Vec::new() }], ("deny", "allow"));
+    let mut files = tree(&[Bind { active: true, port: 2775, rules: Vec::new(), spoilt: None }], ("deny", "allow"));
     let routes = json!({"apiVersion": api, "kind": "Routes", "metadata": {"operator": "op-b"}, "spec": {"rules": []}});
     let operator = json!({"apiVersion": api, "kind": "Operator", "metadata": {"id": "op-b", "mno": "mno-a"}, "spec": {
         "displayName": "B", "smpp": {"host": "b.example", "port": 1, "systemId": "b"}, "tps": {"outbound": 1}}});

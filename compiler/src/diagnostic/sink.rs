@@ -139,6 +139,15 @@ impl Draft {
         self
     }
 
+    /// Names the object the finding is about, where its id could be read.
+    #[must_use]
+    pub(crate) fn about_some(self, object: Option<impl ToString>) -> Self {
+        match object {
+            Some(object) => self.about(object.to_string()),
+            None => self,
+        }
+    }
+
     /// Says on which day it begins to be wrong.
     #[must_use]
     pub(crate) fn since(mut self, day: Option<Day>) -> Self {

@@ -1,13 +1,14 @@
 //! Kind `TpsContract`.
 
-use bindery_schema::contract::{Contract, Direction, FinePer, FineStep, Reservation};
+use bindery_schema::contract::{Direction, FinePer, FineStep};
 use bindery_schema::value::Day;
 
-use super::Body;
-use super::decode::{Fields, Report, Unread, items, list, number, value, whole, word};
+use super::agreements::{PartialAgreements, PartialContract, PartialReservation, Term};
+use super::decode::{Fields, Report, items, number, value, whole, word};
 use super::operator::MOST_TPS;
 use super::routes::cost;
 use super::yaml::Node;
+use super::{Agreements, Body};
 use crate::diagnostic::Code;
 
 const DIRECTIONS: &[(&str, Direction)] = &[("OUTBOUND", Direction::Outbound), ("INBOUND", Direction::Inbound)];
@@ -21,52 +22,56 @@ pub(super) fn decode(fields: &mut Fields<'_, '_>, report: &mut Report) -> Body {
         fields.finish(report);
         mno
     });
-    let lists = fields.required("spec", report, |node, report| {
+    let read = fields.required("spec", report, |node, report| {
         let mut fields = Fields::of(node, report)?;
-        let contracts = fields.required("contracts", report, |node, report| list(node, report, contract));
-        let reservations = fields.optional("reservations", report, |node, report| list(node, report, reservation));
+        let contracts = fields.required("contracts", report, items(|node, report| Some(contract(node, report))));
+        let reservations =
+            fields.optional("reservations", report, items(|node, report| Some(reservation(node, report))));
         fields.finish(report);
-        Some((contracts.unwrap_or_default(), reservations.unwrap_or_default()))
+        Some(PartialAgreements {
+            may_have_more: contracts.is_none(),
+            contracts: contracts.unwrap_or_default(),
+            reservations: reservations.unwrap_or_default(),
+        })
     });
-    let (contracts, reservations) = lists.unwrap_or_default();
-    Body::TpsContract { mno, contracts, reservations }
+    let read = read.unwrap_or_else(|| PartialAgreements { may_have_more: true, ..PartialAgreements::default() });
+    Body::TpsContract { mno, read: if report.partial { Agreements::Partial(Box::new(read)) } else { all(read) } }
 }
 
-fn contract(node: &Node<'_>, report: &mut Report) -> Option<Contract> {
-    let mut fields = Fields::of(node, report)?;
+/// Contracts and reservations in which nothing is wrong.
+fn all(read: PartialAgreements) -> Agreements {
+    Agreements::Whole {
+        contracts: read.contracts.into_iter().filter_map(PartialContract::whole).collect(),
+        reservations: read.reservations.into_iter().filter_map(PartialReservation::whole).collect(),
+    }
+}
+
+fn contract(node: &Node<'_>, report: &mut Report) -> PartialContract {
+    let Some(mut fields) = Fields::of(node, report) else { return PartialContract::default() };
     let reference = fields.required("ref", report, value);
     let direction = fields.required("direction", report, word(DIRECTIONS));
     let contracted_tps = fields.required("contractedTps", report, whole(1, MOST_TPS));
-    let effective_from = fields.required("effectiveFrom", report, value);
-    let effective_to = fields.optional("effectiveTo", report, value);
+    let from = fields.required("effectiveFrom", report, value);
+    let to = fields.optional("effectiveTo", report, value);
     let document = fields.required("document", report, value);
-    let fine_schedule = fields.optional("fineSchedule", report, items(fine_step));
+    let fine_schedule = fields.optional("fineSchedule", report, items(fine_step)).unwrap_or_default();
     let unread = fields.finish(report);
-    is_period(node, effective_from, effective_to, &unread, report).then_some(())?;
-    Some(Contract {
-        reference: reference?,
-        direction: direction?,
-        contracted_tps: contracted_tps?,
-        effective_from: effective_from?,
-        effective_to,
-        document: document?,
-        fine_schedule: fine_schedule.unwrap_or_default(),
-    })
+    let has_known_end = !unread.has("effectiveTo");
+    let term = match is_reversed(node, from, to, report) {
+        false => Term { from, to, has_known_end },
+        true => Term::default(),
+    };
+    PartialContract { reference, direction, contracted_tps, term, document, fine_schedule }
 }
 
-/// Whether a period can be read and ends after it begins. Taken as open, one whose bounds cannot be read would overlap
-/// what is before or after it.
-fn is_period(node: &Node<'_>, from: Option<Day>, to: Option<Day>, unread: &Unread, report: &mut Report) -> bool {
-    if let Some((from, to)) = from.zip(to)
-        && to <= from
-    {
-        let message = format!("the period ends on {to}, not after it begins on {from}");
-        let help = "`effectiveTo` is the first day no longer in force".to_owned();
-        let place = node.get("effectiveTo").map_or(node.span, |node| node.span);
-        report.fault(Code::PeriodReversed, place, message, Some(help));
-        return false;
-    }
-    !unread.has("effectiveFrom") && !unread.has("effectiveTo")
+/// Whether a period does not end after it begins: nobody knows which of the two is meant.
+fn is_reversed(node: &Node<'_>, from: Option<Day>, to: Option<Day>, report: &mut Report) -> bool {
+    let Some((from, to)) = from.zip(to).filter(|(from, to)| to <= from) else { return false };
+    let message = format!("the period ends on {to}, not after it begins on {from}");
+    let help = "`effectiveTo` is the first day no longer in force".to_owned();
+    let place = node.get("effectiveTo").map_or(node.span, |node| node.span);
+    report.fault(Code::PeriodReversed, place, message, Some(help));
+    true
 }
 
 fn fine_step(node: &Node<'_>, report: &mut Report) -> Option<FineStep> {
@@ -78,20 +83,16 @@ fn fine_step(node: &Node<'_>, report: &mut Report) -> Option<FineStep> {
     Some(FineStep { over_percent: over_percent?, fine: fine?, per: per? })
 }
 
-fn reservation(node: &Node<'_>, report: &mut Report) -> Option<Reservation> {
-    let mut fields = Fields::of(node, report)?;
+fn reservation(node: &Node<'_>, report: &mut Report) -> PartialReservation {
+    let Some(mut fields) = Fields::of(node, report) else { return PartialReservation::default() };
     let tenant = fields.required("tenant", report, value);
     let direction = fields.required("direction", report, word(DIRECTIONS));
     let reserved_tps = fields.required("reservedTps", report, whole(1, MOST_TPS));
-    let effective_from = fields.optional("effectiveFrom", report, value);
-    let effective_to = fields.optional("effectiveTo", report, value);
+    let from = fields.optional("effectiveFrom", report, value);
+    let to = fields.optional("effectiveTo", report, value);
     let unread = fields.finish(report);
-    is_period(node, effective_from, effective_to, &unread, report).then_some(())?;
-    Some(Reservation {
-        tenant: tenant?,
-        direction: direction?,
-        reserved_tps: reserved_tps?,
-        effective_from,
-        effective_to,
-    })
+    // Taken as open, a bound that cannot be read would reach beyond what is meant.
+    let is_known = !is_reversed(node, from, to, report) && !unread.has("effectiveFrom") && !unread.has("effectiveTo");
+    let bounds = is_known.then_some((from, to));
+    PartialReservation { tenant, direction, reserved_tps, bounds }
 }

@@ -4,9 +4,10 @@ use bindery_schema::value::{ValueError, shown};
 use smallvec::SmallVec;
 
 use super::elsewhere::{self, Elsewhere};
+use super::parsed::List;
 pub(super) use super::scalar::{boolean, number, text_of, text_that, value, whole, word};
 use super::yaml::{DuplicateKey, Node, Resolved, Value};
-use super::{FileFault, List, secrets};
+use super::{FileFault, Unread, secrets};
 use crate::diagnostic::{Code, Fix};
 use crate::source::Span;
 
@@ -83,28 +84,6 @@ pub(super) struct Fields<'n, 'a> {
     unread: Vec<&'static str>,
     /// Entries that were asked for and are there.
     found: usize,
-}
-
-/// The fields of a mapping that someone meant to set and that could not be read: wrong, there twice, or misspelt. Their
-/// fault is said, and nothing is to be measured by what would go without them.
-#[derive(Debug, Default)]
-pub(super) struct Unread(Vec<&'static str>);
-
-impl Unread {
-    /// Whether a field is among them.
-    pub(super) fn has(&self, name: &str) -> bool {
-        self.0.contains(&name)
-    }
-
-    /// Whether every field could be read.
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// The value of a field, or what it counts as where it could not be read.
-    pub(super) fn or<T>(&self, name: &str, unread: T, value: T) -> T {
-        if self.has(name) { unread } else { value }
-    }
 }
 
 impl<'n, 'a> Fields<'n, 'a> {
@@ -191,7 +170,7 @@ impl<'n, 'a> Fields<'n, 'a> {
     /// Notes every field nobody asked for, and every one that must be there and is not. Says which could not be read.
     pub(super) fn finish(mut self, report: &mut Report) -> Unread {
         if self.found == self.entries.len() && self.missing.is_empty() {
-            return Unread(self.unread);
+            return Unread::of(self.unread);
         }
         // A field that is there already is not the one that was meant.
         let absent: Vec<_> = self.known.iter().copied().filter(|known| self.node.get(known).is_none()).collect();
@@ -202,8 +181,9 @@ impl<'n, 'a> Fields<'n, 'a> {
                 continue;
             };
             if name == "<<" {
-                // What it was to bring along is not missing.
+                // What it was to bring along is not missing, and nobody knows what that is.
                 self.missing.clear();
+                self.unread.extend(&absent);
                 let message = "merge keys (`<<`) are not part of YAML 1.2".to_owned();
                 let help = "write the fields out; an alias may stand for a whole value".to_owned();
                 report.fault(Code::UnknownField, key.span, message, Some(help));
@@ -238,7 +218,7 @@ impl<'n, 'a> Fields<'n, 'a> {
             let help = Some(format!("add `{name}`"));
             report.fault(Code::MissingField, self.node.head(), format!("`{name}` is missing"), help);
         }
-        Unread(self.unread)
+        Unread::of(self.unread)
     }
 }
 

@@ -3,12 +3,14 @@
 //! A file is parsed without knowing its path or any other file, so the result can be kept by content and used again.
 //! Everything wrong with the file itself is found here, all at once; what is wrong between files is `validate`'s.
 
+mod agreements;
 mod contract;
 mod decode;
 mod elsewhere;
 mod mno;
 mod operator;
 mod parsed;
+mod partial;
 mod policy;
 mod routes;
 mod scalar;
@@ -22,10 +24,12 @@ use bindery_schema::value::shown;
 
 use crate::diagnostic::{Code, Fix};
 use crate::source::{Content, Span};
+pub(crate) use agreements::{Agreements, Bounds, ContractTerms, ReservationTerms};
 use decode::{Fields, Report};
 use parsed::OpaqueDocument;
 pub use parsed::ParsedFile;
-pub(crate) use parsed::{Body, Document, Doubt, FileFault, List, Opaque, Places, Rules, UnreadAcknowledgements};
+pub(crate) use parsed::{Body, Document, Doubt, FileFault, Lost, Opaque, Places, Rules, UnreadAcknowledgements};
+pub(crate) use partial::{ReadOperator, Unread};
 pub(crate) use secrets::{is_suspicious, names_a_secret};
 
 const KINDS: [&str; 5] = ["Mno", "Operator", "Routes", "TpsContract", "Policy"];

@@ -1,17 +1,16 @@
 //! Kind `Operator`.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bindery_schema::operator::{
-    BindMode, Credentials, DEFAULT_DRAIN_SECONDS, DEFAULT_ENQUIRE_LINK_SECONDS, DEFAULT_WINDOW_SIZE,
-    EnvironmentOverlay, HealthThresholds, InterfaceVersion, OperatorMetadata, OperatorSpec, RenamedFrom, Smpp,
-    SmppOverlay, Status, TpsLimits, TpsOverlay,
+    BindMode, Credentials, EnvironmentOverlay, HealthThresholds, InterfaceVersion, SmppOverlay, Status, TpsOverlay,
 };
+use bindery_schema::value::OperatorId;
 
-use super::Body;
-use super::decode::{Fields, Report, Unread, boolean, number, text_that, value, whole, word};
+use super::decode::{Fields, Report, boolean, number, text_that, value, whole, word};
+use super::partial::{PartialOperator, PartialRename};
 use super::yaml::{Node, Value};
+use super::{Body, ReadOperator, Unread};
 use crate::diagnostic::Code;
 
 const STATUSES: &[(&str, Status)] = &[("ACTIVE", Status::Active), ("INACTIVE", Status::Inactive)];
@@ -22,43 +21,46 @@ const VERSIONS: &[(&str, InterfaceVersion)] = &[("3.4", InterfaceVersion::V3_4),
 pub(super) const MOST_TPS: u32 = u32::MAX;
 
 pub(super) fn decode(fields: &mut Fields<'_, '_>, report: &mut Report) -> Body {
-    let mut id = None;
+    let mut id: Option<OperatorId> = None;
     let metadata = fields.required("metadata", report, |node, report| {
         let mut fields = Fields::of(node, report)?;
         id = fields.required("id", report, value);
         let mno = fields.required("mno", report, value);
         let renamed_from = fields.optional("renamedFrom", report, renamed_from);
         fields.finish(report);
-        Some(OperatorMetadata { id: id.clone()?, mno: mno?, renamed_from })
+        Some((mno, renamed_from))
     });
-    let spec = fields.required("spec", report, spec);
-    Body::Operator { id, metadata, spec: spec.map(Arc::new) }
+    let (mno, renamed_from) = metadata.unwrap_or_default();
+    let read = fields.required("spec", report, spec).unwrap_or_else(unread_spec);
+    let read = PartialOperator { mno, renamed_from, ..read };
+    let read = match &id {
+        Some(id) if !report.partial => read.whole(id.clone()),
+        _ => ReadOperator::Partial(Box::new(read)),
+    };
+    Body::Operator { id, read }
 }
 
-fn renamed_from(node: &Node<'_>, report: &mut Report) -> Option<RenamedFrom> {
+fn renamed_from(node: &Node<'_>, report: &mut Report) -> Option<PartialRename> {
     let mut fields = Fields::of(node, report)?;
     let id = fields.required("id", report, value);
     let effective_at = fields.required("effectiveAt", report, value);
     let drain_seconds = fields.optional("drainSeconds", report, whole(0, 86_400));
     fields.finish(report);
-    Some(RenamedFrom {
-        id: id?,
-        effective_at: effective_at?,
-        drain_seconds: drain_seconds.unwrap_or(DEFAULT_DRAIN_SECONDS),
-    })
+    Some(PartialRename { id, effective_at, drain_seconds })
 }
 
-fn spec(node: &Node<'_>, report: &mut Report) -> Option<OperatorSpec> {
+fn spec(node: &Node<'_>, report: &mut Report) -> Option<PartialOperator> {
     let mut fields = Fields::of(node, report)?;
+    let mut unread = Unread::default();
     let display_name = fields.required("displayName", report, value);
     let status = fields.optional("status", report, word(STATUSES));
-    let smpp = fields.required("smpp", report, |node, report| base_smpp(node, report));
+    let smpp =
+        fields.required("smpp", report, |node, report| smpp(node, report, &["host", "port", "systemId"], &mut unread));
     let tps = fields.required("tps", report, |node, report| {
         let faults = report.faults.len();
-        let (overlay, _) = tps(node, report)?;
-        let tps = TpsLimits { outbound: overlay.outbound.unwrap_or(0), inbound: overlay.inbound.unwrap_or(0) };
+        let tps = tps(node, report, &mut unread)?;
         // Where a field could not be read, the rate may have been in it.
-        if report.faults.len() == faults && tps == TpsLimits::default() {
+        if report.faults.len() == faults && tps.outbound.unwrap_or(0) == 0 && tps.inbound.unwrap_or(0) == 0 {
             let help = Some("give the rate the carrier allows in the direction the bind carries".to_owned());
             report.fault(Code::OutOfRange, node.head(), "`tps` is 0 in both directions".to_owned(), help);
         }
@@ -66,42 +68,37 @@ fn spec(node: &Node<'_>, report: &mut Report) -> Option<OperatorSpec> {
     });
     let health = fields.optional("health", report, health);
     let credentials = fields.optional("credentials", report, credentials);
-    let environments = fields.optional("environments", report, environments);
-    let unread = fields.finish(report);
-    Some(OperatorSpec {
-        display_name: display_name?,
-        status: unread.or("status", Status::Inactive, status.unwrap_or_default()),
-        smpp: smpp?,
-        tps: tps?,
+    // A field that must be there and is not is unread too: what it would say, nobody knows.
+    if smpp.is_none() {
+        unread.add("smpp");
+    }
+    if tps.is_none() {
+        unread.add("tps");
+    }
+    let mut operator = PartialOperator {
+        display_name,
         health: health.unwrap_or_default(),
-        credentials,
-        environments: environments.unwrap_or_default(),
-    })
-}
-
-/// The base: an overlay of which three fields must be there.
-fn base_smpp(node: &Node<'_>, report: &mut Report) -> Option<Smpp> {
-    let read = smpp(node, report, &["host", "port", "systemId"])?;
-    let defaults = Smpp {
-        host: read.host.clone()?,
-        port: read.port?,
-        system_id: read.system_id.clone()?,
-        system_type: None,
-        bind_mode: BindMode::default(),
-        interface_version: InterfaceVersion::default(),
-        tls: false,
-        window_size: DEFAULT_WINDOW_SIZE,
-        enquire_link_seconds: DEFAULT_ENQUIRE_LINK_SECONDS,
-        addr_ton: 0,
-        addr_npi: 0,
-        address_range: None,
+        base: EnvironmentOverlay { smpp, tps, credentials },
+        ..PartialOperator::default()
     };
-    Some(read.over(&defaults))
+    fields.optional("environments", report, |node, report| environments(node, report, &mut operator));
+    let unread_here = fields.finish(report);
+    operator.status = unread_here.or("status", None, Some(status.unwrap_or_default()));
+    operator.may_have_more |= unread_here.has("environments");
+    operator.unread = unread;
+    Some(operator)
 }
 
-fn smpp(node: &Node<'_>, report: &mut Report, required: &[&'static str]) -> Option<SmppOverlay> {
+/// What is known where there is no `spec`, or none that can be read.
+fn unread_spec() -> PartialOperator {
+    let unread = Unread::of(vec!["smpp", "tps"]);
+    PartialOperator { unread, may_have_more: true, ..PartialOperator::default() }
+}
+
+/// A bind, or what differs in one. What could not be read of it goes to `unread`.
+fn smpp(node: &Node<'_>, report: &mut Report, required: &[&'static str], unread: &mut Unread) -> Option<SmppOverlay> {
     let mut fields = Fields::of(node, report)?;
-    let mut overlay = SmppOverlay {
+    let overlay = SmppOverlay {
         host: fields.optional("host", report, value),
         port: fields.optional("port", report, whole(1, u16::MAX)),
         system_id: fields.optional("systemId", report, value),
@@ -118,24 +115,19 @@ fn smpp(node: &Node<'_>, report: &mut Report, required: &[&'static str]) -> Opti
     for name in required {
         fields.must_have(name, report);
     }
-    let unread = fields.finish(report);
-    if ["host", "port", "systemId"].iter().any(|name| unread.has(name)) {
-        // With a part of the base's it would be an endpoint that nobody wrote.
-        return None;
-    }
-    overlay.bind_mode = unread.or("bindMode", Some(BindMode::Transceiver), overlay.bind_mode);
-    overlay.window_size = unread.or("windowSize", Some(u16::MAX), overlay.window_size);
+    unread.append(fields.finish(report));
     Some(overlay)
 }
 
-/// The rates, and which of them could not be read.
-fn tps(node: &Node<'_>, report: &mut Report) -> Option<(TpsOverlay, Unread)> {
+/// The rates. What could not be read of them goes to `unread`.
+fn tps(node: &Node<'_>, report: &mut Report, unread: &mut Unread) -> Option<TpsOverlay> {
     let mut fields = Fields::of(node, report)?;
     let overlay = TpsOverlay {
         outbound: fields.optional("outbound", report, whole(0, MOST_TPS)),
         inbound: fields.optional("inbound", report, whole(0, MOST_TPS)),
     };
-    Some((overlay, fields.finish(report)))
+    unread.append(fields.finish(report));
+    Some(overlay)
 }
 
 fn health(node: &Node<'_>, report: &mut Report) -> Option<HealthThresholds> {
@@ -179,30 +171,33 @@ fn credentials(node: &Node<'_>, report: &mut Report) -> Option<Credentials> {
     Some(Credentials { sealed, rotated_at })
 }
 
-fn environments(node: &Node<'_>, report: &mut Report) -> Option<BTreeMap<String, EnvironmentOverlay>> {
+fn environments(node: &Node<'_>, report: &mut Report, operator: &mut PartialOperator) -> Option<()> {
     Fields::of(node, report)?;
     let Value::Mapping(entries) = &node.value else { return None };
-    let mut environments = BTreeMap::new();
     for (key, node) in entries {
         // An environment is named as an id is: the name stands in configuration files and event sources.
         let name: Option<bindery_schema::value::TenantId> = value(key, report);
-        let Some(mut fields) = Fields::of(node, report) else { continue };
-        let mut overlay = EnvironmentOverlay {
-            smpp: fields.optional("smpp", report, |node, report| smpp(node, report, &[])),
-            tps: fields.optional("tps", report, |node, report| {
-                let (rates, unread) = tps(node, report)?;
-                unread.is_empty().then_some(rates)
-            }),
-            credentials: fields.optional("credentials", report, credentials),
-        };
-        let unread = fields.finish(report);
-        if unread.has("smpp") || unread.has("tps") {
-            // Half an overlay over the base would be a bind that nobody wrote.
-            overlay = EnvironmentOverlay::default();
+        let (mut overlay, mut unread) = (EnvironmentOverlay::default(), Unread::default());
+        match Fields::of(node, report) {
+            Some(mut fields) => {
+                overlay = EnvironmentOverlay {
+                    smpp: fields.optional("smpp", report, |node, report| smpp(node, report, &[], &mut unread)),
+                    tps: fields.optional("tps", report, |node, report| tps(node, report, &mut unread)),
+                    credentials: fields.optional("credentials", report, credentials),
+                };
+                unread.append(fields.finish(report));
+            }
+            None => ["smpp", "tps"].into_iter().for_each(|name| unread.add(name)),
         }
-        if let Some(name) = name.filter(|name| !report.is_twice(entries, name.as_str())) {
-            environments.insert(name.as_str().to_owned(), overlay);
+        match name.filter(|name| !report.is_twice(entries, name.as_str())) {
+            Some(name) => {
+                if !unread.is_empty() {
+                    operator.unread_in.insert(name.as_str().to_owned(), unread);
+                }
+                operator.environments.insert(name.as_str().to_owned(), overlay);
+            }
+            None => operator.may_have_more = true,
         }
     }
-    Some(environments)
+    Some(())
 }

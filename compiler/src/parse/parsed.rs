@@ -3,16 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
-use bindery_schema::contract::{Contract, Reservation, TpsContractSpec};
+use bindery_schema::contract::TpsContractSpec;
 use bindery_schema::hash::{self, Digest};
 use bindery_schema::mno::MnoSpec;
-use bindery_schema::operator::{OperatorMetadata, OperatorSpec};
 use bindery_schema::policy::PolicySpec;
 use bindery_schema::routes::Rule;
 use bindery_schema::rules::RuleList;
-use bindery_schema::value::{E164Prefix, MnoId, OperatorId};
+use bindery_schema::value::{E164Prefix, MnoId, Name, OperatorId};
 
-use super::KINDS;
+use super::{Agreements, KINDS, ReadOperator};
 use crate::diagnostic::{Code, Fix};
 use crate::source::Span;
 
@@ -54,18 +53,34 @@ impl ParsedFile {
         match &self.opaque {
             Opaque::Nothing => false,
             Opaque::Documents(documents) => documents.iter().any(|document| {
-                let (first, last) = (document.lines.0 as usize, document.lines.1 as usize);
-                let mut lines = self.text.lines().take(last).skip(first.saturating_sub(1));
                 document.kind.is_none_or(|known| known == kind)
-                    && (mentions(path, id) || lines.any(|line| mentions(line, id)))
+                    && (mentions(path, id) || self.lines(document).any(|line| mentions(line, id)))
             }),
             // A link to a folder, of which nobody knows what it would hold.
             Opaque::File if !crate::source::is_configuration(path) => true,
-            Opaque::File => {
-                let says = |kind: &str| self.text.contains(&format!("kind: {kind}"));
-                (says(kind) || !KINDS.into_iter().any(says)) && (mentions(path, id) || mentions(&self.text, id))
-            }
+            Opaque::File => self.text_may_hold(kind) && (mentions(path, id) || mentions(&self.text, id)),
         }
+    }
+
+    /// Whether something of which not even the kind was understood may be of a kind, and says a word.
+    pub(crate) fn may_say(&self, kind: &str, word: &str) -> bool {
+        match &self.opaque {
+            Opaque::Nothing => false,
+            Opaque::Documents(documents) => documents
+                .iter()
+                .any(|document| document.kind.is_none() && self.lines(document).any(|line| line.contains(word))),
+            Opaque::File => self.text_may_hold(kind) && self.text.contains(word),
+        }
+    }
+
+    fn lines(&self, document: &OpaqueDocument) -> impl Iterator<Item = &str> {
+        let (first, last) = (document.lines.0 as usize, document.lines.1 as usize);
+        self.text.lines().take(last).skip(first.saturating_sub(1))
+    }
+
+    fn text_may_hold(&self, kind: &str) -> bool {
+        let says = |kind: &str| self.text.contains(&format!("kind: {kind}"));
+        says(kind) || !KINDS.into_iter().any(says)
     }
 }
 
@@ -91,24 +106,25 @@ pub(crate) struct Document {
     /// Its number in the file, from 0.
     pub(crate) index: u32,
     pub(crate) body: Body,
-    /// Part of it was wrong and is left out, so what is missing proves nothing.
+    /// Something in it was wrong.
     pub(crate) partial: bool,
-    /// Hash of what it says where no environment is laid over it; none of what stores know by no hash. Rules have their own.
+    /// Hash of what it says where no environment is laid over it; none of what stores know by no hash, and none where
+    /// something was wrong. Rules have their own.
     pub(crate) hash: Option<Digest>,
 }
 
 impl Document {
     pub(super) fn new(index: u32, body: Body, partial: bool) -> Self {
         let hash = match &body {
+            _ if partial => None,
             Body::Mno { spec, .. } => spec.as_ref().map(|spec| hash::mno(spec)),
-            Body::Operator { metadata, spec, .. } => {
-                let known = metadata.as_ref().zip(spec.as_ref());
-                known.map(|(metadata, spec)| hash::operator_spec(&metadata.mno, &spec.base()))
+            Body::Operator { read: ReadOperator::Whole { metadata, spec }, .. } => {
+                Some(hash::operator_spec(&metadata.mno, &spec.base()))
             }
-            Body::TpsContract { contracts, reservations, .. } => {
-                Some(hash::contracts(&TpsContractSpec::resolved(&contracts.items, &reservations.items)))
+            Body::TpsContract { read: Agreements::Whole { contracts, reservations }, .. } => {
+                Some(hash::contracts(&TpsContractSpec::resolved(contracts, reservations)))
             }
-            Body::Routes { .. } | Body::Policy { .. } => None,
+            Body::Operator { .. } | Body::TpsContract { .. } | Body::Routes { .. } | Body::Policy { .. } => None,
         };
         Self { index, body, partial, hash }
     }
@@ -118,9 +134,9 @@ impl Document {
 #[derive(Debug)]
 pub(crate) enum Body {
     Mno { id: Option<MnoId>, spec: Option<Arc<MnoSpec>>, missing_tiers: Vec<&'static str> },
-    Operator { id: Option<OperatorId>, metadata: Option<OperatorMetadata>, spec: Option<Arc<OperatorSpec>> },
+    Operator { id: Option<OperatorId>, read: ReadOperator },
     Routes { operator: Option<OperatorId>, rules: Rules },
-    TpsContract { mno: Option<MnoId>, contracts: List<Contract>, reservations: List<Reservation> },
+    TpsContract { mno: Option<MnoId>, read: Agreements },
     Policy { spec: Box<PolicySpec>, unread: UnreadAcknowledgements },
 }
 
@@ -138,6 +154,8 @@ pub(crate) enum UnreadAcknowledgements {
 pub(crate) struct Doubt {
     /// Priority, weight or split.
     pub(crate) share: bool,
+    /// Whether it takes part in routing.
+    pub(crate) active: bool,
     /// Whether it narrows a broader rule.
     pub(crate) narrows: bool,
 }
@@ -167,8 +185,8 @@ impl Body {
 
 /// Members of a YAML list that could be understood, each with its place in the list.
 #[derive(Debug)]
-pub(crate) struct List<T> {
-    pub(crate) items: Vec<T>,
+pub(super) struct List<T> {
+    pub(super) items: Vec<T>,
     /// Place of each member; empty where none was left out.
     pub(super) places: Vec<u32>,
 }
@@ -176,23 +194,6 @@ pub(crate) struct List<T> {
 impl<T> Default for List<T> {
     fn default() -> Self {
         Self { items: Vec::new(), places: Vec::new() }
-    }
-}
-
-impl<T> List<T> {
-    /// A list of which nothing was left out.
-    pub(crate) fn whole(items: Vec<T>) -> Self {
-        Self { items, places: Vec::new() }
-    }
-
-    /// The place in the YAML list of the n-th understood member.
-    pub(crate) fn place(&self, n: usize) -> u32 {
-        place(&self.places, n)
-    }
-
-    /// Members with their places.
-    pub(crate) fn placed(&self) -> impl Iterator<Item = (u32, &T)> {
-        self.items.iter().enumerate().map(|(n, item)| (self.place(n), item))
     }
 }
 
@@ -214,12 +215,47 @@ pub(crate) struct Rules {
     pub(crate) places: Places,
     /// What could not be read of a rule, by its place in the YAML list.
     doubts: BTreeMap<u32, Doubt>,
+    /// The rules that are not in the list.
+    pub(crate) lost: Lost,
+}
+
+/// Rules of which not even the prefix could be read.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) enum Lost {
+    /// None.
+    #[default]
+    Nothing,
+    /// Some. These are the splits that are among them.
+    Rules(Vec<Name>),
+    /// Rules of which nothing is known.
+    Anything,
+}
+
+impl Lost {
+    /// Whether a member of a split may be among them.
+    pub(crate) fn may_share(&self, split: &Name) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::Rules(splits) => splits.contains(split),
+            Self::Anything => true,
+        }
+    }
+
+    /// Adds a rule by its split; where that could not be read either, it may be of any.
+    pub(super) fn add(&mut self, split: Option<Name>, is_unread: bool) {
+        match self {
+            _ if is_unread => *self = Self::Anything,
+            Self::Nothing => *self = Self::Rules(split.into_iter().collect()),
+            Self::Rules(splits) => splits.extend(split),
+            Self::Anything => {}
+        }
+    }
 }
 
 impl Rules {
     /// Rules that were all read in full, in prefix order.
     pub(crate) fn whole(items: RuleList, hash: Digest, places: Places) -> Self {
-        Self { items, hash, places, doubts: BTreeMap::new() }
+        Self { items, hash, places, doubts: BTreeMap::new(), lost: Lost::Nothing }
     }
 
     /// What could not be read of the n-th rule.
@@ -236,7 +272,7 @@ impl Rules {
         place(&self.places, n)
     }
 
-    pub(super) fn of(list: List<Rule>, doubts: BTreeMap<u32, Doubt>) -> Self {
+    pub(super) fn of(list: List<Rule>, doubts: BTreeMap<u32, Doubt>, lost: Lost) -> Self {
         let List { items, places } = list;
         let (items, places) = if items.is_sorted_by_key(|rule| rule.prefix) {
             (items, places)
@@ -247,6 +283,7 @@ impl Rules {
             let sorted = order.iter().map(|(_, n)| items[*n].clone()).collect();
             (sorted, order.iter().map(|(_, n)| place(&places, *n)).collect())
         };
-        Self { hash: hash::routes(&items), items: items.into(), places: Places::new(Box::new(|| places)), doubts }
+        let (hash, places) = (hash::routes(&items), Places::new(Box::new(|| places)));
+        Self { hash, items: items.into(), places, doubts, lost }
     }
 }

@@ -7,7 +7,7 @@ use bindery_schema::value::Cost;
 
 use super::decode::{Fields, Report, boolean, list, value, whole};
 use super::yaml::Node;
-use super::{Body, Doubt, Rules};
+use super::{Body, Doubt, Lost, Rules};
 
 pub(super) fn decode(fields: &mut Fields<'_, '_>, report: &mut Report) -> Body {
     let operator = fields.required("metadata", report, |node, report| {
@@ -16,14 +16,14 @@ pub(super) fn decode(fields: &mut Fields<'_, '_>, report: &mut Report) -> Body {
         fields.finish(report);
         operator
     });
-    let mut doubts = BTreeMap::new();
+    let (mut doubts, mut lost) = (BTreeMap::new(), Lost::default());
     let rules = fields.required("spec", report, |node, report| {
         let mut fields = Fields::of(node, report)?;
         let mut place = 0..;
         let rules = fields.required("rules", report, |node, report| {
             list(node, report, |node, report| {
                 let place = place.next()?;
-                let (rule, doubt) = rule(node, report)?;
+                let (rule, doubt) = rule(node, report, &mut lost)?;
                 if doubt != Doubt::default() {
                     doubts.insert(place, doubt);
                 }
@@ -33,11 +33,18 @@ pub(super) fn decode(fields: &mut Fields<'_, '_>, report: &mut Report) -> Body {
         fields.finish(report);
         rules
     });
-    Body::Routes { operator, rules: Rules::of(rules.unwrap_or_default(), doubts) }
+    if rules.is_none() {
+        lost = Lost::Anything;
+    }
+    Body::Routes { operator, rules: Rules::of(rules.unwrap_or_default(), doubts, lost) }
 }
 
-fn rule(node: &Node<'_>, report: &mut Report) -> Option<(Rule, Doubt)> {
-    let mut fields = Fields::of(node, report)?;
+/// A rule. One without a prefix is lost.
+fn rule(node: &Node<'_>, report: &mut Report, lost: &mut Lost) -> Option<(Rule, Doubt)> {
+    let Some(mut fields) = Fields::of(node, report) else {
+        lost.add(None, true);
+        return None;
+    };
     let prefix = fields.required("prefix", report, value);
     let priority = fields.optional("priority", report, whole(0, u16::MAX));
     let weight = fields.optional("weight", report, whole(0, u16::MAX));
@@ -48,10 +55,15 @@ fn rule(node: &Node<'_>, report: &mut Report) -> Option<(Rule, Doubt)> {
     let unread = fields.finish(report);
     let doubt = Doubt {
         share: ["priority", "weight", "split"].iter().any(|name| unread.has(name)),
+        active: unread.has("active"),
         narrows: unread.has("narrows"),
     };
+    let Some(prefix) = prefix else {
+        lost.add(split, unread.has("split"));
+        return None;
+    };
     let rule = Rule {
-        prefix: prefix?,
+        prefix,
         priority: priority.unwrap_or(DEFAULT_PRIORITY),
         weight: weight.unwrap_or(DEFAULT_WEIGHT),
         cost,

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use bindery_schema::contract::{Contract, Direction, Reservation};
+use bindery_schema::contract::{Direction, Period};
 use bindery_schema::policy::PolicySpec;
-use bindery_schema::value::{Day, MnoId};
+use bindery_schema::value::{ContractRef, Day, MnoId, Tps};
 
 use super::Upcoming;
 use crate::diagnostic::{Anchor, Severity};
+use crate::parse::{ContractTerms, ReservationTerms};
 use crate::validate::{Carriers, ContractsObject, Objects};
 
 /// Every event of the tree.
@@ -15,26 +16,43 @@ pub(super) fn events(objects: &Objects<'_>, policy: &PolicySpec) -> Vec<Upcoming
     let carriers = Carriers::new(objects, policy);
     let mut events = Vec::new();
     for (mno, object) in &objects.contracts {
-        let by_beginning = object.contracts.items.iter().map(|one| ((one.direction, one.effective_from), one));
+        let contracts: Vec<Known<'_>> = object.read.contracts().filter_map(Known::of).collect();
+        let by_beginning = contracts.iter().map(|one| ((one.direction, one.period.from), one));
         let calendar = Calendar { mno, object, by_beginning: by_beginning.collect() };
         let in_use = Direction::ALL.map(|direction| (direction, carriers.throughput(mno, direction) > 0));
-        for (place, contract) in object.contracts.placed() {
-            let anchor = object.root.clone().at("spec.contracts").index(place);
+        for contract in &contracts {
+            let anchor = object.root.clone().at("spec.contracts").index(contract.place);
             calendar.contract(contract, &anchor, in_use.contains(&(contract.direction, true)), &mut events);
         }
-        for (place, reservation) in object.reservations.placed() {
-            let anchor = object.root.clone().at("spec.reservations").index(place);
-            calendar.reservation(reservation, &anchor, &mut events);
+        for terms in object.read.reservations() {
+            let anchor = object.root.clone().at("spec.reservations").index(terms.place);
+            calendar.reservation(&terms, &anchor, &mut events);
         }
     }
     renames(objects, &mut events);
     events
 }
 
+/// A contract that was read in full.
+struct Known<'a> {
+    place: u32,
+    reference: &'a ContractRef,
+    direction: Direction,
+    tps: Tps,
+    period: Period,
+}
+
+impl<'a> Known<'a> {
+    fn of(terms: ContractTerms<'a>) -> Option<Self> {
+        let ContractTerms { place, reference, direction, tps, term } = terms;
+        Some(Self { place, reference: reference?, direction: direction?, tps: tps?, period: term.period()? })
+    }
+}
+
 struct Calendar<'o, 'a> {
     mno: &'a MnoId,
     object: &'o ContractsObject<'a>,
-    by_beginning: BTreeMap<(Direction, Day), &'o Contract>,
+    by_beginning: BTreeMap<(Direction, Day), &'o Known<'o>>,
 }
 
 impl Calendar<'_, '_> {
@@ -44,60 +62,56 @@ impl Calendar<'_, '_> {
     }
 
     /// A contract that ends with none after it, in a direction that is in use, asks for someone to act.
-    fn contract(&self, contract: &Contract, anchor: &Anchor, in_use: bool, events: &mut Vec<Upcoming>) {
-        let Contract { reference, direction, contracted_tps, effective_from, effective_to, .. } = contract;
-        let message = format!("contract `{reference}` begins: {contracted_tps} messages a second {direction}");
+    fn contract(&self, contract: &Known<'_>, anchor: &Anchor, in_use: bool, events: &mut Vec<Upcoming>) {
+        let Known { reference, direction, tps, period, .. } = contract;
+        let message = format!("contract `{reference}` begins: {tps} messages a second {direction}");
         let place = anchor.clone().at("effectiveFrom");
-        events.push(self.event(*effective_from, "contract-begins", Severity::Note, message, place));
-        let Some(end) = effective_to else { return };
-        let after = self.by_beginning.range((*direction, *end)..).next();
+        events.push(self.event(period.from, "contract-begins", Severity::Note, message, place));
+        let Some(end) = period.to else { return };
+        let after = self.by_beginning.range((*direction, end)..).next();
         let next = after.map(|(_, next)| next).filter(|next| next.direction == *direction);
         let (follows, severity) = match next {
-            Some(next) if next.effective_from == *end => {
-                let from = contracted_tps;
-                let change = match next.contracted_tps {
-                    to if to == *from => String::new(),
-                    to => format!(" with {to} instead of {from} messages a second"),
+            Some(next) if next.period.from == end => {
+                let change = match next.tps {
+                    to if to == *tps => String::new(),
+                    to => format!(" with {to} instead of {tps} messages a second"),
                 };
                 (format!("`{}` follows{change}", next.reference), Severity::Note)
             }
-            Some(next) => {
-                (format!("the next, `{}`, begins on {}", next.reference, next.effective_from), Severity::Note)
-            }
-            None if in_use && !self.object.partial => {
+            Some(next) => (format!("the next, `{}`, begins on {}", next.reference, next.period.from), Severity::Note),
+            None if in_use && !self.object.read.may_hide(Some(*direction), |term| term.may_hold(end)) => {
                 ("none follows, and active operators use it".to_owned(), Severity::Warning)
             }
             None => ("none follows".to_owned(), Severity::Note),
         };
         let message = format!("contract `{reference}` ({direction}) ends, {follows}");
-        events.push(self.event(*end, "contract-ends", severity, message, anchor.clone().at("effectiveTo")));
+        events.push(self.event(end, "contract-ends", severity, message, anchor.clone().at("effectiveTo")));
     }
 
     /// Bounds that are not written follow the contracts, whose events are listed.
-    fn reservation(&self, reservation: &Reservation, anchor: &Anchor, events: &mut Vec<Upcoming>) {
-        let Reservation { tenant, direction, reserved_tps, effective_from, effective_to } = reservation;
-        if let Some(from) = effective_from {
-            let message = format!("tenant `{tenant}` reserves {reserved_tps} messages a second {direction}");
+    fn reservation(&self, reservation: &ReservationTerms<'_>, anchor: &Anchor, events: &mut Vec<Upcoming>) {
+        let ReservationTerms { tenant, direction, tps, bounds, .. } = *reservation;
+        let Some(((tenant, direction), (tps, (from, to)))) = tenant.zip(direction).zip(tps.zip(bounds)) else { return };
+        if let Some(from) = from {
+            let message = format!("tenant `{tenant}` reserves {tps} messages a second {direction}");
             let place = anchor.clone().at("effectiveFrom");
-            events.push(self.event(*from, "reservation-begins", Severity::Note, message, place));
+            events.push(self.event(from, "reservation-begins", Severity::Note, message, place));
         }
-        if let Some(to) = effective_to {
-            let message = format!("tenant `{tenant}` gives back {reserved_tps} messages a second {direction}");
+        if let Some(to) = to {
+            let message = format!("tenant `{tenant}` gives back {tps} messages a second {direction}");
             let place = anchor.clone().at("effectiveTo");
-            events.push(self.event(*to, "reservation-ends", Severity::Note, message, place));
+            events.push(self.event(to, "reservation-ends", Severity::Note, message, place));
         }
     }
 }
 
 fn renames(objects: &Objects<'_>, events: &mut Vec<Upcoming>) {
     for (id, operator) in &objects.operators {
-        let Some(renamed) = operator.metadata.and_then(|metadata| metadata.renamed_from.as_ref()) else { continue };
-        let message = format!(
-            "operator `{}` becomes `{id}` at {}; remove `renamedFrom` once that is done",
-            renamed.id, renamed.effective_at
-        );
+        let Some((Some(former), Some(effective_at))) = operator.renamed_from() else { continue };
+        let message =
+            format!("operator `{former}` becomes `{id}` at {effective_at}; remove `renamedFrom` once that is done");
         events.push(Upcoming {
-            date: Day::of(renamed.effective_at.timestamp()),
+            date: Day::of(effective_at.timestamp()),
             code: None,
             kind: "rename-effective",
             severity: Severity::Note,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
-use bindery_schema::contract::{Contract, Period};
+use bindery_schema::contract::Period;
 use bindery_schema::policy::PolicySpec;
 use bindery_schema::value::{Day, MnoId};
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
@@ -106,7 +106,8 @@ fn days(objects: &Objects<'_>, policy: &PolicySpec, mno: &MnoId, window: Window)
     let mut days = BTreeSet::from([window.from.before(), window.from]);
     let mut add = |day: Option<Day>| days.extend(day.filter(|day| window.contains(*day)));
     if let Some(object) = objects.contracts.get(mno) {
-        let mut periods: Vec<Period> = object.contracts.items.iter().map(Contract::period).collect();
+        let mut periods: Vec<Period> = object.read.contracts().filter_map(|contract| contract.term.period()).collect();
+        object.read.contracts().for_each(|contract| add(contract.term.to));
         periods.sort_unstable_by_key(|period| period.from);
         // Until when there has been a contract; one without an end leaves no gap after it.
         let mut covered = Some(None);
@@ -114,7 +115,6 @@ fn days(objects: &Objects<'_>, policy: &PolicySpec, mno: &MnoId, window: Window)
             if covered.is_some_and(|until| until.is_none_or(|until| until < period.from)) {
                 add(Some(period.from));
             }
-            add(period.to);
             covered = covered.and_then(|until| period.to.map(|to| Some(until.map_or(to, |until: Day| until.max(to)))));
         }
     }

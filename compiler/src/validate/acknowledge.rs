@@ -50,10 +50,15 @@ pub(crate) fn expiry(root: &Anchor, index: u32, entry: &Acknowledgement) -> Draf
         .since(Some(entry.expires))
 }
 
-/// Whether what was not understood of the policy may acknowledge a warning.
-fn may_acknowledge(objects: &Objects<'_>, code: Code, object: Option<&str>) -> bool {
-    let is_warning = code.severity() == Severity::Warning;
-    is_warning && object.is_some_and(|object| objects.may_acknowledge(code.number(), object))
+/// Whether what was not understood, of the policy or of the object's id, may acknowledge a warning.
+fn may_acknowledge(objects: &Objects<'_>, policy: &PolicySpec, finding: &Finding) -> bool {
+    if finding.severity() != Severity::Warning {
+        return false;
+    }
+    let (code, object) = (finding.code.number(), finding.object.as_deref());
+    let is_meant =
+        |entry: &Acknowledgement| entry.code == code && objects.may_be_in(finding.primary.file, &entry.object);
+    objects.may_acknowledge(code, object) || object.is_none() && policy.acknowledge.iter().any(is_meant)
 }
 
 /// Whether someone has taken responsibility for a warning about an object on a day.
@@ -70,8 +75,8 @@ pub(super) fn filter(
     today: Day,
 ) -> Vec<Finding> {
     findings.retain(|finding| {
-        let (code, object) = (finding.code, finding.object.as_deref());
-        !acknowledged(code, object, policy, today) && !may_acknowledge(objects, code, object)
+        !acknowledged(finding.code, finding.object.as_deref(), policy, today)
+            && !may_acknowledge(objects, policy, finding)
     });
     findings
 }

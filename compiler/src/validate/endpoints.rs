@@ -2,9 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use bindery_schema::value::{Host, SystemId};
-
-use super::{Objects, OperatorObject};
+use super::{Objects, OperatorObject, named};
 use crate::diagnostic::{Anchor, Code, Draft, Sink};
 
 pub(super) fn check(objects: &Objects<'_>, sink: &mut Sink) {
@@ -13,41 +11,33 @@ pub(super) fn check(objects: &Objects<'_>, sink: &mut Sink) {
     let mut reported = BTreeSet::new();
     for environment in objects.environments() {
         let mut first_at = HashMap::with_capacity(operators.len());
-        for (id, operator) in &operators {
-            let Some(endpoint) = endpoint(operator, environment) else { continue };
-            let Some((first_id, first)) = first_at.get(&endpoint) else {
-                first_at.insert(endpoint, (*id, *operator));
+        for (number, (id, operator)) in operators.iter().enumerate() {
+            let Some(endpoint) = operator.bind(environment).endpoint() else { continue };
+            let Some(first_number) = first_at.get(&endpoint) else {
+                first_at.insert(endpoint, number);
                 continue;
             };
-            if !reported.insert((*first_id, *id)) {
+            if !reported.insert((*first_number, number)) {
                 continue;
             }
+            let (first_id, first) = operators[*first_number];
             let scope = environment.map(|name| format!(" in environment `{name}`")).unwrap_or_default();
             let (host, port, system_id) = endpoint;
-            let message = format!(
-                "operators `{first_id}` and `{id}` share host `{host}`, port {port} and systemId `{system_id}`{scope}"
-            );
+            let (one, two) = (named(first_id), named(*id));
+            let message =
+                format!("operators {one} and {two} share host `{host}`, port {port} and systemId `{system_id}`{scope}");
             let draft = Draft::new(Code::DuplicateEndpoint, place(operator, environment), message)
-                .related(place(first, environment), format!("`{first_id}` has the same endpoint"))
+                .related(place(first, environment), format!("{one} has the same endpoint"))
                 .help("a carrier keeps one session per systemId: ask for another systemId or delete one of the two")
-                .about(id.as_str());
+                .about_some(*id);
             sink.push(draft);
         }
     }
 }
 
-fn endpoint<'a>(operator: &OperatorObject<'a>, environment: Option<&str>) -> Option<(&'a Host, u16, &'a SystemId)> {
-    let spec = operator.spec?;
-    let (base, overlay) = (&spec.smpp, environment.and_then(|name| spec.environments.get(name)?.smpp.as_ref()));
-    let host = overlay.and_then(|overlay| overlay.host.as_ref()).unwrap_or(&base.host);
-    let port = overlay.and_then(|overlay| overlay.port).unwrap_or(base.port);
-    let system_id = overlay.and_then(|overlay| overlay.system_id.as_ref()).unwrap_or(&base.system_id);
-    Some((host, port, system_id))
-}
-
 /// The systemId that counts, or the overlay's `smpp` where the overlay changes the endpoint without naming one.
 fn place(operator: &OperatorObject<'_>, environment: Option<&str>) -> Anchor {
-    let overlay = environment.and_then(|name| operator.spec?.environments.get(name)?.smpp.as_ref());
+    let overlay = operator.overlay(environment).and_then(|overlay| overlay.smpp.as_ref());
     match overlay {
         Some(smpp) if smpp.system_id.is_none() => operator.place(environment, true, "smpp"),
         overlay => operator.place(environment, overlay.is_some(), "smpp.systemId"),

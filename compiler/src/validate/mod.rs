@@ -1,6 +1,8 @@
 //! Checks between documents. Each takes every object and a sink, notes what it finds and goes on.
 
 mod acknowledge;
+mod agreements;
+mod bind;
 mod calendar;
 mod contracts;
 mod endpoints;
@@ -17,8 +19,9 @@ use jiff::Timestamp;
 
 use crate::diagnostic::{Finding, Sink};
 pub(crate) use acknowledge::{acknowledged, expiry};
+pub(crate) use bind::OperatorObject;
 pub(crate) use contracts::Carriers;
-pub(crate) use objects::{ContractsObject, MnoObject, Objects, OperatorObject, RoutesObject};
+pub(crate) use objects::{ContractsObject, MnoObject, Objects, RoutesObject};
 pub(crate) use routing::{Clean, Known};
 
 /// Runs every check. The answer are the rules, where nothing was found in them.
@@ -59,6 +62,11 @@ pub(crate) fn without_acknowledged(
     now: Timestamp,
 ) -> Vec<Finding> {
     acknowledge::filter(findings, objects, policy, Day::of(now))
+}
+
+/// What to call an object in a message: by its id or reference, where that could be read.
+fn named(id: Option<impl std::fmt::Display>) -> String {
+    id.map_or_else(|| "`(unreadable)`".to_owned(), |id| format!("`{id}`"))
 }
 
 /// The known word nearest to a text, if one is near enough to be meant.

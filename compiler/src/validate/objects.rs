@@ -4,19 +4,26 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use bindery_schema::contract::{Contract, Reservation};
 use bindery_schema::hash::Digest;
 use bindery_schema::mno::MnoSpec;
-use bindery_schema::operator::{OperatorMetadata, OperatorSpec};
 use bindery_schema::policy::{Nesting, PolicySpec};
 use bindery_schema::value::{MnoId, OperatorId};
 
+use super::OperatorObject;
+use itertools::Itertools as _;
+
 use crate::diagnostic::{Anchor, Code, Draft, Sink};
-use crate::parse::{Body, Document, List, Opaque, ParsedFile, Rules, UnreadAcknowledgements};
+use crate::parse::{Agreements, Body, Document, Opaque, ParsedFile, Rules, UnreadAcknowledgements};
 use crate::source::{FileId, POLICY, SHORT_POLICY, SourceMap};
 
 /// Where a policy is looked for that was not understood.
 const POLICIES: [&str; 2] = [POLICY, SHORT_POLICY];
+
+/// Most operators without a readable id among which the owner of rules is looked for: each costs a search of its text.
+const MOST_NAMELESS: usize = 100;
+
+/// Kinds whose objects have an id, or name one.
+const NAMED: [&str; 4] = ["Mno", "Operator", "Routes", "TpsContract"];
 
 /// A carrier.
 pub(crate) struct MnoObject<'a> {
@@ -24,15 +31,6 @@ pub(crate) struct MnoObject<'a> {
     pub(crate) spec: Option<&'a Arc<MnoSpec>>,
     pub(crate) hash: Option<Digest>,
     pub(crate) missing_tiers: &'a [&'static str],
-}
-
-/// An operator.
-pub(crate) struct OperatorObject<'a> {
-    pub(crate) root: Anchor,
-    pub(crate) metadata: Option<&'a OperatorMetadata>,
-    pub(crate) spec: Option<&'a Arc<OperatorSpec>>,
-    /// Hash of carrier and spec in the base.
-    pub(crate) hash: Option<Digest>,
 }
 
 /// An operator's rules.
@@ -45,11 +43,18 @@ pub(crate) struct RoutesObject<'a> {
 /// A carrier's contracts and reservations.
 pub(crate) struct ContractsObject<'a> {
     pub(crate) root: Anchor,
-    pub(crate) contracts: &'a List<Contract>,
-    pub(crate) reservations: &'a List<Reservation>,
-    pub(crate) partial: bool,
+    pub(crate) read: &'a Agreements,
     /// Hash of both as stores keep them.
     pub(crate) hash: Option<Digest>,
+}
+
+/// Objects whose id could not be read.
+#[derive(Default)]
+pub(crate) struct Nameless<'a> {
+    pub(crate) mnos: Vec<MnoObject<'a>>,
+    pub(crate) operators: Vec<OperatorObject<'a>>,
+    pub(crate) routes: Vec<RoutesObject<'a>>,
+    pub(crate) contracts: Vec<ContractsObject<'a>>,
 }
 
 /// Every object by identity.
@@ -60,8 +65,10 @@ pub(crate) struct Objects<'a> {
     pub(crate) routes: BTreeMap<&'a OperatorId, RoutesObject<'a>>,
     pub(crate) contracts: BTreeMap<&'a MnoId, ContractsObject<'a>>,
     pub(crate) policy: Option<(Anchor, &'a PolicySpec)>,
-    /// Files with a part that was not understood: it may define anything it mentions.
-    opaque: Vec<(&'a str, &'a ParsedFile)>,
+    /// Objects whose id could not be read: they are checked for all that needs none.
+    pub(crate) nameless: Nameless<'a>,
+    /// Files, in their order, with a part that was not understood: it may define anything it mentions.
+    opaque: Vec<(FileId, &'a str, &'a ParsedFile)>,
     /// Files of which it is not known what they acknowledge.
     unread_policies: Vec<&'a ParsedFile>,
     /// Entries of `acknowledge` of which only the code or only the object could be read.
@@ -79,9 +86,10 @@ impl<'a> Objects<'a> {
         let (mut of_operators, again) = (Sink::default(), files.clone());
         let (mut objects, operators) = rayon::join(
             || Self::of_kinds(files, sources, |body| !is_operator(body), sink),
-            || Self::of_kinds(again, sources, is_operator, &mut of_operators).operators,
+            || Self::of_kinds(again, sources, is_operator, &mut of_operators),
         );
-        objects.operators = operators;
+        objects.operators = operators.operators;
+        objects.nameless.operators = operators.nameless.operators;
         sink.append(of_operators);
         objects
     }
@@ -96,7 +104,7 @@ impl<'a> Objects<'a> {
         for (file, parsed) in files {
             let path = sources.path(file);
             if parsed.opaque != Opaque::Nothing {
-                objects.opaque.push((path, parsed));
+                objects.opaque.push((file, path, parsed));
             }
             let is_unread =
                 |document: &Document| matches!(document.body, Body::Policy { unread: UnreadAcknowledgements::All, .. });
@@ -115,26 +123,26 @@ impl<'a> Objects<'a> {
         let Document { hash, partial, .. } = *document;
         match &document.body {
             Body::Mno { id, spec, missing_tiers } => {
-                let Some(id) = id else { return };
                 let object = MnoObject { root, spec: spec.as_ref(), hash, missing_tiers };
-                insert(&mut self.mnos, id, object, |object| &object.root, ("carrier", "metadata.id"), sink);
+                let of = (&mut self.mnos, &mut self.nameless.mnos);
+                insert(of, id.as_ref(), object, |object| &object.root, ("carrier", "metadata.id"), sink);
             }
-            Body::Operator { id, metadata, spec } => {
-                let Some(id) = id else { return };
-                let object = OperatorObject { root, metadata: metadata.as_ref(), spec: spec.as_ref(), hash };
-                insert(&mut self.operators, id, object, |object| &object.root, ("operator", "metadata.id"), sink);
+            Body::Operator { id, read } => {
+                let object = OperatorObject { root, read, hash };
+                let of = (&mut self.operators, &mut self.nameless.operators);
+                insert(of, id.as_ref(), object, |object| &object.root, ("operator", "metadata.id"), sink);
             }
             Body::Routes { operator, rules } => {
-                let Some(operator) = operator else { return };
                 let object = RoutesObject { root, rules, partial };
                 let what = ("Routes document of operator", "metadata.operator");
-                insert(&mut self.routes, operator, object, |object| &object.root, what, sink);
+                let of = (&mut self.routes, &mut self.nameless.routes);
+                insert(of, operator.as_ref(), object, |object| &object.root, what, sink);
             }
-            Body::TpsContract { mno, contracts, reservations } => {
-                let Some(mno) = mno else { return };
-                let object = ContractsObject { root, contracts, reservations, partial, hash };
+            Body::TpsContract { mno, read } => {
+                let object = ContractsObject { root, read, hash };
                 let what = ("TpsContract of carrier", "metadata.mno");
-                insert(&mut self.contracts, mno, object, |object| &object.root, what, sink);
+                let of = (&mut self.contracts, &mut self.nameless.contracts);
+                insert(of, mno.as_ref(), object, |object| &object.root, what, sink);
             }
             Body::Policy { spec, unread } => match &self.policy {
                 None => {
@@ -155,7 +163,24 @@ impl<'a> Objects<'a> {
 
     /// Whether the absence of an object of a kind may only be the fault of a document that was not understood.
     pub(crate) fn may_define(&self, kind: &str, id: &str) -> bool {
-        self.opaque.iter().any(|(path, parsed)| parsed.may_define(path, kind, id))
+        self.opaque.iter().any(|(_, path, parsed)| parsed.may_define(path, kind, id))
+    }
+
+    /// The operator that an id may be meant for, where no operator has it and the id of one could not be read.
+    pub(crate) fn nameless_operator(&self, id: &OperatorId) -> Option<&OperatorObject<'a>> {
+        let may_be = |operator: &&OperatorObject<'a>| self.may_be_in(operator.root.file, id.as_str());
+        let nameless = Some(&self.nameless.operators).filter(|nameless| nameless.len() <= MOST_NAMELESS)?;
+        nameless.iter().filter(may_be).exactly_one().ok()
+    }
+
+    /// Whether something was not understood, so that it is not known what it defines.
+    pub(crate) fn is_opaque(&self) -> bool {
+        !self.opaque.is_empty()
+    }
+
+    /// Whether something of which not even the kind was understood may be rules, and says a word.
+    pub(crate) fn may_hide_rules(&self, word: &str) -> bool {
+        self.opaque.iter().any(|(_, _, parsed)| parsed.may_say("Routes", word))
     }
 
     /// The policy that holds: what the repository says, or what goes without saying. Where its file could not be
@@ -169,11 +194,19 @@ impl<'a> Objects<'a> {
         policy
     }
 
-    /// Whether what was not understood may acknowledge a code for an object.
-    pub(crate) fn may_acknowledge(&self, code: &str, object: &str) -> bool {
-        let is = |known: Option<&String>, wanted| known.is_none_or(|known| known == wanted);
-        self.unread_policies.iter().any(|parsed| parsed.text.contains(code) && parsed.text.contains(object))
-            || self.halves.iter().any(|(known, about)| is(known.as_ref(), code) && is(about.as_ref(), object))
+    /// Whether what was not understood may acknowledge a code for an object, or for one whose id is not known.
+    pub(crate) fn may_acknowledge(&self, code: &str, object: Option<&str>) -> bool {
+        let is = |known: Option<&str>, wanted: Option<&str>| known.zip(wanted).is_none_or(|(one, other)| one == other);
+        let names = |parsed: &ParsedFile| object.is_none_or(|object| parsed.text.contains(object));
+        let mut halves = self.halves.iter().map(|(code, object)| (code.as_deref(), object.as_deref()));
+        self.unread_policies.iter().any(|parsed| parsed.text.contains(code) && names(parsed))
+            || halves.any(|(known, about)| is(known, Some(code)) && is(about, object))
+    }
+
+    /// Whether a nameless object of a file may be the one that is meant by an id.
+    pub(crate) fn may_be_in(&self, file: FileId, id: &str) -> bool {
+        let opaque = self.opaque.binary_search_by_key(&file, |(file, ..)| *file).map(|at| &self.opaque[at]);
+        opaque.is_ok_and(|(_, path, parsed)| NAMED.iter().any(|kind| parsed.may_define(path, kind, id)))
     }
 
     /// Ids of carriers and operators.
@@ -186,43 +219,39 @@ impl<'a> Objects<'a> {
     /// that is missing, such as the contracts of an unknown carrier, counts.
     pub(crate) fn knows(&self, id: &str) -> bool {
         let absent_too = self.routes.keys().map(|id| id.as_str()).chain(self.contracts.keys().map(|id| id.as_str()));
-        self.ids().chain(absent_too).any(|known| known == id)
-            || ["Mno", "Operator", "Routes", "TpsContract"].iter().any(|kind| self.may_define(kind, id))
+        self.ids().chain(absent_too).any(|known| known == id) || NAMED.iter().any(|kind| self.may_define(kind, id))
+    }
+
+    /// Every operator, with its id where that could be read.
+    pub(crate) fn all_operators(&self) -> impl Iterator<Item = (Option<&'a OperatorId>, &OperatorObject<'a>)> {
+        let named = self.operators.iter().map(|(id, object)| (Some(*id), object));
+        named.chain(self.nameless.operators.iter().map(|object| (None, object)))
     }
 
     /// Operators in the order they stand in the tree.
-    pub(crate) fn operators_in_order(&self) -> Vec<(&'a OperatorId, &OperatorObject<'a>)> {
-        let mut operators: Vec<_> = self.operators.iter().map(|(id, object)| (*id, object)).collect();
+    pub(crate) fn operators_in_order(&self) -> Vec<(Option<&'a OperatorId>, &OperatorObject<'a>)> {
+        let mut operators: Vec<_> = self.all_operators().collect();
         operators.sort_by(|a, b| a.1.root.cmp(&b.1.root));
         operators
     }
 
     /// Names of all environments, the base first.
     pub(crate) fn environments(&self) -> Vec<Option<&'a str>> {
-        let specs = self.operators.values().filter_map(|operator| operator.spec);
-        let names: BTreeSet<&str> = specs.flat_map(|spec| spec.environments.keys().map(String::as_str)).collect();
+        let names: BTreeSet<&str> =
+            self.all_operators().flat_map(|(_, operator)| operator.environments().keys().map(String::as_str)).collect();
         std::iter::once(None).chain(names.into_iter().map(Some)).collect()
     }
 }
 
-impl OperatorObject<'_> {
-    /// The place of a field that an environment may lay over: the overlay's where it sets it, else the base's.
-    pub(crate) fn place(&self, environment: Option<&str>, set_there: bool, field: &str) -> Anchor {
-        match environment {
-            Some(name) if set_there => self.root.clone().at("spec.environments").key(name).at(field),
-            _ => self.root.clone().at("spec").at(field),
-        }
-    }
-}
-
 fn insert<'a, K: Ord + std::fmt::Display, V>(
-    map: &mut BTreeMap<&'a K, V>,
-    id: &'a K,
+    (map, nameless): (&mut BTreeMap<&'a K, V>, &mut Vec<V>),
+    id: Option<&'a K>,
     object: V,
     root: impl Fn(&V) -> &Anchor,
     (what, field): (&str, &str),
     sink: &mut Sink,
 ) {
+    let Some(id) = id else { return nameless.push(object) };
     match map.entry(id) {
         Entry::Vacant(vacant) => _ = vacant.insert(object),
         Entry::Occupied(first) => {

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use bindery_schema::contract::Direction;
-use bindery_schema::operator::{OperatorSpec, TpsLimits};
 use bindery_schema::value::OperatorId;
 
+use super::bind::{Bind, rate_field};
 use super::{Objects, OperatorObject};
 use crate::diagnostic::{Code, Draft, Sink};
 
@@ -13,94 +13,77 @@ use crate::diagnostic::{Code, Draft, Sink};
 const ROUND_TRIP_MILLIS: u64 = 20;
 
 pub(super) fn check(objects: &Objects<'_>, sink: &mut Sink) {
-    for (id, operator) in &objects.operators {
-        let Some(spec) = operator.spec else { continue };
-        let mut reported = BTreeSet::new();
-        directions(id, operator, spec, None, &mut reported, sink);
-        window(id, operator, spec, None, &mut reported, sink);
-        for name in spec.environments.keys() {
-            let laid_over = spec.in_environment(Some(name));
-            throughput(id, operator, &laid_over, name, sink);
-            directions(id, operator, &laid_over, Some(name), &mut reported, sink);
-            window(id, operator, &laid_over, Some(name), &mut reported, sink);
+    for (id, operator) in objects.all_operators() {
+        let mut operator = Checked { id, operator, reported: BTreeSet::new() };
+        let base = operator.operator.bind(None);
+        operator.directions(&base, None, sink);
+        operator.window(&base, None, sink);
+        for name in operator.operator.environments().keys() {
+            let laid_over = operator.operator.bind(Some(name));
+            operator.throughput(&base, &laid_over, name, sink);
+            operator.directions(&laid_over, Some(name), sink);
+            operator.window(&laid_over, Some(name), sink);
         }
     }
 }
 
-fn tps_field(direction: Direction) -> &'static str {
-    match direction {
-        Direction::Outbound => "tps.outbound",
-        Direction::Inbound => "tps.inbound",
+struct Checked<'o, 'a> {
+    id: Option<&'a OperatorId>,
+    operator: &'o OperatorObject<'a>,
+    /// What the base or an environment before is guilty of already.
+    reported: BTreeSet<&'static str>,
+}
+
+impl Checked<'_, '_> {
+    fn push(&self, draft: Draft, sink: &mut Sink) {
+        sink.push(draft.about_some(self.id));
     }
-}
 
-/// Whether an environment's overlay sets the throughput of a direction.
-pub(super) fn tps_set_there(operator: &OperatorObject<'_>, environment: Option<&str>, direction: Direction) -> bool {
-    let overlay = environment.and_then(|name| operator.spec?.environments.get(name)?.tps);
-    overlay.is_some_and(|tps| match direction {
-        Direction::Outbound => tps.outbound.is_some(),
-        Direction::Inbound => tps.inbound.is_some(),
-    })
-}
-
-/// An environment may take a direction away, and not both: its operator would be there to carry nothing.
-fn throughput(id: &OperatorId, operator: &OperatorObject<'_>, laid_over: &OperatorSpec, name: &str, sink: &mut Sink) {
-    let base = operator.spec.map(|spec| spec.tps);
-    if laid_over.tps != TpsLimits::default() || base == Some(laid_over.tps) {
-        return;
-    }
-    let message = format!("`tps` is 0 in both directions in environment `{name}`");
-    let draft = Draft::new(Code::OutOfRange, operator.place(Some(name), true, "tps"), message)
-        .help("give the rate the carrier allows there, or leave `tps` out to keep the base's");
-    sink.push(draft.about(id.as_str()));
-}
-
-fn directions(
-    id: &OperatorId,
-    operator: &OperatorObject<'_>,
-    spec: &OperatorSpec,
-    environment: Option<&str>,
-    reported: &mut BTreeSet<&'static str>,
-    sink: &mut Sink,
-) {
-    for direction in Direction::ALL {
-        let field = tps_field(direction);
-        let tps = spec.tps.of(direction);
-        if tps == 0 || spec.smpp.bind_mode.carries(direction) || !reported.insert(field) {
-            continue;
+    /// An environment may take a direction away, and not both: its operator would be there to carry nothing.
+    fn throughput(&self, base: &Bind<'_>, laid_over: &Bind<'_>, name: &str, sink: &mut Sink) {
+        let is_nothing = |bind: &Bind<'_>| Direction::ALL.map(|direction| bind.rate(direction)) == [Some(0); 2];
+        if !is_nothing(laid_over) || is_nothing(base) {
+            return;
         }
-        let mode = match direction {
-            Direction::Outbound => "RECEIVER",
-            Direction::Inbound => "TRANSMITTER",
-        };
-        let message = format!("a {mode} bind cannot carry {tps} messages a second {direction}");
-        let place = operator.place(environment, tps_set_there(operator, environment, direction), field);
-        let help = format!("remove `{field}` or bind as TRANSCEIVER");
-        sink.push(Draft::new(Code::DirectionCannotCarry, place, message).help(help).about(id.as_str()));
+        let message = format!("`tps` is 0 in both directions in environment `{name}`");
+        let draft = Draft::new(Code::OutOfRange, self.operator.place(Some(name), true, "tps"), message)
+            .help("give the rate the carrier allows there, or leave `tps` out to keep the base's");
+        self.push(draft, sink);
     }
-}
 
-fn window(
-    id: &OperatorId,
-    operator: &OperatorObject<'_>,
-    spec: &OperatorSpec,
-    environment: Option<&str>,
-    reported: &mut BTreeSet<&'static str>,
-    sink: &mut Sink,
-) {
-    let needed = u64::from(spec.tps.outbound) * ROUND_TRIP_MILLIS / 1000;
-    // Where the bind cannot carry the direction at all, that is the fault.
-    let carries = spec.smpp.bind_mode.carries(Direction::Outbound);
-    if !carries || u64::from(spec.smpp.window_size) >= needed || !reported.insert("window") {
-        return;
+    fn directions(&mut self, bind: &Bind<'_>, environment: Option<&str>, sink: &mut Sink) {
+        for direction in Direction::ALL {
+            let field = rate_field(direction);
+            let Some((tps, mode)) = bind.rate(direction).zip(bind.mode) else { continue };
+            if tps == 0 || mode.carries(direction) || !self.reported.insert(field) {
+                continue;
+            }
+            let mode = match direction {
+                Direction::Outbound => "RECEIVER",
+                Direction::Inbound => "TRANSMITTER",
+            };
+            let message = format!("a {mode} bind cannot carry {tps} messages a second {direction}");
+            let place = self.operator.rate_place(environment, direction);
+            let help = format!("remove `{field}` or bind as TRANSCEIVER");
+            self.push(Draft::new(Code::DirectionCannotCarry, place, message).help(help), sink);
+        }
     }
-    let set_there =
-        environment.and_then(|name| operator.spec?.environments.get(name)?.smpp.as_ref()?.window_size).is_some();
-    let message = format!(
-        "a window of {} cannot carry {} messages a second even at {ROUND_TRIP_MILLIS} ms a round trip",
-        spec.smpp.window_size, spec.tps.outbound
-    );
-    let place = operator.place(environment, set_there, "smpp.windowSize");
-    let help = format!("agree on a window of at least {needed} with the carrier, or lower `tps.outbound`");
-    sink.push(Draft::new(Code::WindowTooSmall, place, message).help(help).about(id.as_str()));
+
+    fn window(&mut self, bind: &Bind<'_>, environment: Option<&str>, sink: &mut Sink) {
+        let Some((window, outbound)) = bind.window.zip(bind.rate(Direction::Outbound)) else { return };
+        let needed = u64::from(outbound) * ROUND_TRIP_MILLIS / 1000;
+        // Where the bind cannot carry the direction at all, that is the fault.
+        let carries = bind.mode.is_none_or(|mode| mode.carries(Direction::Outbound));
+        if !carries || u64::from(window) >= needed || !self.reported.insert("window") {
+            return;
+        }
+        let overlay = self.operator.overlay(environment).and_then(|overlay| overlay.smpp.as_ref());
+        let set_there = overlay.is_some_and(|smpp| smpp.window_size.is_some());
+        let message = format!(
+            "a window of {window} cannot carry {outbound} messages a second even at {ROUND_TRIP_MILLIS} ms a round trip"
+        );
+        let place = self.operator.place(environment, set_there, "smpp.windowSize");
+        let help = format!("agree on a window of at least {needed} with the carrier, or lower `tps.outbound`");
+        self.push(Draft::new(Code::WindowTooSmall, place, message).help(help), sink);
+    }
 }

@@ -2,18 +2,19 @@
 
 use std::collections::BTreeSet;
 
-use bindery_schema::contract::{Contract, Direction};
-use bindery_schema::value::Day;
+use bindery_schema::contract::Direction;
+use bindery_schema::value::{Day, Tps};
 
+use super::agreements::{Dated, File};
 use super::calendar::{Claim, Reserved};
-use super::contracts::{File, MOST_RELATED, Placed};
+use super::contracts::MOST_RELATED;
 use crate::diagnostic::{Code, Draft, Sink};
 
 /// The contracts and reservations of one direction.
 pub(crate) struct Pools<'o, 'a> {
     file: File<'o, 'a>,
-    contracts: Vec<Placed<'o, Contract>>,
-    /// Every reservation that has a contract, ended or not.
+    contracts: Vec<Dated<'a>>,
+    /// Every reservation that has a contract, ended or not. One of which the rate could not be read only adds to them.
     claims: Vec<Claim>,
     reserved: Reserved,
 }
@@ -30,15 +31,20 @@ enum Level {
 impl<'o, 'a> Pools<'o, 'a> {
     pub(super) fn of(file: File<'o, 'a>, direction: Direction) -> Self {
         let contracts = file.of_direction(direction);
-        let claims: Vec<Claim> = file.claims(direction, &contracts).filter_map(|(_, claim)| claim.ok()).collect();
+        let claims = file.claims(direction, &contracts).filter_map(|claimed| {
+            Some(Claim { place: claimed.terms.place, tps: claimed.terms.tps?, period: claimed.period.ok()? })
+        });
+        let claims: Vec<Claim> = claims.collect();
         let reserved = Reserved::of(&claims);
         Self { file, contracts, claims, reserved }
     }
 
     /// Checks every contract that has not ended by a day.
     pub(crate) fn check(&self, today: Day, sink: &mut Sink) {
-        for contract in self.contracts.iter().filter(|contract| !contract.item.period().ended_by(today)) {
-            self.pool(contract, today, sink);
+        for contract in self.contracts.iter().filter(|contract| !contract.period.ended_by(today)) {
+            if let Some(contracted) = contract.tps {
+                self.pool(contract, contracted, today, sink);
+            }
         }
     }
 
@@ -46,10 +52,10 @@ impl<'o, 'a> Pools<'o, 'a> {
     /// what one before it did not foresee.
     pub(crate) fn turns(&self) -> BTreeSet<Day> {
         let mut turns = BTreeSet::new();
-        for Placed { item, .. } in &self.contracts {
-            let mut before = None;
-            for (day, sum) in self.reserved.within(item.effective_from, item.effective_to) {
-                let level = Some(self.level(item, sum));
+        for Dated { tps, period, .. } in &self.contracts {
+            let (Some(contracted), mut before) = (*tps, None) else { continue };
+            for (day, sum) in self.reserved.within(period.from, period.to) {
+                let level = Some(self.level(contracted, sum));
                 if level != before {
                     turns.insert(day);
                 }
@@ -59,8 +65,8 @@ impl<'o, 'a> Pools<'o, 'a> {
         turns
     }
 
-    fn level(&self, contract: &Contract, sum: u64) -> Level {
-        let contracted = u64::from(contract.contracted_tps);
+    fn level(&self, contracted: Tps, sum: u64) -> Level {
+        let contracted = u64::from(contracted);
         match contracted.checked_sub(sum) {
             None => Level::Over,
             Some(free) if free * 100 < contracted * u64::from(self.file.minimum_percent) => Level::Low,
@@ -69,22 +75,21 @@ impl<'o, 'a> Pools<'o, 'a> {
     }
 
     /// What is reserved of a contract, at each day on which that changes.
-    fn pool(&self, contract: &Placed<'_, Contract>, today: Day, sink: &mut Sink) {
-        let (item, contracted) = (contract.item, u64::from(contract.item.contracted_tps));
-        let begin = item.effective_from.max(today);
+    fn pool(&self, contract: &Dated<'_>, contracted: Tps, today: Day, sink: &mut Sink) {
+        let begin = contract.period.from.max(today);
         let mut below: Option<Day> = None;
         let mut tightest: Option<(Day, u64)> = None;
-        for (day, sum) in self.reserved.within(begin, item.effective_to) {
-            if self.level(item, sum) == Level::Over {
-                return self.over_reserved(contract, day, sum, sink);
+        for (day, sum) in self.reserved.within(begin, contract.period.to) {
+            if self.level(contracted, sum) == Level::Over {
+                return self.over_reserved(contract.place, contracted, day, sum, sink);
             }
-            if self.level(item, sum) == Level::Low {
+            if self.level(contracted, sum) == Level::Low {
                 below = below.or(Some(day));
                 tightest = tightest.filter(|(_, before)| *before >= sum).or(Some((day, sum)));
             }
         }
         if let Some((day, sum)) = tightest {
-            let free = contracted - sum;
+            let free = u64::from(contracted) - sum;
             let message = format!(
                 "{free} of {contracted} messages a second stay unreserved from {day}, less than {} %",
                 self.file.minimum_percent
@@ -97,15 +102,11 @@ impl<'o, 'a> Pools<'o, 'a> {
         }
     }
 
-    fn over_reserved(&self, contract: &Placed<'_, Contract>, day: Day, sum: u64, sink: &mut Sink) {
-        let message = format!(
-            "{sum} messages a second are reserved from {day}, the contract has {}",
-            contract.item.contracted_tps
-        );
-        let mut draft =
-            Draft::new(Code::ReservedOverContract, self.file.contract(contract.place).at("contractedTps"), message)
-                .help("reserve less, or contract more before that day")
-                .since(Some(day));
+    fn over_reserved(&self, place: u32, contracted: Tps, day: Day, sum: u64, sink: &mut Sink) {
+        let message = format!("{sum} messages a second are reserved from {day}, the contract has {contracted}");
+        let mut draft = Draft::new(Code::ReservedOverContract, self.file.contract(place).at("contractedTps"), message)
+            .help("reserve less, or contract more before that day")
+            .since(Some(day));
         for claim in self.claims.iter().filter(|claim| claim.period.contains(day)).take(MOST_RELATED) {
             let place = self.file.reservation(claim.place).at("reservedTps");
             draft = draft.related(place, format!("{} of them", claim.tps));

@@ -1,47 +1,40 @@
 //! What names an object that must exist, and what a carrier must have.
 
-use super::{Objects, nearest};
+use bindery_schema::value::OperatorId;
+
+use super::{Objects, named, nearest};
 use crate::diagnostic::{Anchor, Code, Draft, Sink};
 use crate::join::left_join;
 
 pub(super) fn check(objects: &Objects<'_>, sink: &mut Sink) {
     let mnos = || objects.mnos.keys().map(|id| id.as_str());
-    for (id, operator) in &objects.operators {
-        if let Some(metadata) = operator.metadata
-            && !objects.mnos.contains_key(&metadata.mno)
-        {
-            unknown(
-                objects,
-                "carrier",
-                metadata.mno.as_str(),
-                operator.root.clone().at("metadata.mno"),
-                id.as_str(),
-                mnos(),
-                sink,
-            );
+    for (id, operator) in objects.all_operators() {
+        if let Some(mno) = operator.mno().filter(|mno| !objects.mnos.contains_key(*mno)) {
+            let place = operator.root.clone().at("metadata.mno");
+            unknown(objects, "carrier", mno.as_str(), place, id.map(OperatorId::as_str), mnos(), sink);
         }
     }
     for (operator, routes, owner) in left_join(&objects.routes, &objects.operators) {
         if owner.is_none() {
             let known = objects.operators.keys().map(|id| id.as_str());
             let place = routes.root.clone().at("metadata.operator");
-            unknown(objects, "operator", operator.as_str(), place, operator.as_str(), known, sink);
+            unknown(objects, "operator", operator.as_str(), place, Some(operator.as_str()), known, sink);
         }
     }
     for (mno, contracts, owner) in left_join(&objects.contracts, &objects.mnos) {
         if owner.is_none() {
             let place = contracts.root.clone().at("metadata.mno");
-            unknown(objects, "carrier", mno.as_str(), place, mno.as_str(), mnos(), sink);
+            unknown(objects, "carrier", mno.as_str(), place, Some(mno.as_str()), mnos(), sink);
         }
     }
-    for (id, mno) in &objects.mnos {
+    let nameless = objects.nameless.mnos.iter().map(|mno| (None, mno));
+    for (id, mno) in objects.mnos.iter().map(|(id, mno)| (Some(*id), mno)).chain(nameless) {
         if !mno.missing_tiers.is_empty() {
             let tiers = mno.missing_tiers.join(" and ");
-            let message = format!("carrier `{id}` has no contact in {tiers}");
+            let message = format!("carrier {} has no contact in {tiers}", named(id));
             let draft = Draft::new(Code::EscalationIncomplete, mno.root.clone().at("spec.contacts"), message)
-                .help("name whom the NOC escalates to, at least a desk")
-                .about(id.as_str());
-            sink.push(draft);
+                .help("name whom the NOC escalates to, at least a desk");
+            sink.push(draft.about_some(id));
         }
     }
 }
@@ -51,7 +44,7 @@ fn unknown<'k>(
     kind: &'static str,
     id: &str,
     place: Anchor,
-    object: &str,
+    object: Option<&str>,
     known: impl Iterator<Item = &'k str>,
     sink: &mut Sink,
 ) {
@@ -63,6 +56,6 @@ fn unknown<'k>(
         None => format!("define the {kind} or correct the id"),
     };
     let draft =
-        Draft::new(Code::UnknownReference, place, format!("no {kind} has the id `{id}`")).help(help).about(object);
+        Draft::new(Code::UnknownReference, place, format!("no {kind} has the id `{id}`")).help(help).about_some(object);
     sink.push(draft);
 }

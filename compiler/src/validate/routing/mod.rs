@@ -3,29 +3,33 @@
 //! What a rule is guilty of lies in the rules with its prefix and in those around it. Beside a tree in which nothing was
 //! found, only what lies around the differences is swept; of rules once found clean, nothing.
 
+mod nesting;
+
 use std::collections::BTreeMap;
 
 use bindery_schema::hash::Digest;
 use bindery_schema::operator::Status;
-use bindery_schema::policy::{Nesting, RoutingPolicy};
+use bindery_schema::policy::RoutingPolicy;
 use bindery_schema::routes::Rule;
 use bindery_schema::rules::RuleList;
-use bindery_schema::value::{E164Prefix, OperatorId};
+use bindery_schema::value::{E164Prefix, Name, OperatorId};
 use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 use rayon::slice::ParallelSliceMut as _;
 use smallvec::SmallVec;
 
-use super::{Objects, RoutesObject};
+use super::{Objects, OperatorObject, RoutesObject, named};
 use crate::diagnostic::{Anchor, Code, Draft, Sink};
 use crate::join::left_join;
-use crate::parse::Doubt;
+use crate::parse::{Doubt, Lost};
 use crate::region::{Region, Said, changed};
 
 /// An operator's rules with what the sweep asks about them.
 struct Table<'o, 'a> {
-    operator: &'a OperatorId,
+    /// The operator, where its id could be read.
+    operator: Option<&'a OperatorId>,
     routes: &'o RoutesObject<'a>,
-    active: bool,
+    /// Whether the operator takes part in routing, where that is known.
+    active: Option<bool>,
 }
 
 /// A rule by number: order of its document in the tree, place among the rules that were understood. What the sweep
@@ -55,7 +59,7 @@ pub(crate) struct Clean {
 struct CleanTable {
     rules: RuleList,
     hash: Digest,
-    active: bool,
+    active: Option<bool>,
 }
 
 /// What is known of rules from before.
@@ -76,18 +80,22 @@ pub(super) fn check(
     let found = sink.len();
     let mut tables: Vec<Table<'_, '_>> = left_join(&objects.routes, &objects.operators)
         .map(|(operator, routes, owner)| {
-            let spec = owner.and_then(|owner| owner.spec);
-            Table { operator, routes, active: spec.is_some_and(|spec| spec.status == Status::Active) }
+            let owner = owner.or_else(|| objects.nameless_operator(operator));
+            let status = owner.and_then(OperatorObject::status);
+            Table { operator: Some(*operator), routes, active: status.map(|status| status == Status::Active) }
         })
+        .chain(objects.nameless.routes.iter().map(|routes| Table { operator: None, routes, active: None }))
         .collect();
     tables.sort_by(|a, b| a.routes.root.cmp(&b.routes.root));
-    let digest = digest(&tables, policy);
+    // What is not found beside files that were not understood may be found once they are.
+    let digest = Some(&tables).filter(|_| !objects.is_opaque()).and_then(|tables| digest(tables, policy));
     let region = match known.last.filter(|last| last.policy == *policy) {
         _ if digest.is_some_and(known.is_clean) => Region::nothing(),
         Some(last) => Region::around(last.differences(&tables)),
         None => Region::everything(),
     };
-    let sweep = Sweep { tables, policy };
+    let lost = tables.iter().map(|table| &table.routes.rules.lost).filter(|lost| **lost != Lost::Nothing).collect();
+    let sweep = Sweep { tables, policy, objects, lost };
     let places = |table: &Table<'_, '_>| region.places(&table.routes.rules.items);
     let places: Vec<Vec<u32>> = sweep.tables.par_iter().map(places).collect();
     let mut entries: Vec<Entry> = Vec::with_capacity(places.iter().map(Vec::len).sum());
@@ -95,9 +103,12 @@ pub(super) fn check(
         let rules = &table.routes.rules;
         entries.extend(places.into_iter().map(|rule| {
             let item = &rules.items[rule as usize];
-            let (takes_part, narrows) = (table.active && item.active, item.narrows.is_some());
-            let (drained, doubt) = (item.weight == 0 && item.split.is_some(), rules.doubt(rule as usize));
+            let mut doubt = rules.doubt(rule as usize);
+            // A rule of an operator that is known to take no part takes none, whatever it says.
+            doubt.active = table.active != Some(false) && (doubt.active || table.active.is_none() && item.active);
+            let (takes_part, narrows) = (table.active == Some(true) && item.active, item.narrows.is_some());
             let (prefix, priority) = (item.prefix, item.priority);
+            let drained = item.weight == 0 && item.split.is_some();
             Entry { prefix, table: number, rule, priority, takes_part, narrows, drained, doubt }
         }));
     }
@@ -123,8 +134,8 @@ fn digest(tables: &[Table<'_, '_>], policy: &RoutingPolicy) -> Option<Digest> {
         if routes.partial {
             return None;
         }
-        bytes.extend_from_slice(operator.as_str().as_bytes());
-        bytes.push(u8::from(*active));
+        bytes.extend_from_slice((*operator)?.as_str().as_bytes());
+        bytes.push(active.map_or(2, u8::from));
         bytes.extend_from_slice(&routes.rules.hash.bytes());
     }
     Some(Digest::of(bytes))
@@ -134,9 +145,9 @@ impl Clean {
     fn of(sweep: &Sweep<'_, '_>, digest: Digest) -> Self {
         let table = |Table { operator, routes, active }: &Table<'_, '_>| {
             let (rules, hash) = (routes.rules.items.clone(), routes.rules.hash);
-            ((*operator).clone(), CleanTable { rules, hash, active: *active })
+            Some(((*operator)?.clone(), CleanTable { rules, hash, active: *active }))
         };
-        Self { policy: sweep.policy.clone(), tables: sweep.tables.iter().map(table).collect(), digest }
+        Self { policy: sweep.policy.clone(), tables: sweep.tables.iter().filter_map(table).collect(), digest }
     }
 
     /// Tells these rules, and what they were checked by, from any others.
@@ -144,15 +155,17 @@ impl Clean {
         self.digest
     }
 
-    /// The prefixes at which an operator of either tree says something else than in the other.
+    /// The prefixes at which an operator of either tree says something else than in the other. Rules of nobody are new.
     fn differences(&self, tables: &[Table<'_, '_>]) -> Vec<E164Prefix> {
         let was = self.tables.iter().map(|(operator, CleanTable { rules, hash, active })| {
             (operator, Said { rules, hash: *hash, context: *active })
         });
-        let is = tables.iter().map(|Table { operator, routes, active }| {
-            (*operator, Said { rules: &routes.rules.items, hash: routes.rules.hash, context: *active })
+        let is = tables.iter().filter_map(|Table { operator, routes, active }| {
+            Some(((*operator)?, Said { rules: &routes.rules.items, hash: routes.rules.hash, context: *active }))
         });
-        changed(&was.collect(), &is.collect())
+        let nameless = tables.iter().filter(|table| table.operator.is_none());
+        let new = nameless.flat_map(|table| table.routes.rules.items.iter().map(|rule| rule.prefix));
+        changed(&was.collect(), &is.collect()).into_iter().chain(new).collect()
     }
 }
 
@@ -166,6 +179,9 @@ impl Entry {
 struct Sweep<'o, 'a> {
     tables: Vec<Table<'o, 'a>>,
     policy: &'o RoutingPolicy,
+    objects: &'o Objects<'a>,
+    /// The rules that are in no table.
+    lost: Vec<&'a Lost>,
 }
 
 impl Sweep<'_, '_> {
@@ -196,11 +212,11 @@ impl Sweep<'_, '_> {
             let first = same[0];
             for later in &same[1..] {
                 let operator = self.operator(*later);
-                let message = format!("prefix `{}` stands twice in operator `{operator}`", later.prefix);
+                let message = format!("prefix `{}` stands twice in operator {}", later.prefix, named(operator));
                 let draft = Draft::new(Code::PrefixConflictSameOperator, self.place(*later, "prefix"), message)
                     .related(self.place(first, "prefix"), "the first rule")
                     .help("keep one rule for a prefix; a second operator with another priority is a failover")
-                    .about(operator.as_str());
+                    .about_some(operator);
                 sink.push(draft);
             }
         }
@@ -215,10 +231,8 @@ impl Sweep<'_, '_> {
             return;
         }
         let mut active: SmallVec<[Entry; 8]> = group.iter().copied().filter(|entry| entry.takes_part).collect();
-        // A rule whose priority, weight or split could not be read is nobody's rival, and may be what a split lacks.
-        let all = active.len();
+        // A rule whose priority, weight or split could not be read is nobody's rival.
         active.retain(|entry| !entry.doubt.share);
-        let complete = active.len() == all;
         active.dedup_by_key(|entry| entry.table);
         active.sort_by_key(|entry| entry.priority);
         for rivals in active.chunk_by(|a, b| a.priority == b.priority) {
@@ -231,132 +245,44 @@ impl Sweep<'_, '_> {
                 let rival = std::iter::once(&rivals[0]).chain(odd).find(|earlier| !shares(earlier));
                 let Some(first) = rival.filter(|first| *first < later) else { continue };
                 clean = false;
-                let (one, two) = (self.operator(*first), self.operator(*later));
+                let (one, two) = (named(self.operator(*first)), named(self.operator(*later)));
                 let priority = later.priority;
-                let message =
-                    format!("operators `{one}` and `{two}` both serve `{}` at priority {priority}", later.prefix);
+                let message = format!("operators {one} and {two} both serve `{}` at priority {priority}", later.prefix);
                 let draft = Draft::new(Code::PrefixConflictAcrossOperators, self.place(*later, "prefix"), message)
-                    .related(self.place(*first, "prefix"), format!("`{one}` has the same prefix and priority"))
+                    .related(self.place(*first, "prefix"), format!("{one} has the same prefix and priority"))
                     .help("give one another priority for failover, or declare a share: the same `split` name in both rules")
-                    .about(two.as_str());
+                    .about_some(self.operator(*later));
                 sink.push(draft);
             }
             if let [others @ .., last] = rivals
                 && clean
-                && complete
                 && (!others.is_empty() || split(last).is_some())
                 && rivals.iter().all(|entry| self.rule(*entry).weight == 0)
+                && !self.may_lack_a_member(group, *last)
             {
                 let message = format!("every weight of the split of `{}` is 0: nobody serves it", last.prefix);
                 let mut draft = Draft::new(Code::SplitWithoutWeight, self.member(*last), message)
                     .help("give at least one operator of the split a weight above 0")
-                    .about(self.operator(*last).as_str());
+                    .about_some(self.operator(*last));
                 for other in others {
-                    draft = draft.related(self.member(*other), format!("`{}` has weight 0 too", self.operator(*other)));
+                    let message = format!("{} has weight 0 too", named(self.operator(*other)));
+                    draft = draft.related(self.member(*other), message);
                 }
                 sink.push(draft);
             }
         }
     }
 
-    /// A rule inside a broader one, of its own operator or of another.
-    fn nesting<'g>(&self, entry: Entry, above: &[&'g [Entry]], sink: &mut Sink) {
-        if above.is_empty() && !entry.narrows || entry.doubt.narrows {
-            return;
-        }
-        let nearest = |part: &dyn Fn(&'g [Entry]) -> (&'g [Entry], &'g [Entry])| {
-            let of_group = |group: &&'g [Entry]| {
-                let (before, behind) = part(group);
-                before.iter().chain(behind).find(|broader| broader.takes_part).copied()
-            };
-            above.iter().rev().find_map(of_group)
+    /// Whether what a split lacks may be a rule that could not be read, or of which it is not known whether it takes part.
+    fn may_lack_a_member(&self, group: &[Entry], member: Entry) -> bool {
+        let may_join = |entry: &Entry| match entry.doubt {
+            Doubt { share: true, active, .. } => active || entry.takes_part,
+            Doubt { active, .. } => active && entry.priority == member.priority,
         };
-        // A group is in the order of tables: the operator's own rules stand together.
-        let own_part = |group: &'g [Entry]| {
-            let begin = group.partition_point(|broader| broader.table < entry.table);
-            (begin, begin + group[begin..].partition_point(|broader| broader.table == entry.table))
+        let may_be_lost = |split: &Name| {
+            self.lost.iter().any(|lost| lost.may_share(split)) || self.objects.may_hide_rules(split.as_str())
         };
-        let own = nearest(&|group| (&group[own_part(group).0..own_part(group).1], &[]));
-        let other = nearest(&|group| (&group[..own_part(group).0], &group[own_part(group).1..]));
-        let across = self.policy.cross_operator_nesting;
-        // `narrows` speaks of the operator's own rules, and of all rules where nesting across must be declared.
-        let nearest = match across {
-            Nesting::Declared => own.into_iter().chain(other).max_by_key(|broader| broader.prefix.len()),
-            _ => own,
-        };
-        let declared = match self.rule(entry).narrows {
-            None => false,
-            Some(narrows) if nearest.is_some_and(|broader| broader.prefix == narrows) => true,
-            Some(narrows) => return self.bad_narrows(entry, narrows, nearest, sink),
-        };
-        if let Some(broader) = own {
-            let fine = match self.policy.same_operator_nesting {
-                Nesting::Allow => true,
-                Nesting::Declared => declared,
-                Nesting::Deny => false,
-            };
-            if !fine {
-                return self.nested(Code::PrefixNestedSameOperator, entry, broader, sink);
-            }
-        }
-        if let Some(broader) = other {
-            let fine = match across {
-                Nesting::Allow => true,
-                Nesting::Declared => declared,
-                Nesting::Deny => false,
-            };
-            if !fine {
-                self.nested(Code::PrefixConflictAcrossOperators, entry, broader, sink);
-            }
-        }
-    }
-
-    fn nested(&self, code: Code, entry: Entry, broader: Entry, sink: &mut Sink) {
-        let (operator, holder) = (self.operator(entry), self.operator(broader));
-        let (prefix, around) = (entry.prefix, broader.prefix);
-        let message =
-            format!("prefix `{prefix}` of operator `{operator}` lies inside `{around}` of operator `{holder}`");
-        let allowed = match code {
-            Code::PrefixNestedSameOperator => self.policy.same_operator_nesting,
-            _ => self.policy.cross_operator_nesting,
-        };
-        let help = match allowed {
-            Nesting::Deny => "the policy denies nesting: remove one of the two".to_owned(),
-            _ => format!("if that is meant, say so in the narrower rule: narrows: \"{around}\""),
-        };
-        let draft = Draft::new(code, self.place(entry, "prefix"), message)
-            .related(self.place(broader, "prefix"), "the broader rule")
-            .help(help)
-            .about(operator.as_str());
-        sink.push(draft);
-    }
-
-    fn bad_narrows(&self, entry: Entry, narrows: E164Prefix, nearest: Option<Entry>, sink: &mut Sink) {
-        // Where rules could not be read, the one that is named may be among them.
-        if self.table(entry).routes.partial {
-            return;
-        }
-        let (message, help) = match nearest {
-            Some(broader) => (
-                format!(
-                    "`narrows` names `{narrows}`, and the nearest broader prefix of `{}` is `{}`",
-                    entry.prefix, broader.prefix
-                ),
-                format!("write narrows: \"{}\"", broader.prefix),
-            ),
-            None => (
-                format!("`narrows` names `{narrows}`, and `{}` lies inside no rule it could narrow", entry.prefix),
-                "remove `narrows`, or correct the prefix".to_owned(),
-            ),
-        };
-        let mut draft = Draft::new(Code::BadNarrows, self.place(entry, "narrows"), message)
-            .help(help)
-            .replace_by(nearest.map(|broader| format!("\"{}\"", broader.prefix)))
-            .about(self.operator(entry).as_str());
-        if let Some(broader) = nearest {
-            draft = draft.related(self.place(broader, "prefix"), "the nearest broader rule");
-        }
-        sink.push(draft);
+        group.iter().any(may_join) || self.rule(member).split.as_ref().is_some_and(may_be_lost)
     }
 
     fn table(&self, entry: Entry) -> &Table<'_, '_> {
@@ -367,7 +293,7 @@ impl Sweep<'_, '_> {
         &self.table(entry).routes.rules.items[entry.rule as usize]
     }
 
-    fn operator(&self, entry: Entry) -> &OperatorId {
+    fn operator(&self, entry: Entry) -> Option<&OperatorId> {
         self.table(entry).operator
     }
 
