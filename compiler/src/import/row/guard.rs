@@ -26,7 +26,7 @@ impl Row<'_> {
     pub(super) fn url(&mut self) {
         let is_url = self.cell(Field::Host).is_some_and(|cell| cell.contains("://") || cell.contains('@'));
         if let Some(column) = self.reading.columns.column(Field::Host).filter(|_| is_url) {
-            self.refuse(Field::Host, Code::BadHost, "the cell holds a URL; write the host alone");
+            self.misfit(Field::Host, Code::BadHost, "the cell holds a URL; write the host alone", "");
             self.spoilt.insert(column);
         }
     }
