@@ -57,10 +57,8 @@ fn contract(node: &Node<'_>, report: &mut Report) -> PartialContract {
     let fine_schedule = fields.optional("fineSchedule", report, items(fine_step)).unwrap_or_default();
     let unread = fields.finish(report);
     let has_known_end = !unread.has("effectiveTo");
-    let term = match is_reversed(node, from, to, report) {
-        false => Term { from, to, has_known_end },
-        true => Term::default(),
-    };
+    let is_reversed = is_reversed(node, from, to, report);
+    let term = if is_reversed { Term::default() } else { Term { from, to, has_known_end } };
     PartialContract { reference, direction, contracted_tps, term, document, fine_schedule }
 }
 

@@ -272,8 +272,8 @@ impl Rules {
         place(&self.places, n)
     }
 
-    pub(super) fn of(list: List<Rule>, doubts: BTreeMap<u32, Doubt>, lost: Lost) -> Self {
-        let List { items, places } = list;
+    pub(super) fn of(rules: List<Rule>, doubts: BTreeMap<u32, Doubt>, lost: Lost) -> Self {
+        let List { items, places } = rules;
         let (items, places) = if items.is_sorted_by_key(|rule| rule.prefix) {
             (items, places)
         } else {
