@@ -109,7 +109,7 @@ fn a_working_tree_and_its_commit_agree_on_every_link() {
     make(&root);
     fs::write(root.join(".git/config"), "[http]\n\textraheader = AUTHORIZATION: basic c2VjcmV0\n").unwrap();
     let nothing_tracked = told(load_directory(&root).unwrap());
-    assert!(nothing_tracked.iter().all(|(_, content)| content.is_none()), "{nothing_tracked:?}");
+    assert_eq!(nothing_tracked, expected(Some("AUTHORIZATION: basic c2VjcmV0\n")), "as outside of git");
 
     let mut index = repository.index().unwrap();
     for path in LINKS.iter().map(|(path, ..)| *path).chain(["shared/a.yaml"]) {

@@ -16,7 +16,7 @@ const KIND: u32 = 0o170_000;
 /// Files that git tracks, by path below the root of the configuration.
 #[derive(Default)]
 pub(super) struct Tracked {
-    /// Whether the folder is in a working tree of git.
+    /// Whether git holds anything of the folder, or may hold what could not be read.
     in_git: bool,
     files: HashMap<String, Entry>,
     /// When the index was written: what was changed since then in the same moment would look unchanged.
@@ -58,7 +58,8 @@ impl Tracked {
                 files.insert(path.to_owned(), Entry { blob: entry.id, changed: time(entry.mtime), size, inode });
             }
         }
-        Some(Self { in_git: true, files, written })
+        // A folder of which git holds nothing yet is as good as outside of it.
+        Some(Self { in_git: !files.is_empty(), files, written })
     }
 
     /// Whether a commit of the working tree may hold a file. Outside of git any may be meant to be in one.
