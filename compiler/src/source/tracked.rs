@@ -48,7 +48,9 @@ impl Tracked {
         let below = root.strip_prefix(top).ok()?.to_str()?;
         let prefix = if below.is_empty() { String::new() } else { format!("{below}/") };
         let index = repository.index().ok()?;
-        let written = index.path().and_then(|path| path.metadata().ok()).map(|metadata| moment(&metadata))?;
+        // Before the first `git add` there is no file of it.
+        let written = index.path().and_then(|path| path.metadata().ok()).map(|metadata| moment(&metadata));
+        let written = written.unwrap_or_default();
         let mut files = HashMap::with_capacity(index.len());
         for entry in index.iter().filter(|entry| entry.mode & KIND == REGULAR) {
             let path = std::str::from_utf8(&entry.path).ok().and_then(|path| path.strip_prefix(&prefix));
