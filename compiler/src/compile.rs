@@ -18,7 +18,7 @@ use crate::lower::Lowering;
 use crate::parse::{FileFault, ParsedFile, parse_file};
 use crate::plan::Catalogs;
 use crate::plan::policy::guarding;
-use crate::source::{self, ByOid, Content, FileId, Folder, Folders, Loaded, Origin, SourceMap};
+use crate::source::{self, ByOid, Content, FileId, Folder, Folders, Loaded, Origin, SourceMap, by_oid};
 use crate::timeline::{self, Event, Window};
 use crate::validate::{self, Clean, Known, Objects};
 
@@ -132,7 +132,8 @@ impl Compiler {
     fn read_revision(&mut self, repository: &Repository, commit: Oid) -> Result<Tree, source::Error> {
         let origin = Arc::new(Origin::Revision { repository: repository.path().to_owned(), commit });
         let kept = |tree| self.cache.as_ref().and_then(|cache| cache.folder(tree));
-        let mut folders = Folders { earlier: &self.folders, kept: &kept, seen: ByOid::default() };
+        let expected = self.parsed.len().max(self.cache.as_ref().map_or(0, Cache::len));
+        let mut folders = Folders { earlier: &self.folders, kept: &kept, expected, seen: ByOid::default() };
         let (known, parse) = (|blob| self.is_known(blob), |file| self.parse(file, &origin));
         let files = source::load_revision(repository, commit, known, &mut folders, parse)?;
         self.folders = folders.seen;
@@ -256,7 +257,9 @@ impl Compiler {
         ask: impl FnOnce(&Objects<'_>, &PolicySpec, &SourceMap) -> T,
     ) -> (Compiled, T) {
         // Only what the present tree holds is kept: memory follows the tree, not its history.
-        self.parsed = files.iter().filter_map(|file| Some((file.blob?, file.content.clone()))).collect();
+        let mut parsed = by_oid(files.len());
+        parsed.extend(files.iter().filter_map(|file| Some((file.blob?, file.content.clone()))));
+        self.parsed = parsed;
         let own = |file: &Parsed| Some(&file.content.text).filter(|text| !text.is_empty()).cloned();
         let text = |file: &Parsed| file.text.clone().or_else(|| own(file));
         let sources = SourceMap::lazy(files.iter().map(|file| (file.path.clone(), text(file))), origin);

@@ -58,8 +58,8 @@ pub struct LiveOperator {
     pub credentials_hash: Option<Digest>,
     /// Whether it is a tombstone.
     pub deleted: bool,
-    /// The content, where it was read.
-    pub detail: Option<OperatorDetail>,
+    /// The content, where it was read: of most it is not, and ten thousand rows are carried about.
+    pub detail: Option<Box<OperatorDetail>>,
 }
 
 /// An operator's content.
@@ -84,7 +84,7 @@ impl LiveOperator {
     /// An operator as it is stored once it is applied.
     pub fn of(operator: &Operator) -> Self {
         let detail = OperatorDetail { spec: operator.spec.without_sealed(), rules: operator.rules.clone() };
-        Self { detail: Some(detail), ..Self::outline(operator) }
+        Self { detail: Some(Box::new(detail)), ..Self::outline(operator) }
     }
 
     /// The same without its content, which a plan that leaves it alone does not need.

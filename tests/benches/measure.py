@@ -64,7 +64,7 @@ class Figures:
             f"{self.cpu:.2f} [{self.least:.2f}–{self.most:.2f}]",
             f"{self.wall:.2f}",
             f"{self.rss / 2**20:.0f}",
-            *(f"{ratio:.2f}" for ratio in ratios),
+            *(f"{ratio:.2f}" if ratio >= 0.1 else f"{ratio:.2g}" for ratio in ratios),
         ]
         return f"| {' | '.join(cells)} |"
 

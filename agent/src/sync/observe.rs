@@ -24,7 +24,7 @@ pub async fn observe(pool: &PgPool, catalog: &Catalog, now: Timestamp) -> Result
     }
     for (id, detail) in postgres::operators::details(&mut snapshot, &wanted.operators).await? {
         if let Some(operator) = live.operators.get_mut(&id) {
-            operator.detail = Some(detail);
+            operator.detail = Some(Box::new(detail));
         }
     }
     snapshot.commit().await?;

@@ -19,7 +19,7 @@ use bindery_schema::hash::Digest;
 use git2::Oid;
 
 use crate::parse::ParsedFile;
-use crate::source::{ByOid, Folder};
+use crate::source::{ByOid, Folder, by_oid};
 use archive::{Added, Archive, Head};
 pub(crate) use rules::Again;
 
@@ -42,8 +42,14 @@ impl Cache {
     /// Reads the cache of a folder; an absent one is empty.
     pub fn open(folder: &Path) -> io::Result<Self> {
         let archive = Archive::open(folder.join(format!("{STEM}{}-{FORMAT}", env!("CARGO_PKG_VERSION"))))?;
-        let entries = archive.entries().collect();
+        let mut entries = by_oid(archive.entries().count());
+        entries.extend(archive.entries());
         Ok(Self { archive, entries })
+    }
+
+    /// How many entries there are.
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
     }
 
     /// Whether a blob has an entry.

@@ -304,7 +304,7 @@ impl OperatorStep<'_> {
 
     fn detail(&self) -> Result<Option<&OperatorDetail>, MissingDetail> {
         let Some((id, before)) = self.before.filter(|_| self.needs_detail()) else { return Ok(None) };
-        before.detail.as_ref().map(Some).ok_or_else(|| MissingDetail { object: format!("operator `{id}`") })
+        before.detail.as_deref().map(Some).ok_or_else(|| MissingDetail { object: format!("operator `{id}`") })
     }
 
     fn change(&self) -> Result<OperatorChange, MissingDetail> {

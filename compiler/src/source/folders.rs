@@ -30,6 +30,8 @@ pub(crate) struct Folders<'f> {
     pub(crate) earlier: &'f ByOid<Arc<Folder>>,
     /// What is kept from earlier runs.
     pub(crate) kept: &'f dyn Fn(Oid) -> Option<Folder>,
+    /// About how many files the tree has, where that is known.
+    pub(crate) expected: usize,
     /// Those of this tree.
     pub(crate) seen: ByOid<Arc<Folder>>,
 }

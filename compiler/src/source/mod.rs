@@ -23,6 +23,11 @@ pub use revision::resolve_revision;
 /// By an id of git, which is a hash already.
 pub(crate) type ByOid<V> = rustc_hash::FxHashMap<git2::Oid, V>;
 
+/// An empty map with room for so many: one that grows is copied again and again.
+pub(crate) fn by_oid<V>(room: usize) -> ByOid<V> {
+    ByOid::with_capacity_and_hasher(room, rustc_hash::FxBuildHasher)
+}
+
 /// Folders whose YAML files are configuration; below them folders carry no meaning.
 pub const ROOTS: [&str; 2] = ["operators", "contracts"];
 /// The one file at the root.

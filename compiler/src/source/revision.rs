@@ -38,7 +38,7 @@ pub(crate) fn load_revision<T: Send>(
 ) -> Result<Vec<T>, Error> {
     let tree = repository.find_commit(commit)?.tree()?;
     let database = repository.odb()?;
-    let mut files = Vec::new();
+    let mut files = Vec::with_capacity(folders.expected);
     // Only the two roots are entered: history of anything else costs nothing.
     let is_entered = |folder: &str, name: &str| !folder.is_empty() || ROOTS.contains(&name);
     folders.walk(repository, tree.id(), is_entered, |path, entry| {

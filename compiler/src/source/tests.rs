@@ -66,7 +66,7 @@ fn in_commit(repository: &Repository, index: &mut git2::Index) -> Vec<Loaded> {
     let author = Signature::new("a", "a@b.example", &git2::Time::new(0, 0)).unwrap();
     let commit = repository.commit(Some("HEAD"), &author, &author, "x", &tree, &[]).unwrap();
     let (earlier, kept) = (ByOid::default(), |_| None);
-    let mut folders = Folders { earlier: &earlier, kept: &kept, seen: ByOid::default() };
+    let mut folders = Folders { earlier: &earlier, kept: &kept, expected: 0, seen: ByOid::default() };
     load_revision(repository, commit, |_| false, &mut folders, |file| file).unwrap()
 }
 
