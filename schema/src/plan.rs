@@ -43,6 +43,19 @@ pub struct Counts {
     pub routes: usize,
 }
 
+impl Counts {
+    /// Counts one object more.
+    pub fn add(&mut self, action: &Action) {
+        match action {
+            Action::Create => self.created += 1,
+            Action::Update => self.updated += 1,
+            Action::Delete => self.deleted += 1,
+            Action::Restore => self.restored += 1,
+            Action::Rename { .. } => self.renamed += 1,
+        }
+    }
+}
+
 impl Plan {
     /// Whether nothing has to change.
     pub fn is_empty(&self) -> bool {
@@ -63,13 +76,7 @@ impl Plan {
     /// Operators by action, and rules in all.
     pub fn counts(&self) -> Counts {
         self.operators.iter().fold(Counts::default(), |mut counts, change| {
-            match change.action {
-                Action::Create => counts.created += 1,
-                Action::Update => counts.updated += 1,
-                Action::Delete => counts.deleted += 1,
-                Action::Restore => counts.restored += 1,
-                Action::Rename { .. } => counts.renamed += 1,
-            }
+            counts.add(&change.action);
             counts.routes += change.routes.len();
             counts
         })

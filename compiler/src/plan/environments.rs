@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bindery_schema::catalog::Catalog;
-use bindery_schema::change::{Action, OperatorChange};
+use bindery_schema::change::OperatorChange;
 use bindery_schema::plan::{Counts, Plan};
 use bindery_schema::report::{EnvironmentReport, PlanReport};
 use bindery_schema::value::OperatorId;
@@ -61,13 +61,7 @@ fn beyond(base: &Plan, there: &Plan, name: &str) -> Option<EnvironmentReport> {
         if of_base.remove(&change.id).is_some_and(same) {
             continue;
         }
-        match change.action {
-            Action::Create => counts.created += 1,
-            Action::Update => counts.updated += 1,
-            Action::Delete => counts.deleted += 1,
-            Action::Restore => counts.restored += 1,
-            Action::Rename { .. } => counts.renamed += 1,
-        }
+        counts.add(&change.action);
     }
     // What is left of the base's plan does not happen here.
     let unchanged = of_base.len();

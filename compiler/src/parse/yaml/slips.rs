@@ -150,7 +150,7 @@ impl<'t> Slip<'t> {
         let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic())
             && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
             && !secrets::is_suspicious(name)
-            && !(1..number).any(|number| names_secret(self.line(number)));
+            && !(1..number).any(|number| secrets::names_a_secret(self.line(number)));
         if !is_name {
             let help = "between a field and its value stand a colon and a space".to_owned();
             let message = "this line is no field, and goes on from none".to_owned();
@@ -158,7 +158,7 @@ impl<'t> Slip<'t> {
         }
         let rest = content[name.len()..].trim_start_matches([' ', '\t', ':', '=']);
         let is_long = rest.len() > 60 || rest.contains(|c: char| c.is_whitespace() || c.is_control());
-        let is_shown = !(rest.is_empty() || is_long || names_secret(line) || secrets::is_suspicious(rest));
+        let is_shown = !(rest.is_empty() || is_long || secrets::names_a_secret(line) || secrets::is_suspicious(rest));
         let shown = if is_shown { format!(" {rest}") } else { String::new() };
         let missing = if content[name.len()..].starts_with(':') { "space behind the colon of" } else { "colon behind" };
         Found { at, message: format!("no {missing} `{name}`"), help: Some(format!("write `{name}:{shown}`")) }
@@ -231,11 +231,6 @@ impl<'t> Slip<'t> {
         }
         open.pop()
     }
-}
-
-fn names_secret(line: &str) -> bool {
-    let line = line.to_ascii_lowercase();
-    secrets::NAMES.iter().any(|name| line.contains(name))
 }
 
 /// The column behind a text.

@@ -33,7 +33,7 @@ impl<'a> Source<'a> {
 
     /// Characters of the quoted scalar that begins at a character; none where it goes over lines.
     pub(super) fn quoted(&mut self, index: usize) -> Option<u32> {
-        let at = if self.ascii { index } else { self.byte(index)? };
+        let at = self.byte(index)?;
         let rest = self.text.get(at..)?;
         let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\''))?;
         let mut chars = (1..).zip(rest.chars().skip(1)).peekable();
@@ -77,7 +77,7 @@ impl<'a> Source<'a> {
 
     /// The last dash of those that a line begins with, before an item that is not there.
     pub(super) fn dash(&mut self, index: usize, at: Position) -> Option<Position> {
-        let byte = if self.ascii { index } else { self.byte(index)? };
+        let byte = self.byte(index)?;
         let before = self.text.get(..byte)?;
         let line = &before[before.rfind(['\n', '\r']).map_or(0, |end| end + 1)..];
         let (mut rest, mut dash) = (line.trim_start(), None);
@@ -92,12 +92,11 @@ impl<'a> Source<'a> {
 
     /// Whether a character is a colon.
     pub(super) fn is_colon(&mut self, index: usize) -> bool {
-        let byte = if self.ascii { Some(index) } else { self.byte(index) };
-        byte.and_then(|byte| self.text.as_bytes().get(byte)) == Some(&b':')
+        self.byte(index).and_then(|byte| self.text.as_bytes().get(byte)) == Some(&b':')
     }
 
     fn find(&mut self, index: usize, at: Position, mut is_it: impl FnMut(char) -> bool) -> Option<Content> {
-        let byte = if self.ascii { index } else { self.byte(index)? };
+        let byte = self.byte(index)?;
         let (mut at, mut before) = (at, ' ');
         for (index, letter) in (index..).zip(self.text.get(byte..)?.chars()) {
             if is_it(letter) {
@@ -114,7 +113,11 @@ impl<'a> Source<'a> {
         None
     }
 
+    /// The byte at which a character begins.
     fn byte(&mut self, index: usize) -> Option<usize> {
+        if self.ascii {
+            return Some(index);
+        }
         let (character, byte) = self.reached;
         let mut ends = self.text.get(byte..)?.char_indices().map(|(at, _)| byte + at);
         let byte = ends.nth(index.checked_sub(character)?)?;
