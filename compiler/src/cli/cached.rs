@@ -27,19 +27,17 @@ impl Cached {
         compiler
     }
 
-    /// Refuses to go on where rules were lost: what was worked out from the rest may be wrong.
-    pub(super) fn vouch(&self, compiler: &Compiler) -> anyhow::Result<()> {
-        let (Some(folder), Some(path)) = (&self.cache_dir, compiler.lost()) else { return Ok(()) };
-        let folder = folder.display();
-        bail!(
-            "the cache in {folder} is spoilt, and {path} could not be read again; delete the folder and try once more"
-        )
-    }
-
-    /// Keeps what was parsed anew.
-    pub(super) fn save(&self, compiler: &Compiler) {
-        if let (Some(folder), Err(error)) = (&self.cache_dir, compiler.save_cache()) {
-            super::note(&format!("warning: the cache in {} was not written: {error}", folder.display()));
+    /// Keeps what was parsed anew. Refuses to go on where rules were lost: what was worked out from the rest may be wrong.
+    pub(super) fn save(&self, compiler: &Compiler) -> anyhow::Result<()> {
+        let Some(folder) = self.cache_dir.as_ref().map(|folder| folder.display()) else { return Ok(()) };
+        if let Some(path) = compiler.lost() {
+            bail!(
+                "the cache in {folder} is spoilt, and {path} could not be read again; delete the folder and try once more"
+            );
         }
+        if let Err(error) = compiler.save_cache() {
+            super::note(&format!("warning: the cache in {folder} was not written: {error}"));
+        }
+        Ok(())
     }
 }

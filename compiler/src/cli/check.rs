@@ -100,8 +100,7 @@ fn once(repo: &Path, arguments: &Arguments, out: &mut impl Write) -> anyhow::Res
     } else {
         let mut through = arguments.cached.compiler();
         let compiled = super::compile(&mut through, repo, arguments.rev.as_deref(), &options)?;
-        arguments.cached.vouch(&through)?;
-        arguments.cached.save(&through);
+        arguments.cached.save(&through)?;
         if !arguments.watch {
             std::mem::forget(through);
         }

@@ -73,8 +73,6 @@ pub(super) fn run(repo: &Path, arguments: &Arguments, out: &mut impl Write) -> a
     compiler.guarded_by(before.policy().clone());
     let mut head = super::compile(&mut compiler, repo, None, &options)?;
     let report = planned(&before, &head, &options)?;
-    arguments.cached.vouch(&compiler)?;
-    arguments.cached.save(&compiler);
     let summary = check::summary(&head);
     if let Some(catalog) = head.catalog() {
         let outdated = render::outdated(repo, catalog)?;
@@ -82,6 +80,7 @@ pub(super) fn run(repo: &Path, arguments: &Arguments, out: &mut impl Write) -> a
         head.sources = sources;
         head.findings.extend(stale);
     }
+    arguments.cached.save(&compiler)?;
     if let Ok(report) = &report {
         head.findings.extend(held(report));
     }

@@ -85,8 +85,7 @@ pub(super) fn run(repo: &Path, arguments: &Arguments, out: &mut impl Write) -> a
     let live = base.as_ref().map_or(Some(nothing), Compiled::catalogs);
     let both = live.zip(head.catalogs());
     let report = both.map(|(live, wanted)| report_everywhere(live, wanted, options.now)).transpose()?;
-    arguments.cached.vouch(&compiler)?;
-    arguments.cached.save(&compiler);
+    arguments.cached.save(&compiler)?;
     concise::write(&head.findings, &head.sources, &mut anstream::stderr().lock())?;
     if head.catalog().is_none() {
         return Ok(Outcome::Findings);
