@@ -112,7 +112,7 @@ points! {
     Shown = "sync.shown",
     /// Passwords are about to be deleted: the fence is held.
     DeletionFenced = "secrets.deletion_fenced",
-    /// It is known which version is to be deleted.
+    /// It is known which versions are to be deleted, and the fence is still held.
     DeletionRead = "secrets.deletion_read",
     /// A password was deleted in Vault, its intent is still there.
     PasswordDeleted = "secrets.deleted",

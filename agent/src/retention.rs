@@ -77,14 +77,15 @@ pub async fn prune(shared: &Shared, fence: Fence) -> Result<(), secrets::Error> 
     Ok(())
 }
 
-/// Destroys some passwords; `false` when none is left. The fence is held meanwhile: a step may be about to bring an
-/// operator back.
+/// Destroys some passwords; `false` when none is left. The fence is held meanwhile, and asked for before each: a step may
+/// be about to bring an operator back, and this cannot be undone.
 async fn destroy(shared: &Shared, fence: Fence) -> Result<bool, secrets::Error> {
     let mut transaction = shared.stores.postgres.begin().await?;
     fence.hold(&mut transaction).await?;
     let days = shared.config.retention.deleted_secrets_days;
     let overdue = retention::overdue(&mut transaction, days, SECRETS).await?;
     for operator in &overdue {
+        fence.hold(&mut transaction).await?;
         shared.stores.vault.destroy(operator).await?;
     }
     let ids: Vec<&str> = overdue.iter().map(OperatorId::as_str).collect();

@@ -23,13 +23,15 @@ use crate::sync::id;
 type Files = Vec<(String, Option<String>)>;
 
 /// Where a leader is stopped: before it writes a password, in the middle of a statement and with an open transaction,
-/// before the cache, in the middle of it, before a deletion in Vault, and between an event and its mark.
-const PLACES: [Point; 7] = [
+/// before the cache, in the middle of it, before a deletion in Vault and before it is known of what, and between an event
+/// and its mark.
+const PLACES: [Point; 8] = [
     Point::BeforeWrite,
     Point::Copying,
     Point::BeforeCommit,
     Point::CatalogRead,
     Point::HalfProjected,
+    Point::DeletionFenced,
     Point::DeletionRead,
     Point::Published,
 ];

@@ -20,7 +20,7 @@ use crate::failpoint::{self, Point};
 use crate::leader::fence::Fence;
 use crate::store::Stores;
 use crate::store::postgres::{self, intents, retention};
-use crate::store::vault::{self, Vault};
+use crate::store::vault::{self, Stored, Vault};
 
 /// Requests to Vault at a time: enough to hide the round trip, few enough to leave a small server room.
 pub(crate) const PARALLEL: usize = 16;
@@ -145,12 +145,8 @@ pub async fn write(stores: &Stores, writes: &Writes, commit: &str, fence: Fence)
     if writes.0.is_empty() {
         return Ok(());
     }
-    let version = |write: &Write| {
-        let (vault, id) = (stores.vault.clone(), write.operator.clone());
-        async move { vault.version(&id).await.map(|version| (id, version)) }.boxed()
-    };
-    let versions: BTreeMap<OperatorId, Option<u64>> =
-        stream::iter(writes.0.iter().map(version).collect::<Vec<_>>()).buffer_unordered(PARALLEL).try_collect().await?;
+    let operators: Vec<OperatorId> = writes.0.iter().map(|write| write.operator.clone()).collect();
+    let versions = versions(&stores.vault, &operators).await?;
     failpoint::reach(Point::VersionsRead).await;
     let noted: Vec<intents::Intent> = writes.0.iter().map(|write| write.intent(&versions)).collect();
     let mut transaction = stores.postgres.begin().await?;
@@ -170,6 +166,16 @@ pub async fn write(stores: &Stores, writes: &Writes, commit: &str, fence: Fence)
         .try_collect::<()>()
         .await?;
     Ok(())
+}
+
+/// The newest version of each operator's secret, see [`Vault::version`].
+async fn versions(vault: &Vault, operators: &[OperatorId]) -> Result<BTreeMap<OperatorId, Option<u64>>, vault::Error> {
+    let version = |id: &OperatorId| {
+        let (vault, id) = (vault.clone(), id.clone());
+        async move { vault.version(&id).await.map(|version| (id, version)) }.boxed()
+    };
+    let versions: Vec<_> = operators.iter().map(version).collect();
+    stream::iter(versions).buffer_unordered(PARALLEL).try_collect().await
 }
 
 async fn write_one(vault: &Vault, write: &Write, version: Option<u64>) -> Result<(), vault::Error> {
@@ -218,8 +224,8 @@ pub fn deletions(plan: &Plan, orphans: &[OperatorId]) -> Vec<intents::Intent> {
 }
 
 /// Carries out every deletion that is owed. The fence is held meanwhile, since a newer leader may be bringing the operator
-/// back; where the fence is lost on the way, as when this process is stopped, only the version that was there under it is
-/// deleted, and what was brought back is a newer one.
+/// back. It can be lost on the way, as when this process is stopped: so it is asked for again once it is known which
+/// versions are there. They were there under it, and what was brought back since is a newer one.
 #[tracing::instrument(name = "sync.vault.delete", skip_all, err(level = "debug"))]
 pub async fn delete(stores: &Stores, fence: Fence) -> Result<(), Error> {
     let owed = |open: Vec<intents::Intent>| -> Vec<OperatorId> {
@@ -233,19 +239,20 @@ pub async fn delete(stores: &Stores, fence: Fence) -> Result<(), Error> {
     fence.hold(&mut transaction).await?;
     let owed = owed(intents::open(&mut transaction).await?);
     failpoint::reach(Point::DeletionFenced).await;
-    let delete = |id: &OperatorId| {
-        let (vault, id) = (stores.vault.clone(), id.clone());
-        async move {
-            let version = vault.version(&id).await?;
-            failpoint::reach(Point::DeletionRead).await;
-            vault.delete_version(&id, version).await?;
-            failpoint::reach(Point::PasswordDeleted).await;
-            Ok::<_, Error>(())
-        }
-        .boxed()
-    };
     for some in owed.chunks(ROUND) {
-        let deletions: Vec<_> = some.iter().map(delete).collect();
+        let versions = versions(&stores.vault, some).await?;
+        fence.hold(&mut transaction).await?;
+        failpoint::reach(Point::DeletionRead).await;
+        let delete = |(id, version): (OperatorId, Option<u64>)| {
+            let vault = stores.vault.clone();
+            async move {
+                vault.delete_version(&id, version).await?;
+                failpoint::reach(Point::PasswordDeleted).await;
+                Ok::<_, Error>(())
+            }
+            .boxed()
+        };
+        let deletions: Vec<_> = versions.into_iter().map(delete).collect();
         stream::iter(deletions).buffer_unordered(PARALLEL).try_collect::<()>().await?;
         let ids: Vec<&str> = some.iter().map(OperatorId::as_str).collect();
         intents::clear(&mut transaction, intents::Action::Delete, &ids).await?;
@@ -273,7 +280,10 @@ pub async fn undo(stores: &Stores, again: &BTreeSet<&str>, fence: Fence) -> Resu
     let stale = stale(intents::open(&mut transaction).await?);
     failpoint::reach(Point::UndoFenced).await;
     for intent in &stale {
-        let deleted = undo_one(&stores.vault, intent).await?;
+        let before = Before::of(intent, &stores.vault).await?;
+        // What is there now was there under the fence: what a newer leader writes is left alone.
+        fence.hold(&mut transaction).await?;
+        let deleted = before.put_back(&stores.vault).await?;
         failpoint::reach(Point::Undone).await;
         let id = [intent.operator.as_str()];
         intents::clear(&mut transaction, intents::Action::Write, &id).await?;
@@ -286,21 +296,37 @@ pub async fn undo(stores: &Stores, again: &BTreeSet<&str>, fence: Fence) -> Resu
     Ok(transaction.commit().await?)
 }
 
-/// Puts back what was there before an intent, as a new version; whether that was nothing, so that what is there was deleted.
-pub(crate) async fn undo_one(vault: &Vault, intent: &intents::Intent) -> Result<bool, vault::Error> {
-    let operator = &intent.operator;
-    let (Some(before), Some(now)) = (intent.version, vault.version(operator).await?) else { return Ok(false) };
-    if now == before {
-        return Ok(false);
+/// What there was of an operator's password before an intent, read so that it can be put back.
+pub(crate) struct Before<'a> {
+    operator: &'a OperatorId,
+    /// What there is now, and what there was; absent where nothing was written.
+    change: Option<(u64, Option<Stored>)>,
+}
+
+impl<'a> Before<'a> {
+    /// Reads it. Whoever may be too late looks whether that is so after this and before [`Before::put_back`].
+    pub(crate) async fn of(intent: &'a intents::Intent, vault: &Vault) -> Result<Self, vault::Error> {
+        let operator = &intent.operator;
+        let change = match (intent.version, vault.version(operator).await?) {
+            (Some(before), Some(now)) if now != before => Some((now, vault.read_version(operator, before).await?)),
+            _ => None,
+        };
+        Ok(Self { operator, change })
     }
-    let Some(kept) = vault.read_version(operator, before).await? else {
-        vault.delete_version(operator, Some(now)).await?;
-        return Ok(true);
-    };
-    // An undoing that was cut off after this write has left it: again it would only push an older version out.
-    let newest = vault.read_credentials(operator).await?;
-    if !newest.is_some_and(|newest| newest.is(&kept.system_id, &kept.password)) {
-        vault.write_credentials(operator, &kept.system_id, &kept.password, Some(now)).await?;
+
+    /// Puts it back, as a new version; whether that was nothing, so that what is there was deleted. What was written since
+    /// the reading stays.
+    pub(crate) async fn put_back(self, vault: &Vault) -> Result<bool, vault::Error> {
+        let Some((now, kept)) = self.change else { return Ok(false) };
+        let Some(kept) = kept else {
+            vault.delete_version(self.operator, Some(now)).await?;
+            return Ok(true);
+        };
+        // An undoing that was cut off after this write has left it: again it would only push an older version out.
+        let newest = vault.read_credentials(self.operator).await?;
+        if !newest.is_some_and(|newest| newest.is(&kept.system_id, &kept.password)) {
+            vault.write_credentials(self.operator, &kept.system_id, &kept.password, Some(now)).await?;
+        }
+        Ok(false)
     }
-    Ok(false)
 }

@@ -67,10 +67,11 @@ impl Ahead {
         let mut left = Self::default();
         for (intent, hold) in self.0 {
             let undone: Result<(), secrets::Error> = async {
+                let before = secrets::Before::of(&intent, &stores.vault).await?;
                 let mut transaction = stores.postgres.begin().await?;
                 // Gone, where a step has made the password good: then it stays.
                 if intents::take(&mut transaction, &intent.operator, hold).await?
-                    && secrets::undo_one(&stores.vault, &intent).await?
+                    && before.put_back(&stores.vault).await?
                 {
                     retention::note_deleted(&mut transaction, &[intent.operator.as_str()]).await?;
                 }

@@ -24,6 +24,9 @@ use crate::failpoint::{self, Point};
 use crate::metrics::Metrics;
 use session::Session;
 
+/// How often a version is brought back that cannot be read then: a former leader's deletion of it may have come in between.
+const UNDELETIONS: u32 = 2;
+
 /// Why Vault did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -202,12 +205,15 @@ impl Vault {
             None => self.relocate(&deleted(operator), &live(operator)).await,
             Some(0) => Ok(false),
             Some(version) => {
-                self.on_version("undelete", operator, version).await?;
-                failpoint::reach(Point::Undeleted).await;
-                let Some(kept) = self.read_version(operator, version).await? else { return Ok(false) };
-                // Under a number of its own, a deletion of the old one that comes late does not reach it.
-                self.write_credentials(operator, &kept.system_id, &kept.password, Some(version)).await?;
-                Ok(true)
+                for _ in 0..UNDELETIONS {
+                    self.on_version("undelete", operator, version).await?;
+                    failpoint::reach(Point::Undeleted).await;
+                    let Some(kept) = self.read_version(operator, version).await? else { continue };
+                    // Under a number of its own, a deletion of the old one that comes late does not reach it.
+                    self.write_credentials(operator, &kept.system_id, &kept.password, Some(version)).await?;
+                    return Ok(true);
+                }
+                Ok(false)
             }
         }
     }
