@@ -9,7 +9,7 @@ use bindery_schema::value::Day;
 
 use super::{Code, Finding, Fix, Location, Related};
 use crate::fix;
-use crate::parse::yaml;
+use crate::parse::{covered, yaml};
 use crate::source::{FileId, SourceMap, Span};
 
 /// A place by path: a document of a file and the way down from its root.
@@ -24,6 +24,8 @@ pub(crate) struct Anchor {
 enum Step {
     Key(Box<str>),
     Index(u32),
+    /// A key itself, not what it holds.
+    Name(Box<str>),
 }
 
 impl Anchor {
@@ -46,6 +48,13 @@ impl Anchor {
         self
     }
 
+    /// Stands at a key itself, where the value begins on a line of its own.
+    #[must_use]
+    pub(crate) fn name(mut self, key: &str) -> Self {
+        self.steps.push(Step::Name(key.into()));
+        self
+    }
+
     /// Goes to a member of a list.
     #[must_use]
     pub(crate) fn index(mut self, index: u32) -> Self {
@@ -61,6 +70,7 @@ impl Anchor {
                 (Step::Key(key), _) => node.get(key),
                 (Step::Index(index), yaml::Value::Sequence(items)) => items.get(*index as usize),
                 (Step::Index(_), _) => None,
+                (Step::Name(key), _) => node.entry(key).map(|(key, _)| key),
             };
             match next {
                 Some(next) => node = next,
@@ -230,22 +240,22 @@ impl Sink {
             .drafts
             .iter()
             .map(|draft| {
-                let related = draft
-                    .related
-                    .iter()
-                    .map(|(place, message)| Related { location: locate(place), message: message.clone() });
+                let related = draft.related.iter().map(|(place, message)| Related {
+                    location: locate(place),
+                    message: covered(message).into_owned(),
+                });
                 let primary = locate(&draft.primary);
                 // A place that is not there, such as that of a default, has nothing to replace.
                 let replacement = draft.replacement.as_ref().filter(|_| primary.span != Span::FILE);
                 let replaced = replacement.map(|text| Fix { span: primary.span, replacement: text.clone() });
                 Finding {
                     code: draft.code,
-                    message: draft.message.clone(),
+                    message: covered(&draft.message).into_owned(),
                     primary,
                     related: related.collect(),
-                    help: draft.help.clone(),
+                    help: draft.help.as_deref().map(|help| covered(help).into_owned()),
                     fix: draft.fix.clone().or(replaced),
-                    object: draft.object.clone(),
+                    object: draft.object.as_deref().map(|object| covered(object).into_owned()),
                 }
             })
             .collect();

@@ -30,7 +30,7 @@ use parsed::OpaqueDocument;
 pub use parsed::ParsedFile;
 pub(crate) use parsed::{Body, Document, Doubt, FileFault, Lost, Opaque, Places, Rules, UnreadAcknowledgements};
 pub(crate) use partial::{ReadOperator, Unread};
-pub(crate) use secrets::{is_suspicious, names_a_secret};
+pub(crate) use secrets::{covered, is_suspicious, names_a_secret};
 
 const KINDS: [&str; 5] = ["Mno", "Operator", "Routes", "TpsContract", "Policy"];
 static ANY_KIND: LazyLock<String> = LazyLock::new(|| format!("a kind is one of {}", KINDS.join(", ")));
@@ -176,6 +176,9 @@ fn document(root: &yaml::Node<'_>, report: &mut Report) -> Option<Body> {
         }
         known
     });
+    // Without a version, or with the right one twice, it is plain what is meant.
+    let version =
+        version.or_else(|| root.all("apiVersion").all(|node| node.as_text() == Some(API_VERSION)).then_some(()));
     let Some((kind, ())) = kind.zip(version) else {
         // What the fields of an unknown kind or version mean is anyone's guess. Where the kind itself is not there, it
         // may stand under a misspelt name, which only the names that any kind has can show.

@@ -1,6 +1,6 @@
 //! What a carrier's contracts and reservations say to each other, whoever sends by them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bindery_schema::contract::{Direction, Period};
 use bindery_schema::value::{ContractRef, Day, MnoId, Tps};
@@ -29,11 +29,14 @@ pub(super) struct Dated<'a> {
     pub(super) period: Period,
 }
 
-/// A reservation of which direction and bounds could be read: its period, or the day on which it has no contract.
+/// A reservation of which direction and bounds could be read.
 pub(super) struct Claimed<'a> {
     pub(super) terms: ReservationTerms<'a>,
     bounds: Bounds,
-    pub(super) period: Result<Period, Option<Day>>,
+    /// Absent where it would begin with the first contract and there is none.
+    pub(super) period: Option<Period>,
+    /// The first day on which it has no contract.
+    lacks: Option<Day>,
 }
 
 impl<'a> File<'_, 'a> {
@@ -107,35 +110,33 @@ impl<'a> File<'_, 'a> {
         let all = self.of_direction(direction);
         let current: Vec<_> = all.iter().filter(|contract| !contract.period.ended_by(today)).collect();
         self.sequence(&current, sink);
-        for Claimed { terms, bounds, period } in self.claims(direction, &all) {
+        for Claimed { terms, bounds, period, lacks } in self.claims(direction, &all) {
             let ended = bounds.1.is_some_and(|to| to <= today);
-            if let Err(at) = period
-                && !ended
-            {
-                self.without_contract(&terms, direction, at, sink);
+            if (period.is_none() || lacks.is_some()) && !ended {
+                self.without_contract(&terms, direction, lacks, sink);
             }
         }
     }
 
     /// Contracts that have not ended follow each other without overlap and without gap.
     fn sequence(&self, current: &[&Dated<'_>], sink: &mut Sink) {
+        for (first, later) in overlaps(current) {
+            self.overlap(first, later, sink);
+        }
         let mut latest: Option<&Dated<'_>> = None;
         for contract in current {
-            if let Some(before) = latest {
-                if before.period.overlaps(contract.period) {
-                    self.overlap(before, contract, sink);
-                } else if let Some(end) = before.period.to
-                    && end < contract.period.from
-                    && !self.may_be_filled(contract.direction, Period { from: end, to: Some(contract.period.from) })
-                {
-                    let from = contract.period.from;
-                    let message = format!("no {} contract from {end} to {from}", contract.direction);
-                    let draft = Draft::new(Code::ContractGap, self.contract(contract.place), message)
-                        .related(self.contract(before.place), format!("{} ends before", named(before.reference)))
-                        .help("let the contracts touch: `effectiveTo` of one is `effectiveFrom` of the next")
-                        .since(Some(end));
-                    self.push(draft, sink);
-                }
+            if let Some(before) = latest
+                && let Some(end) = before.period.to
+                && end < contract.period.from
+                && !self.may_be_filled(contract.direction, Period { from: end, to: Some(contract.period.from) })
+            {
+                let from = contract.period.from;
+                let message = format!("no {} contract from {end} to {from}", contract.direction);
+                let draft = Draft::new(Code::ContractGap, self.contract(contract.place), message)
+                    .related(self.contract(before.place), format!("{} ends before", named(before.reference)))
+                    .help("let the contracts touch: `effectiveTo` of one is `effectiveFrom` of the next")
+                    .since(Some(end));
+                self.push(draft, sink);
             }
             let ends_later = |before: &Dated<'_>| match (before.period.to, contract.period.to) {
                 (Some(before), Some(end)) => end > before,
@@ -153,8 +154,7 @@ impl<'a> File<'_, 'a> {
         self.object.read.may_hide(Some(direction), |term| term.may_meet(gap))
     }
 
-    fn overlap(&self, one: &Dated<'_>, two: &Dated<'_>, sink: &mut Sink) {
-        let (first, later) = if one.place < two.place { (one, two) } else { (two, one) };
+    fn overlap(&self, first: &Dated<'_>, later: &Dated<'_>, sink: &mut Sink) {
         let message = format!(
             "contracts {} ({}) and {} ({}) overlap for {}",
             named(first.reference),
@@ -166,7 +166,7 @@ impl<'a> File<'_, 'a> {
         let draft = Draft::new(Code::ContractOverlap, self.contract(later.place).at("effectiveFrom"), message)
             .related(self.contract(first.place).at("effectiveFrom"), named(first.reference))
             .help("end the earlier contract on the day the later one begins")
-            .since(Some(one.period.from.max(two.period.from)));
+            .since(Some(first.period.from.max(later.period.from)));
         self.push(draft, sink);
     }
 
@@ -182,12 +182,12 @@ impl<'a> File<'_, 'a> {
             let read = &file.object.read;
             let Some(from) = bounds.0.or(first) else {
                 let may_begin = read.may_hide(Some(direction), |_| true);
-                return (!may_begin).then_some(Claimed { terms, bounds, period: Err(None) });
+                return (!may_begin).then_some(Claimed { terms, bounds, period: None, lacks: None });
             };
             let period = Period { from, to: bounds.1 };
             let lacks = cover.lacks(period, bounds);
             let lacks = lacks.filter(|day| !read.may_hide(Some(direction), |term| term.may_hold(*day)));
-            Some(Claimed { terms, bounds, period: lacks.map_or(Ok(period), |day| Err(Some(day))) })
+            Some(Claimed { terms, bounds, period: Some(period), lacks })
         })
     }
 
@@ -200,4 +200,28 @@ impl<'a> File<'_, 'a> {
             .since(at);
         self.push(draft, sink);
     }
+}
+
+/// Every contract that overlaps one before it in the file, behind that one. They are ordered by beginning; each is told once,
+/// by the first day on which two overlap.
+fn overlaps<'d, 'a>(by_beginning: &[&'d Dated<'a>]) -> Vec<(&'d Dated<'a>, &'d Dated<'a>)> {
+    let mut found = Vec::new();
+    // Those in force, by place; those of them that are not told yet; and when they end.
+    let (mut in_force, mut untold) = (BTreeMap::new(), BTreeMap::new());
+    let mut ends: BTreeSet<(Day, u32)> = BTreeSet::new();
+    for contract in by_beginning {
+        while let Some((end, place)) = ends.first().copied().filter(|(end, _)| *end <= contract.period.from) {
+            _ = (ends.remove(&(end, place)), in_force.remove(&place), untold.remove(&place));
+        }
+        for (_, later) in untold.split_off(&contract.place) {
+            found.push((*contract, later));
+        }
+        match in_force.range(..contract.place).next() {
+            Some((_, first)) => found.push((*first, *contract)),
+            None => _ = untold.insert(contract.place, *contract),
+        }
+        in_force.insert(contract.place, *contract);
+        ends.extend(contract.period.to.map(|end| (end, contract.place)));
+    }
+    found
 }

@@ -17,8 +17,10 @@ pub(super) fn check(objects: &Objects<'_>, policy: &PolicySpec, today: Day, sink
     for mno in carriers.ids() {
         carriers.check(mno, today, sink);
     }
-    for object in &objects.nameless.contracts {
-        let file = carriers.file_of(None, object);
+    let nameless = objects.nameless.contracts.iter().map(|object| (None, object));
+    let taken = objects.taken.contracts.iter().map(|(mno, object)| (Some(*mno), object));
+    for (mno, object) in nameless.chain(taken) {
+        let file = carriers.file_of(mno, object);
         file.check(today, sink);
         for direction in Direction::ALL {
             Pools::of(file, direction).check(today, sink);

@@ -57,6 +57,15 @@ pub(crate) struct Nameless<'a> {
     pub(crate) contracts: Vec<ContractsObject<'a>>,
 }
 
+/// Objects whose id is taken. What they say to themselves is checked; to others they are not there.
+#[derive(Default)]
+pub(crate) struct Taken<'a> {
+    pub(crate) mnos: Vec<(&'a MnoId, MnoObject<'a>)>,
+    pub(crate) operators: Vec<(&'a OperatorId, OperatorObject<'a>)>,
+    pub(crate) routes: Vec<(&'a OperatorId, RoutesObject<'a>)>,
+    pub(crate) contracts: Vec<(&'a MnoId, ContractsObject<'a>)>,
+}
+
 /// Every object by identity.
 #[derive(Default)]
 pub(crate) struct Objects<'a> {
@@ -67,6 +76,7 @@ pub(crate) struct Objects<'a> {
     pub(crate) policy: Option<(Anchor, &'a PolicySpec)>,
     /// Objects whose id could not be read: they are checked for all that needs none.
     pub(crate) nameless: Nameless<'a>,
+    pub(crate) taken: Taken<'a>,
     /// Files, in their order, with a part that was not understood: it may define anything it mentions.
     opaque: Vec<(FileId, &'a str, &'a ParsedFile)>,
     /// Files of which it is not known what they acknowledge.
@@ -90,6 +100,7 @@ impl<'a> Objects<'a> {
         );
         objects.operators = operators.operators;
         objects.nameless.operators = operators.nameless.operators;
+        objects.taken.operators = operators.taken.operators;
         sink.append(of_operators);
         objects
     }
@@ -124,24 +135,24 @@ impl<'a> Objects<'a> {
         match &document.body {
             Body::Mno { id, spec, missing_tiers } => {
                 let object = MnoObject { root, spec: spec.as_ref(), hash, missing_tiers };
-                let of = (&mut self.mnos, &mut self.nameless.mnos);
+                let of = (&mut self.mnos, &mut self.nameless.mnos, &mut self.taken.mnos);
                 insert(of, id.as_ref(), object, |object| &object.root, ("carrier", "metadata.id"), sink);
             }
             Body::Operator { id, read } => {
                 let object = OperatorObject { root, read, hash };
-                let of = (&mut self.operators, &mut self.nameless.operators);
+                let of = (&mut self.operators, &mut self.nameless.operators, &mut self.taken.operators);
                 insert(of, id.as_ref(), object, |object| &object.root, ("operator", "metadata.id"), sink);
             }
             Body::Routes { operator, rules } => {
                 let object = RoutesObject { root, rules, partial };
                 let what = ("Routes document of operator", "metadata.operator");
-                let of = (&mut self.routes, &mut self.nameless.routes);
+                let of = (&mut self.routes, &mut self.nameless.routes, &mut self.taken.routes);
                 insert(of, operator.as_ref(), object, |object| &object.root, what, sink);
             }
             Body::TpsContract { mno, read } => {
                 let object = ContractsObject { root, read, hash };
                 let what = ("TpsContract of carrier", "metadata.mno");
-                let of = (&mut self.contracts, &mut self.nameless.contracts);
+                let of = (&mut self.contracts, &mut self.nameless.contracts, &mut self.taken.contracts);
                 insert(of, mno.as_ref(), object, |object| &object.root, what, sink);
             }
             Body::Policy { spec, unread } => match &self.policy {
@@ -199,7 +210,9 @@ impl<'a> Objects<'a> {
         let is = |known: Option<&str>, wanted: Option<&str>| known.zip(wanted).is_none_or(|(one, other)| one == other);
         let names = |parsed: &ParsedFile| object.is_none_or(|object| parsed.text.contains(object));
         let mut halves = self.halves.iter().map(|(code, object)| (code.as_deref(), object.as_deref()));
-        self.unread_policies.iter().any(|parsed| parsed.text.contains(code) && names(parsed))
+        // A file that could not be read at all has no text to look into.
+        let may_say = |parsed: &&ParsedFile| parsed.text.is_empty() || parsed.text.contains(code) && names(parsed);
+        self.unread_policies.iter().any(may_say)
             || halves.any(|(known, about)| is(known, Some(code)) && is(about, object))
     }
 
@@ -228,6 +241,11 @@ impl<'a> Objects<'a> {
         named.chain(self.nameless.operators.iter().map(|object| (None, object)))
     }
 
+    /// Every operator that is checked by itself, also one whose id is taken.
+    pub(crate) fn operators_alone(&self) -> impl Iterator<Item = (Option<&'a OperatorId>, &OperatorObject<'a>)> {
+        self.all_operators().chain(self.taken.operators.iter().map(|(id, object)| (Some(*id), object)))
+    }
+
     /// Operators in the order they stand in the tree.
     pub(crate) fn operators_in_order(&self) -> Vec<(Option<&'a OperatorId>, &OperatorObject<'a>)> {
         let mut operators: Vec<_> = self.all_operators().collect();
@@ -244,7 +262,7 @@ impl<'a> Objects<'a> {
 }
 
 fn insert<'a, K: Ord + std::fmt::Display, V>(
-    (map, nameless): (&mut BTreeMap<&'a K, V>, &mut Vec<V>),
+    (map, nameless, taken): (&mut BTreeMap<&'a K, V>, &mut Vec<V>, &mut Vec<(&'a K, V)>),
     id: Option<&'a K>,
     object: V,
     root: impl Fn(&V) -> &Anchor,
@@ -261,6 +279,7 @@ fn insert<'a, K: Ord + std::fmt::Display, V>(
                 .help("delete one of the two, or give it another id")
                 .about(id.to_string());
             sink.push(draft);
+            taken.push((id, object));
         }
     }
 }

@@ -7,13 +7,13 @@ use bindery_schema::value::OperatorId;
 
 use super::bind::{Bind, rate_field};
 use super::{Objects, OperatorObject};
-use crate::diagnostic::{Code, Draft, Sink};
+use crate::diagnostic::{Anchor, Code, Draft, Sink};
 
 /// Shortest round trip to an SMSC worth counting on, in milliseconds: throughput = window / round trip (Little).
 const ROUND_TRIP_MILLIS: u64 = 20;
 
 pub(super) fn check(objects: &Objects<'_>, sink: &mut Sink) {
-    for (id, operator) in objects.all_operators() {
+    for (id, operator) in objects.operators_alone() {
         let mut operator = Checked { id, operator, reported: BTreeSet::new() };
         let base = operator.operator.bind(None);
         operator.directions(&base, None, sink);
@@ -30,8 +30,8 @@ pub(super) fn check(objects: &Objects<'_>, sink: &mut Sink) {
 struct Checked<'o, 'a> {
     id: Option<&'a OperatorId>,
     operator: &'o OperatorObject<'a>,
-    /// What the base or an environment before is guilty of already.
-    reported: BTreeSet<&'static str>,
+    /// The places that the base or an environment before is guilty of already.
+    reported: BTreeSet<Anchor>,
 }
 
 impl Checked<'_, '_> {
@@ -55,7 +55,8 @@ impl Checked<'_, '_> {
         for direction in Direction::ALL {
             let field = rate_field(direction);
             let Some((tps, mode)) = bind.rate(direction).zip(bind.mode) else { continue };
-            if tps == 0 || mode.carries(direction) || !self.reported.insert(field) {
+            let place = self.operator.rate_place(environment, direction);
+            if tps == 0 || mode.carries(direction) || !self.reported.insert(place.clone()) {
                 continue;
             }
             let mode = match direction {
@@ -63,7 +64,6 @@ impl Checked<'_, '_> {
                 Direction::Inbound => "TRANSMITTER",
             };
             let message = format!("a {mode} bind cannot carry {tps} messages a second {direction}");
-            let place = self.operator.rate_place(environment, direction);
             let help = format!("remove `{field}` or bind as TRANSCEIVER");
             self.push(Draft::new(Code::DirectionCannotCarry, place, message).help(help), sink);
         }
@@ -74,15 +74,18 @@ impl Checked<'_, '_> {
         let needed = u64::from(outbound) * ROUND_TRIP_MILLIS / 1000;
         // Where the bind cannot carry the direction at all, that is the fault.
         let carries = bind.mode.is_none_or(|mode| mode.carries(Direction::Outbound));
-        if !carries || u64::from(window) >= needed || !self.reported.insert("window") {
+        if !carries || u64::from(window) >= needed {
             return;
         }
         let overlay = self.operator.overlay(environment).and_then(|overlay| overlay.smpp.as_ref());
         let set_there = overlay.is_some_and(|smpp| smpp.window_size.is_some());
+        let place = self.operator.place(environment, set_there, "smpp.windowSize");
+        if !self.reported.insert(place.clone()) {
+            return;
+        }
         let message = format!(
             "a window of {window} cannot carry {outbound} messages a second even at {ROUND_TRIP_MILLIS} ms a round trip"
         );
-        let place = self.operator.place(environment, set_there, "smpp.windowSize");
         let help = format!("agree on a window of at least {needed} with the carrier, or lower `tps.outbound`");
         self.push(Draft::new(Code::WindowTooSmall, place, message).help(help), sink);
     }

@@ -14,7 +14,7 @@ use crate::diagnostic::{Code, Draft, Sink};
 pub(crate) struct Pools<'o, 'a> {
     file: File<'o, 'a>,
     contracts: Vec<Dated<'a>>,
-    /// Every reservation that has a contract, ended or not. One of which the rate could not be read only adds to them.
+    /// Every reservation that has a period, ended or not, also where it has no contract on some day. One of which the rate could not be read only adds to them.
     claims: Vec<Claim>,
     reserved: Reserved,
 }
@@ -32,7 +32,7 @@ impl<'o, 'a> Pools<'o, 'a> {
     pub(super) fn of(file: File<'o, 'a>, direction: Direction) -> Self {
         let contracts = file.of_direction(direction);
         let claims = file.claims(direction, &contracts).filter_map(|claimed| {
-            Some(Claim { place: claimed.terms.place, tps: claimed.terms.tps?, period: claimed.period.ok()? })
+            Some(Claim { place: claimed.terms.place, tps: claimed.terms.tps?, period: claimed.period? })
         });
         let claims: Vec<Claim> = claims.collect();
         let reserved = Reserved::of(&claims);

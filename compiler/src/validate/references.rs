@@ -8,7 +8,7 @@ use crate::join::left_join;
 
 pub(super) fn check(objects: &Objects<'_>, sink: &mut Sink) {
     let mnos = || objects.mnos.keys().map(|id| id.as_str());
-    for (id, operator) in objects.all_operators() {
+    for (id, operator) in objects.operators_alone() {
         if let Some(mno) = operator.mno().filter(|mno| !objects.mnos.contains_key(*mno)) {
             let place = operator.root.clone().at("metadata.mno");
             unknown(objects, "carrier", mno.as_str(), place, id.map(OperatorId::as_str), mnos(), sink);
@@ -28,11 +28,12 @@ pub(super) fn check(objects: &Objects<'_>, sink: &mut Sink) {
         }
     }
     let nameless = objects.nameless.mnos.iter().map(|mno| (None, mno));
-    for (id, mno) in objects.mnos.iter().map(|(id, mno)| (Some(*id), mno)).chain(nameless) {
+    let taken = objects.taken.mnos.iter().map(|(id, mno)| (Some(*id), mno));
+    for (id, mno) in objects.mnos.iter().map(|(id, mno)| (Some(*id), mno)).chain(nameless).chain(taken) {
         if !mno.missing_tiers.is_empty() {
             let tiers = mno.missing_tiers.join(" and ");
             let message = format!("carrier {} has no contact in {tiers}", named(id));
-            let draft = Draft::new(Code::EscalationIncomplete, mno.root.clone().at("spec.contacts"), message)
+            let draft = Draft::new(Code::EscalationIncomplete, mno.root.clone().at("spec").name("contacts"), message)
                 .help("name whom the NOC escalates to, at least a desk");
             sink.push(draft.about_some(id));
         }

@@ -70,13 +70,17 @@ fn address_range(text: &str) -> Result<Cow<'_, str>, ValueError> {
 }
 
 fn document_uri(text: &str) -> Result<Cow<'_, str>, ValueError> {
+    let names_bucket = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
     let well_formed = text.strip_prefix("s3://").and_then(|rest| rest.split_once('/')).is_some_and(|(bucket, key)| {
-        !bucket.is_empty() && !key.is_empty() && text.len() <= 1024 && !text.contains(char::is_whitespace)
+        let is_key = !key.is_empty() && !key.contains(|c: char| c.is_whitespace() || c == '?');
+        !bucket.is_empty() && bucket.chars().all(names_bucket) && is_key && text.len() <= 1024
     });
     if well_formed {
         return Ok(text.into());
     }
-    Err(ValueError::new(ValueProblem::OutOfRange, format!("{} is not a document reference", shown(text)))
+    // What follows a question mark may be a signature, which lets anyone fetch the document.
+    let without_query = text.split('?').next().unwrap_or_default();
+    Err(ValueError::new(ValueProblem::OutOfRange, format!("{} is not a document reference", shown(without_query)))
         .help("name the contract document as s3://BUCKET/KEY"))
 }
 
@@ -130,7 +134,7 @@ text_value!(
 text_value!(
     /// Where the signed contract lies: `s3://bucket/key`.
     DocumentUri, document_uri, {
-        "type": "string", "maxLength": 1024, "pattern": "^s3://[^/\\s]+/\\S+$",
+        "type": "string", "maxLength": 1024, "pattern": "^s3://[A-Za-z0-9._-]+/[^\\s?]+$",
         "description": "The signed contract document, s3://bucket/key."
     }
 );

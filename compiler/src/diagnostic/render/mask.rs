@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::diagnostic::{Code, Finding};
+use crate::parse::covered;
 use crate::parse::secrets::NAMES;
 use crate::source::{FileId, SourceMap, Span};
 
@@ -36,22 +37,28 @@ impl Lines {
     }
 }
 
-/// Covers what follows a key that names a secret, with the lines of a block scalar below it.
+/// Covers what follows a key that names a secret: with every line of a block scalar below it, and in a mapping below it every
+/// value.
 fn by_key(text: &str) -> Vec<String> {
-    let mut below: Option<usize> = None;
+    // The indentation of the key, and whether a scalar is below it.
+    let mut below: Option<(usize, bool)> = None;
     let cover = |line: &str| {
         let indent = line.len() - line.trim_start().len();
-        if below.is_some_and(|key| indent > key || line.trim().is_empty()) {
-            return stars(line, indent);
+        match below {
+            Some((key, true)) if indent > key || line.trim().is_empty() => return stars(line, indent),
+            Some((key, false)) if indent > key || line.trim().is_empty() => {
+                return stars(line, line.find(": ").map_or(indent, |colon| colon + 1));
+            }
+            _ => below = None,
         }
-        below = None;
         let Some(value) = value_of_secret(line) else { return line.to_owned() };
-        if line[value..].trim_start().starts_with(['|', '>']) {
-            below = Some(indent);
+        let begin = line[value..].trim_start();
+        if begin.is_empty() || begin.starts_with(['|', '>', '#']) {
+            below = Some((indent, begin.starts_with(['|', '>'])));
         }
         stars(line, value)
     };
-    text.lines().map(cover).collect()
+    text.lines().map(cover).map(|line| covered(&line).into_owned()).collect()
 }
 
 /// Where the value of a secret begins, behind the colon.
@@ -126,6 +133,12 @@ mod tests {
                 "passwordless yes"
             ]
         );
+    }
+
+    #[test]
+    fn values_below_a_secret_key_are_covered() {
+        let covered = by_key("credentials:\n  seald: k3y\n  list:\n    - k3y 7pq\ntps: {outbound: 1}\n");
+        assert_eq!(covered, ["credentials:", "  seald: ***", "  *****", "    * *** ***", "tps: {outbound: 1}"]);
     }
 
     #[test]

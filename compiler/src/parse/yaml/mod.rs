@@ -93,6 +93,12 @@ impl Node<'_> {
         entries.iter().find(|(name, _)| name.as_text() == Some(key)).map(|(name, value)| (name, value))
     }
 
+    /// Every value of a key: more than one where it stands twice.
+    pub(crate) fn all<'k>(&'k self, key: &'k str) -> impl Iterator<Item = &'k Self> {
+        let entries = if let Value::Mapping(entries) = &self.value { &entries[..] } else { &[] };
+        entries.iter().filter(move |(name, _)| name.as_text() == Some(key)).map(|(_, value)| value)
+    }
+
     /// The place that stands for the node: a mapping's first key, anything else itself.
     pub(crate) fn head(&self) -> Span {
         match &self.value {

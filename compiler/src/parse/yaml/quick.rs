@@ -12,6 +12,8 @@ use crate::source::Span;
 const DEEPEST: usize = 16;
 /// Most keys of a mapping: each is compared with those before it, and no kind has half as many.
 const MOST_KEYS: usize = 64;
+/// Longest line with an escape, in bytes: the parser looks at the rest of its line again at each.
+const LONGEST_ESCAPED: usize = 4_096;
 
 /// The documents of a text, or nothing where the careful reader should have a look: at faults, keys that stand twice,
 /// anchors, tags, directives, block scalars, and whatever goes over several lines between quotes or brackets.
@@ -22,7 +24,7 @@ pub(crate) fn read(text: &str) -> Option<Vec<Node<'_>>> {
     let mut lines = 0;
     for line in text.lines() {
         let content = behind_blanks(line);
-        if !begins_plainly(content) {
+        if !begins_plainly(content) || line.len() > LONGEST_ESCAPED && line.contains('\\') {
             return None;
         }
         lines += usize::from(holds_content(content));

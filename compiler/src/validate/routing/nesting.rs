@@ -47,7 +47,11 @@ impl Sweep<'_, '_> {
                 Nesting::Deny => false,
             };
             if !fine {
-                return self.nested(Code::PrefixNestedSameOperator, entry, broader, sink);
+                self.nested(Code::PrefixNestedSameOperator, entry, broader, sink);
+                // What mends it mends the nesting across too, unless the policy denies that.
+                if across != Nesting::Deny {
+                    return;
+                }
             }
         }
         if let Some(broader) = other {
