@@ -57,6 +57,7 @@ mod secured;
 mod shutdown;
 mod signed_documents;
 mod spans;
+mod streams;
 mod sync;
 mod takeover;
 mod terminal;

@@ -85,13 +85,13 @@ pub(super) fn run(repo: &Path, arguments: &Arguments, out: &mut impl Write) -> a
         head.findings.extend(held(report));
     }
     let (findings, sources) = (&head.findings, &head.sources);
-    let shown = Shown { format: arguments.format, deny: arguments.deny, now: options.now };
-    write(shown, &summary, findings, sources, report.as_ref().map_err(|reason| *reason), out)?;
     if let Some(path) = &arguments.comment {
         let comment =
             Comment { findings: lines(findings, sources)?, report: report.as_ref().map_err(|reason| *reason) };
         write_whole(path, &comment.render(arguments.max_bytes))?;
     }
+    let shown = Shown { format: arguments.format, deny: arguments.deny, now: options.now };
+    write(shown, &summary, findings, sources, report.as_ref().map_err(|reason| *reason), out)?;
     let denied = arguments.deny == Some(Deny::Warnings) && check::count(findings, Severity::Warning) > 0;
     Ok(if check::count(findings, Severity::Error) > 0 || denied { Outcome::Findings } else { Outcome::Clean })
 }

@@ -5,18 +5,20 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use bindery_compiler::{Compiler, scaffold};
+use bindery_compiler::Compiler;
+use bindery_compiler::scaffold::{self, ScaffoldFile};
+use bindery_compiler::source::{self, Content, Loaded};
 use clap::Args;
 
-use super::{Outcome, render, write_whole};
+use super::{Outcome, render, whole};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   bindery init carriers                  a new folder
   git init carriers && bindery init carriers
 
-Writes a policy, an example carrier that takes no traffic with its runbook, CI files for GitHub and GitLab, and JSON Schemas
-for editors.
+Writes a policy, an example carrier that takes no traffic with its runbook, CI files for GitHub and GitLab, and \
+JSON Schemas for editors.
 A folder with anything but .git in it is refused.")]
 pub(super) struct Arguments {
     /// Folder of the new repository; --repo where none is named
@@ -27,17 +29,24 @@ pub(super) struct Arguments {
 pub(super) fn run(repo: &Path, arguments: &Arguments, out: &mut impl Write) -> anyhow::Result<Outcome> {
     let folder = arguments.folder.as_deref().unwrap_or(repo);
     refuse_what_is_there(folder)?;
-    for file in scaffold::files() {
-        write_whole(&folder.join(&file.path), &file.text)?;
-        writeln!(out, "wrote {}", folder.join(&file.path).display())?;
-    }
+    let files = scaffold::files()?;
     // Without its runbook the example would be the first thing the new pipeline refuses.
-    let compiled = Compiler::default().compile_directory(folder, &super::options(None, None))?;
-    for path in compiled.catalog().map_or(Ok(Vec::new()), |catalog| render::write(folder, catalog))? {
-        writeln!(out, "wrote {}", folder.join(path).display())?;
-    }
+    let mut configuration: Vec<Loaded> = files.iter().filter(|file| is_configuration(&file.path)).map(loaded).collect();
+    configuration.sort_by(|a, b| a.path.cmp(&b.path));
+    let compiled = Compiler::default().compile(configuration, &super::options(None, None));
+    let runbooks = compiled.catalog().map_or(Ok(Vec::new()), |catalog| render::files(folder, catalog))?;
+    let files = files.into_iter().map(|file| (folder.join(file.path), file.text)).chain(runbooks);
+    whole::write_and_tell(&files.collect::<Vec<_>>(), out)?;
     writeln!(out, "next: cd {} && bindery check", folder.display())?;
     Ok(Outcome::Clean)
+}
+
+fn is_configuration(path: &str) -> bool {
+    path == source::POLICY || source::ROOTS.iter().any(|root| Path::new(path).starts_with(root))
+}
+
+fn loaded(file: &ScaffoldFile) -> Loaded {
+    Loaded { path: file.path.as_str().into(), blob: None, content: Content::Text(file.text.as_str().into()) }
 }
 
 fn refuse_what_is_there(folder: &Path) -> anyhow::Result<()> {
@@ -53,4 +62,32 @@ fn refuse_what_is_there(folder: &Path) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::output::tests::Full;
+    use crate::cli::schema;
+
+    #[test]
+    fn output_that_goes_away_leaves_the_whole_repository() {
+        let folder = tempfile::tempdir().unwrap();
+        let (whole, cut) = (folder.path().join("whole"), folder.path().join("cut"));
+        let begin =
+            |folder: &Path, mut out: &mut dyn Write| run(folder, &Arguments { folder: None }, &mut out).map(|_| ());
+        begin(&whole, &mut Vec::new()).unwrap();
+        assert!(begin(&cut, &mut Full).is_err());
+        let differ = std::process::Command::new("diff").arg("-r").args([&whole, &cut]).status().unwrap();
+        assert!(differ.success());
+        assert!(whole.join("runbooks/mno/example.md").exists());
+    }
+
+    #[test]
+    fn a_new_repository_has_the_schemas_that_schema_checks() {
+        let folder = tempfile::tempdir().unwrap();
+        run(folder.path(), &Arguments { folder: None }, &mut Vec::new()).unwrap();
+        let check = schema::Arguments { kind: None, write: false, check: true };
+        assert!(matches!(schema::run(folder.path(), &check, &mut Vec::new()).unwrap(), Outcome::Clean));
+    }
 }

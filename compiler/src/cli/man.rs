@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory as _};
 use clap_mangen::Man;
 
-use super::{Cli, Outcome, write_whole};
+use super::{Cli, Outcome, whole};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -26,12 +26,12 @@ pub(super) fn run(arguments: &Arguments, out: &mut impl Write) -> anyhow::Result
         return Ok(Outcome::Clean);
     };
     let commands = program.get_subcommands().filter(|command| command.get_name() != "help").cloned();
+    let mut pages = Vec::new();
     for command in commands.collect::<Vec<_>>().into_iter().chain([program]) {
         let name = command.get_display_name().unwrap_or_else(|| command.get_name());
-        let path = folder.join(format!("{name}.1"));
-        write_whole(&path, &page(command)?)?;
-        writeln!(out, "wrote {}", path.display())?;
+        pages.push((folder.join(format!("{name}.1")), page(command)?));
     }
+    whole::write_and_tell(&pages, out)?;
     Ok(Outcome::Clean)
 }
 

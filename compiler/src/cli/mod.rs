@@ -1,7 +1,8 @@
 //! The command line: arguments, output and exit codes. What the commands do is the library's.
 //!
 //! Exit codes: 0 clean or no changes, 1 findings or an error, 2 `plan` found changes. Wrong usage is
-//! an error too: clap's own 2 would look like changes to a pipeline.
+//! an error too: clap's own 2 would look like changes to a pipeline. 141 where the reader of the output went away before
+//! its end, as if by SIGPIPE: neither a finding nor its absence. Files a command writes are written before it prints.
 
 mod cached;
 mod check;
@@ -13,6 +14,7 @@ mod fmt;
 mod import;
 mod init;
 mod man;
+mod output;
 mod plan;
 mod progress;
 mod render;
@@ -34,7 +36,11 @@ use bindery_schema::value::Day;
 use clap::{Parser, Subcommand};
 use jiff::Timestamp;
 
+use output::Output;
 use whole::write_whole;
+
+/// Exit code where nobody reads the output to its end: what a shell makes of a program that SIGPIPE (13) ended.
+const CLOSED: u8 = 128 + 13;
 
 /// Checks SMPP operator configuration kept as YAML in git, plans changes and renders runbooks.
 #[derive(Debug, Parser)]
@@ -42,7 +48,9 @@ use whole::write_whole;
     name = "bindery",
     version,
     max_term_width = 100,
-    after_help = "Start with `bindery check`; `bindery explain BND0501` tells what a finding means."
+    after_help = "Start with `bindery check`; `bindery explain BND0501` tells what a finding means.
+
+Exit code: 0 clean, 1 findings or an error, 2 changes (plan), 141 where nobody reads the output to its end."
 )]
 struct Cli {
     /// Root of the configuration repository
@@ -106,7 +114,7 @@ pub(crate) fn main() -> ExitCode {
     };
     // Like git itself: a repository's objects are taken for what their names say.
     git2::opts::strict_hash_verification(false);
-    let out = &mut anstream::stdout().lock();
+    let out = &mut Output(anstream::stdout().lock());
     let done = match &cli.command {
         Command::Init(arguments) => init::run(&cli.repo, arguments, out),
         Command::Check(arguments) => check::run(&cli.repo, arguments, out),
@@ -127,12 +135,7 @@ pub(crate) fn main() -> ExitCode {
         Ok(Outcome::Clean) => ExitCode::SUCCESS,
         Ok(Outcome::Findings) => ExitCode::from(1),
         Ok(Outcome::Changes) => ExitCode::from(2),
-        // The reader, such as `head`, has seen enough.
-        Err(error)
-            if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe) =>
-        {
-            ExitCode::from(1)
-        }
+        Err(error) if output::is_closed(&error) => ExitCode::from(CLOSED),
         Err(error) => {
             note(&format!("error: {error:#}"));
             ExitCode::from(1)
@@ -209,5 +212,30 @@ fn read_if_there(path: &Path) -> anyhow::Result<Option<String>> {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    /// Width of a terminal that all help fits.
+    const WIDTH: usize = 100;
+
+    #[test]
+    fn help_breaks_no_sentence_and_no_example() {
+        for command in Cli::command().get_subcommands() {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            for line in help.lines().filter(|line| !line.is_empty()) {
+                let whole = match line.strip_prefix("  ") {
+                    Some(example) => example.chars().count() + 2 <= WIDTH,
+                    // The terminal's width breaks what is longer.
+                    None => line.ends_with(['.', ':']),
+                };
+                assert!(whole, "{}: {line}", command.get_name());
+            }
+        }
     }
 }

@@ -23,6 +23,9 @@ use super::cached::Cached;
   bindery plan --base v1 --head v2 --format json
   bindery plan --base origin/main --format markdown > comment.md
 
+Where the configuration has an error there is no plan, in any format: standard output stays empty, \
+and the findings are on standard error. `bindery check` and `bindery ci` answer in JSON all the same.
+
 Exit code: 0 no changes, 2 changes, 1 error.")]
 pub(super) struct Arguments {
     /// Revision that counts as live

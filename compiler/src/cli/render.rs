@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow};
@@ -17,7 +17,7 @@ use bindery_schema::value::MnoId;
 use clap::Args;
 
 use super::check::{self, Format, Shown};
-use super::{Outcome, note, write_whole};
+use super::{Outcome, note, whole};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -32,7 +32,7 @@ pub(super) struct Arguments {
     /// Environment whose overlays are laid over the base
     #[arg(long, value_name = "NAME")]
     env: Option<String>,
-    /// How findings of --check are written
+    /// How findings of --check are written, those of the configuration too where it has errors
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
@@ -40,7 +40,12 @@ pub(super) struct Arguments {
 pub(super) fn run(repo: &Path, arguments: &Arguments, out: &mut impl Write) -> anyhow::Result<Outcome> {
     let options = super::options(None, arguments.env.as_deref());
     let compiled = super::compile(&mut Compiler::default(), repo, None, &options)?;
+    let shown = Shown { format: arguments.format, deny: None, now: options.now };
     let Some(catalog) = compiled.catalog() else {
+        if arguments.check {
+            check::write(&compiled.findings, &compiled.sources, shown, out)?;
+            return Ok(Outcome::Findings);
+        }
         concise::write(&compiled.findings, &compiled.sources, &mut anstream::stderr().lock())?;
         return Ok(Outcome::Findings);
     };
@@ -48,23 +53,20 @@ pub(super) fn run(repo: &Path, arguments: &Arguments, out: &mut impl Write) -> a
         note(&format!("note: {FOLDER}/{id}.md belongs to no carrier; delete it when its notes are no longer needed"));
     }
     if !arguments.check {
-        let written = write(repo, catalog)?;
-        writeln!(out, "{} of {} runbooks written", written.len(), catalog.mnos.len())?;
+        let files = files(repo, catalog)?;
+        whole::write_all(&files)?;
+        writeln!(out, "{} of {} runbooks written", files.len(), catalog.mnos.len())?;
         return Ok(Outcome::Clean);
     }
     let outdated = outdated(repo, catalog)?;
     let (findings, sources) = findings(&outdated, SourceMap::default());
-    check::write(&findings, &sources, Shown { format: arguments.format, deny: None, now: options.now }, out)?;
+    check::write(&findings, &sources, shown, out)?;
     Ok(if findings.is_empty() { Outcome::Clean } else { Outcome::Findings })
 }
 
-/// Writes every runbook that is missing or stale, and says which.
-pub(super) fn write(repo: &Path, catalog: &Catalog) -> anyhow::Result<Vec<String>> {
-    let write = |Outdated { path, text, .. }: Outdated| {
-        write_whole(&repo.join(&path), &text)?;
-        Ok(path)
-    };
-    outdated(repo, catalog)?.into_iter().map(write).collect()
+/// Every runbook that is missing or stale, with what is to be written there.
+pub(super) fn files(repo: &Path, catalog: &Catalog) -> anyhow::Result<Vec<(PathBuf, String)>> {
+    Ok(outdated(repo, catalog)?.into_iter().map(|Outdated { path, text, .. }| (repo.join(path), text)).collect())
 }
 
 /// A runbook that is missing or stale.
@@ -122,4 +124,26 @@ fn left_over(folder: &Path, known: &BTreeSet<&str>) -> anyhow::Result<BTreeSet<S
         }
     }
     Ok(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_check_of_what_does_not_compile_answers_in_its_format() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("operators")).unwrap();
+        fs::write(folder.path().join("operators/a.yaml"), "a: [\n").unwrap();
+        for format in [Format::Full, Format::Concise, Format::Json, Format::Github, Format::Sarif, Format::Junit] {
+            let arguments = Arguments { check: true, env: None, format };
+            let mut out = Vec::new();
+            assert!(matches!(run(folder.path(), &arguments, &mut out).unwrap(), Outcome::Findings));
+            let out = String::from_utf8(out).unwrap();
+            assert!(out.contains("BND0101"), "{format:?}: {out}");
+            if matches!(format, Format::Json | Format::Sarif) {
+                serde_json::from_str::<serde_json::Value>(&out).unwrap();
+            }
+        }
+    }
 }

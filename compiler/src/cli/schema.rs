@@ -4,13 +4,10 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::bail;
-use bindery_schema::json;
+use bindery_compiler::scaffold;
 use clap::Args;
 
-use super::{Outcome, note, read_if_there, write_whole};
-
-/// Where the schemas are, from the root of the repository.
-const FOLDER: &str = "schema/json";
+use super::{Outcome, note, read_if_there, whole};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -21,41 +18,38 @@ const FOLDER: &str = "schema/json";
 pub(super) struct Arguments {
     /// Kind or report whose schema is printed
     #[arg(value_name = "NAME", required_unless_present_any = ["write", "check"])]
-    kind: Option<String>,
+    pub(super) kind: Option<String>,
     /// Write every schema
     #[arg(long, conflicts_with_all = ["kind", "check"])]
-    write: bool,
+    pub(super) write: bool,
     /// Fail when a schema on disk is not what would be written
     #[arg(long, conflicts_with = "kind")]
-    check: bool,
+    pub(super) check: bool,
 }
 
 pub(super) fn run(repo: &Path, arguments: &Arguments, out: &mut impl Write) -> anyhow::Result<Outcome> {
-    let mut schemas = Vec::new();
-    for (kind, schema) in json::kinds().into_iter().chain(json::reports()) {
-        schemas.push((kind, format!("{}\n", serde_json::to_string_pretty(&schema)?)));
-    }
+    let schemas = scaffold::schemas()?;
     if let Some(wanted) = &arguments.kind {
-        let Some((_, text)) = schemas.iter().find(|(kind, _)| kind.eq_ignore_ascii_case(wanted)) else {
+        let Some((_, file)) = schemas.iter().find(|(kind, _)| kind.eq_ignore_ascii_case(wanted)) else {
             let kinds: Vec<_> = schemas.iter().map(|(kind, _)| *kind).collect();
             bail!("`{wanted}` has no schema; these have one: {}", kinds.join(", "));
         };
-        out.write_all(text.as_bytes())?;
+        out.write_all(file.text.as_bytes())?;
         return Ok(Outcome::Clean);
     }
-    let mut outcome = Outcome::Clean;
-    for (kind, text) in &schemas {
-        let path = repo.join(FOLDER).join(format!("{kind}.json"));
-        if read_if_there(&path)?.as_ref() == Some(text) {
-            continue;
-        }
-        if arguments.check {
-            note(&format!("{} is stale: run `bindery schema --write`", path.display()));
-            outcome = Outcome::Findings;
-        } else {
-            write_whole(&path, text)?;
-            writeln!(out, "wrote {}", path.display())?;
+    let mut stale = Vec::new();
+    for (_, file) in schemas {
+        let path = repo.join(&file.path);
+        if read_if_there(&path)?.as_ref() != Some(&file.text) {
+            stale.push((path, file.text));
         }
     }
-    Ok(outcome)
+    if arguments.check {
+        for (path, _) in &stale {
+            note(&format!("{} is stale: run `bindery schema --write`", path.display()));
+        }
+        return Ok(if stale.is_empty() { Outcome::Clean } else { Outcome::Findings });
+    }
+    whole::write_and_tell(&stale, out)?;
+    Ok(Outcome::Clean)
 }

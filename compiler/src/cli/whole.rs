@@ -17,6 +17,15 @@ pub(super) fn write_all(files: &[(PathBuf, String)]) -> anyhow::Result<()> {
     Staging::prepare(files)?.replace()
 }
 
+/// Replaces files, and then says which: output that goes away leaves nothing half done.
+pub(super) fn write_and_tell(files: &[(PathBuf, String)], out: &mut impl io::Write) -> anyhow::Result<()> {
+    write_all(files)?;
+    for (path, _) in files {
+        writeln!(out, "wrote {}", path.display())?;
+    }
+    Ok(())
+}
+
 fn cannot_write(path: &Path) -> String {
     format!("cannot write {}", path.display())
 }

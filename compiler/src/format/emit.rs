@@ -13,6 +13,15 @@ use crate::parse::yaml::{Node, Scalar, Value};
 /// Spaces a level.
 const STEP: usize = 2;
 
+/// In which order the keys of a mapping are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    /// That of the schema.
+    Schema,
+    /// That of the text.
+    Text,
+}
+
 /// An entry of a mapping with the comments above it.
 struct Entry {
     rank: usize,
@@ -28,6 +37,7 @@ struct Written {
 
 pub(super) struct Emitter<'l, 't> {
     lines: &'l Lines<'t>,
+    order: Order,
     /// The first line that nobody has taken.
     next: usize,
     end: usize,
@@ -36,8 +46,8 @@ pub(super) struct Emitter<'l, 't> {
 }
 
 impl<'l, 't> Emitter<'l, 't> {
-    pub(super) fn new(lines: &'l Lines<'t>, part: Range<usize>) -> Self {
-        Self { lines, next: part.start, end: part.end, behind: None }
+    pub(super) fn new(lines: &'l Lines<'t>, order: Order, part: Range<usize>) -> Self {
+        Self { lines, order, next: part.start, end: part.end, behind: None }
     }
 
     /// The lines of a document. The comments above its first key head the document, whatever key comes first.
@@ -82,7 +92,9 @@ impl<'l, 't> Emitter<'l, 't> {
             written.push(Entry { rank, above, lines });
         }
         let tail = self.tail(column);
-        written.sort_by_key(|entry| entry.rank);
+        if self.order == Order::Schema {
+            written.sort_by_key(|entry| entry.rank);
+        }
         let mut lines: Vec<String> = Vec::new();
         let blank_or = |line: String| if line.is_empty() { line } else { format!("{pad}{line}") };
         for entry in written {
@@ -116,11 +128,12 @@ impl<'l, 't> Emitter<'l, 't> {
                     let comment = if first > line { self.comment(line) } else { String::new() };
                     self.next = self.next.max(if first > line { line + 1 } else { line });
                     let mut lines = self.mapping(entries, shape.member(), indent + STEP)?;
-                    let is_above = |line: &String| line.is_empty() || line.trim_start().starts_with('#');
-                    let keys = lines.iter().position(|line| !is_above(line)).unwrap_or(0);
-                    let hoisted = lines.drain(..keys).collect::<Vec<_>>();
-                    above.extend(hoisted.into_iter().map(|line| line.trim_start().to_owned()));
                     if comment.is_empty() {
+                        // The first key moves up to the dash, and the comments above it above that.
+                        let is_above = |line: &String| line.is_empty() || line.trim_start().starts_with('#');
+                        let keys = lines.iter().position(|line| !is_above(line)).unwrap_or(0);
+                        let hoisted = lines.drain(..keys).collect::<Vec<_>>();
+                        above.extend(hoisted.into_iter().map(|line| line.trim_start().to_owned()));
                         let first = lines.remove(0);
                         (first.trim_start().to_owned(), lines)
                     } else {
@@ -245,7 +258,9 @@ impl<'l, 't> Emitter<'l, 't> {
                     let value = self.flow(value, below)?;
                     members.push((rank, format!("{name}: {value}").trim_end().to_owned()));
                 }
-                members.sort_by_key(|(rank, _)| *rank);
+                if self.order == Order::Schema {
+                    members.sort_by_key(|(rank, _)| *rank);
+                }
                 let members: Vec<String> = members.into_iter().map(|(_, member)| member).collect();
                 format!("{{{}}}", members.join(", "))
             }

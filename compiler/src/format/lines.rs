@@ -9,6 +9,8 @@ use crate::source::Position;
 /// Lines by number from 0, without their ends.
 pub(super) struct Lines<'t> {
     pub(super) text: Vec<&'t str>,
+    /// How the first of them ends, as all are to.
+    pub(super) ending: &'static str,
     comments: Vec<Option<Comment<'t>>>,
     /// Lines that are inside a scalar from an earlier line.
     inner: Vec<bool>,
@@ -48,8 +50,9 @@ struct Covered {
 
 impl<'t> Lines<'t> {
     pub(super) fn of(text: &'t str, documents: &[Node<'_>]) -> Result<Self, Unformatted> {
-        let text: Vec<&str> = text.lines().collect();
-        let mut lines = Self { comments: vec![None; text.len()], inner: vec![false; text.len()], text };
+        let is_windows = text.lines().next().is_some_and(|line| text[line.len()..].starts_with("\r\n"));
+        let (text, ending): (Vec<&str>, _) = (text.lines().collect(), if is_windows { "\r\n" } else { "\n" });
+        let mut lines = Self { comments: vec![None; text.len()], inner: vec![false; text.len()], text, ending };
         let mut covered = Vec::new();
         for root in documents {
             lines.cover(root, 0, &mut covered)?;

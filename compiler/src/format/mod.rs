@@ -4,8 +4,9 @@
 //! their key, two spaces in; double quotes around every text that some YAML reader takes for a number, a date, a time or a
 //! boolean, and around no other; a comment on its line or with the entry it stands above; at most one empty line in a row.
 //!
-//! Guarantees, each checked on the result before it is handed out: every value is read as before and every comment is
-//! still there. A file that cannot be kept so (anchors, tags, directives) is left alone, with the reason.
+//! Guarantees, each checked on the result before it is handed out: every value is read as before, and every comment is
+//! still there, in its order and between the same words of its document; keys that change places take their comments along.
+//! A file that cannot be kept so (anchors, tags, directives) is left alone, with the reason.
 
 mod emit;
 mod lines;
@@ -14,8 +15,8 @@ mod quote;
 
 use std::collections::BTreeMap;
 
-use crate::parse::yaml::{self, Node, Value};
-use emit::Emitter;
+use crate::parse::yaml::{self, Fault, Node, Value};
+use emit::{Emitter, Order};
 use lines::Lines;
 pub(crate) use order::Shape;
 pub(crate) use quote::needs_quotes;
@@ -25,8 +26,11 @@ pub(crate) use quote::needs_quotes;
 #[non_exhaustive]
 pub enum Unformatted {
     /// It is no YAML, or a key stands twice.
-    #[error("it is not sound YAML; `bindery check` says where")]
-    Broken,
+    #[error("it is not sound YAML: {why}")]
+    Broken {
+        /// What is wrong, with line and column where it has a place.
+        why: String,
+    },
     /// A part that has no canonical form.
     #[error("line {line} has {what}")]
     Special {
@@ -47,31 +51,52 @@ pub fn format(text: &str) -> Result<String, Unformatted> {
         return Err(Unformatted::Layout);
     }
     let stream = yaml::read(text);
-    if stream.fault.is_some() || !stream.duplicates.is_empty() {
-        return Err(Unformatted::Broken);
+    if let Some(why) = slip(&stream) {
+        return Err(Unformatted::Broken { why });
     }
     if let Some((line, what)) = yaml::special(text) {
         return Err(Unformatted::Special { line, what });
     }
     let lines = Lines::of(text, &stream.documents)?;
-    let mut roots = stream.documents.iter().filter(|root| !is_nothing(root)).peekable();
-    let mut formatted: Vec<String> = Vec::new();
-    for part in lines.parts()? {
-        formatted.extend(part.separator);
-        let root = roots.next_if(|root| part.lines.contains(&(root.span.start.line as usize - 1)));
-        formatted.extend(Emitter::new(&lines, part.lines).document(root)?);
-    }
-    while formatted.last().is_some_and(String::is_empty) {
-        formatted.pop();
-    }
-    let ending =
-        if text.lines().next().is_some_and(|line| text[line.len()..].starts_with("\r\n")) { "\r\n" } else { "\n" };
-    let formatted: String = formatted.iter().flat_map(|line| [&**line, ending]).collect();
-    if roots.next().is_none() && holds_the_same(text, &stream.documents, &formatted) {
+    let formatted = emit(&lines, &stream.documents, Order::Schema)?;
+    let in_order = words(text).eq(words(&formatted))
+        || letters(text) == letters(&formatted)
+            && words(text).eq(words(&emit(&lines, &stream.documents, Order::Text)?));
+    if in_order && holds_the_same(text, &stream.documents, &formatted) {
         Ok(formatted)
     } else {
         Err(Unformatted::Layout)
     }
+}
+
+/// Writes every document anew.
+fn emit(lines: &Lines<'_>, documents: &[Node<'_>], order: Order) -> Result<String, Unformatted> {
+    let mut roots = documents.iter().filter(|root| !is_nothing(root)).peekable();
+    let mut formatted: Vec<String> = Vec::new();
+    for part in lines.parts()? {
+        formatted.extend(part.separator);
+        let root = roots.next_if(|root| part.lines.contains(&(root.span.start.line as usize - 1)));
+        formatted.extend(Emitter::new(lines, order, part.lines).document(root)?);
+    }
+    if roots.next().is_some() {
+        return Err(Unformatted::Layout);
+    }
+    while formatted.last().is_some_and(String::is_empty) {
+        formatted.pop();
+    }
+    Ok(formatted.iter().flat_map(|line| [&**line, lines.ending]).collect())
+}
+
+/// The first thing for which a text is not sound YAML.
+fn slip(stream: &yaml::Stream<'_>) -> Option<String> {
+    let (at, what) = match (&stream.fault, stream.duplicates.first()) {
+        (Some(Fault::AliasBomb), _) => return Some("its aliases expand it beyond what bindery reads".to_owned()),
+        (Some(Fault::TooDeep { at }), _) => (*at, "it is nested too deep"),
+        (Some(Fault::Syntax { at, message, .. }), _) => (*at, message.as_str()),
+        (None, Some(twice)) => (twice.second.start, "a key stands twice in one mapping"),
+        (None, None) => return None,
+    };
+    Some(format!("line {}, column {}: {what}", at.line, at.column))
 }
 
 fn is_nothing(root: &Node<'_>) -> bool {
@@ -86,7 +111,6 @@ fn holds_the_same(text: &str, documents: &[Node<'_>], formatted: &str) -> bool {
         && stream.documents.len() == documents.len()
         && documents.iter().zip(&stream.documents).all(|(one, two)| same(one, two))
         && comments(text, documents) == comments(formatted, &stream.documents)
-        && letters(text) == letters(formatted)
 }
 
 /// Whether two nodes mean the same. The order of keys has no meaning.
@@ -110,24 +134,37 @@ fn same(one: &Node<'_>, two: &Node<'_>) -> bool {
     }
 }
 
+/// The letters, digits and `#` of a text, comments among them. Keys apart, whose order is another, a layout moves none past
+/// another.
+fn words(text: &str) -> impl Iterator<Item = char> {
+    text.chars().filter(|c| c.is_alphanumeric() || *c == '#')
+}
+
 /// How often each letter, digit and `#` stands in a text: whatever the layout, none may come or go.
 fn letters(text: &str) -> BTreeMap<char, usize> {
     let mut counts = BTreeMap::new();
-    for letter in text.chars().filter(|c| c.is_alphanumeric() || *c == '#') {
+    for letter in words(text) {
         *counts.entry(letter).or_default() += 1;
     }
     counts
 }
 
 #[cfg(test)]
+mod comments;
+
+#[cfg(test)]
 mod tests {
     use super::*;
+
+    fn broken(why: &str) -> Unformatted {
+        Unformatted::Broken { why: why.to_owned() }
+    }
 
     #[test]
     fn what_has_no_canonical_form_is_left_alone() {
         for (text, expected) in [
-            ("a: [\n", Unformatted::Broken),
-            ("a: 1\na: 2\n", Unformatted::Broken),
+            ("b: 1\na: [\n", broken("line 2, column 4: the bracket `[` is not closed")),
+            ("a: 1\na: 2\n", broken("line 2, column 1: a key stands twice in one mapping")),
             ("a: &x 1\n", Unformatted::Special { line: 1, what: "an anchor" }),
             ("a: 1\nb: !!str 2\n", Unformatted::Special { line: 2, what: "a tag" }),
             ("%YAML 1.2\n---\na: 1\n", Unformatted::Special { line: 1, what: "a directive" }),

@@ -26,13 +26,18 @@ const FILES: [(&str, &str); 9] = [
 ];
 
 /// Every file of a new repository.
-pub fn files() -> Vec<ScaffoldFile> {
+pub fn files() -> Result<Vec<ScaffoldFile>, serde_json::Error> {
     let fixed = FILES.iter().map(|(path, text)| ScaffoldFile { path: (*path).to_owned(), text: (*text).to_owned() });
-    let schemas = json::kinds().into_iter().map(|(kind, schema)| ScaffoldFile {
-        path: format!("schema/json/{kind}.json"),
-        text: format!("{:#}\n", schema.to_value()),
-    });
-    fixed.chain(schemas).collect()
+    Ok(fixed.chain(schemas()?.into_iter().map(|(_, file)| file)).collect())
+}
+
+/// The JSON Schemas of kinds and reports as they are kept in a repository, each with the name of what it describes.
+pub fn schemas() -> Result<Vec<(&'static str, ScaffoldFile)>, serde_json::Error> {
+    let file = |(name, schema)| {
+        let text = format!("{}\n", serde_json::to_string_pretty(&schema)?);
+        Ok((name, ScaffoldFile { path: format!("schema/json/{name}.json"), text }))
+    };
+    json::kinds().into_iter().chain(json::reports()).map(file).collect()
 }
 
 #[cfg(test)]
@@ -45,7 +50,7 @@ mod tests {
     #[test]
     fn a_new_repository_is_clean_and_in_canonical_form() {
         let directory = tempfile::tempdir().unwrap();
-        for file in files() {
+        for file in files().unwrap() {
             let path = directory.path().join(&file.path);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(&path, &file.text).unwrap();
