@@ -155,13 +155,36 @@ fn every_format_has_the_finding_of_a_held_plan_with_its_hash_and_trailer() {
 fn what_is_asked_for_and_not_there_is_said() {
     let repository = Repository::of("only-another-environment");
     let check = |arguments: &[&str]| repository.bindery(&[&["check", "--at", "2026-11-24"], arguments].concat());
-    let named = check(&["--env", "no-such"]);
-    assert_eq!(named.status.code(), Some(0));
-    let shown = text(&named.stderr);
-    assert!(
-        shown.contains("warning: no operator has the environment `no-such`") && shown.contains("known are "),
-        "{shown}"
-    );
+    let fails = |arguments: &[&str], says: &str| {
+        let output = repository.bindery(arguments);
+        let shown = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?} {shown}");
+        assert!(shown.contains("error: no operator has the environment `no-such`") && shown.contains(says), "{shown}");
+        assert!(output.stdout.is_empty(), "{arguments:?} {}", text(&output.stdout));
+    };
+    for command in [
+        &["check"][..],
+        &["check", "--fix"],
+        &["plan"],
+        &["ci"],
+        &["render"],
+        &["render", "--check"],
+        &["trace", "+93"],
+    ] {
+        fails(&[command, &["--env", "no-such"]].concat(), "known are ");
+    }
+    // What the change takes away is still there to be asked for.
+    let operators = "operators/all.yaml";
+    let before = repository.read(operators);
+    let without = before.replace("  environments:\n    staging:\n      tps: {outbound: 5}\n", "");
+    assert_ne!(without, before);
+    repository.write(operators, &without);
+    fails(&["check", "--env", "no-such"], "nor any other");
+    for (command, code) in [("plan", 2), ("ci", 0)] {
+        let output = repository.bindery(&[command, "--at", "2026-11-24", "--env", "staging"]);
+        assert_eq!(output.status.code(), Some(code), "{command} {}", text(&output.stderr));
+    }
+    repository.write(operators, &before);
     repository.git(&["checkout", "-q", "--orphan", "bare"]);
     repository.git(&["rm", "-rfq", "."]);
     repository.write("README.md", "nothing");

@@ -71,7 +71,8 @@ pub(super) fn run(repo: &Path, arguments: &Arguments, out: &mut impl Write) -> a
     }
     let before = compiler.compile_revision(&repository, base, &options)?;
     compiler.guarded_by(before.policy().clone());
-    let mut head = super::compile(&mut compiler, repo, None, &options)?;
+    let mut head = super::compile_wanted(&mut compiler, repo, None, &options)?;
+    super::must_know(&options, &head, Some(&before))?;
     let report = planned(&before, &head, &options)?;
     let summary = check::summary(&head);
     if let Some(catalog) = head.catalog() {

@@ -18,6 +18,7 @@ const BYTE_ORDER_MARK: char = '\u{feff}';
 /// Repairs the working tree, or with `dry` only works out what would be done.
 pub(super) fn run(repo: &Path, options: &Options, dry: bool) -> anyhow::Result<Fixed> {
     let fixed = fix::fix(&mut Compiler::default(), source::load_directory(repo)?, options);
+    super::must_know(options, &fixed.compiled, None)?;
     let mut written = BTreeSet::new();
     for file in fixed.files.iter().filter(|_| !dry) {
         // The link's target, where the file is a link: a rename over the link would replace it.

@@ -158,8 +158,21 @@ fn options(at: Option<Day>, environment: Option<&str>) -> Options {
     Options { now: at.map_or_else(Timestamp::now, Day::midnight), environment: environment.map(str::to_owned) }
 }
 
-/// Compiles a revision, or the working tree where none is named. One that holds no configuration is a mistake.
+/// Compiles a revision, or the working tree where none is named. One that holds no configuration is a mistake, and so is an
+/// environment that is named nowhere.
 fn compile(
+    compiler: &mut Compiler,
+    repo: &Path,
+    revision: Option<&str>,
+    options: &Options,
+) -> anyhow::Result<Compiled> {
+    let tree = compile_wanted(compiler, repo, revision, options)?;
+    must_know(options, &tree, None)?;
+    Ok(tree)
+}
+
+/// Compiles what a plan is to lead to, whatever environment is asked for: the other side of the plan may name it.
+fn compile_wanted(
     compiler: &mut Compiler,
     repo: &Path,
     revision: Option<&str>,
@@ -172,7 +185,6 @@ fn compile(
     if let Some(revision) = revision.filter(|_| tree.sources.is_empty()) {
         bail!("`{revision}` holds no configuration: expected operators/, contracts/ or policy.yaml");
     }
-    name_environments(&tree, options);
     Ok(tree)
 }
 
@@ -188,18 +200,21 @@ fn compile_revision(
     Ok(progress::shown("checking", || compiler.compile_revision(&repository, commit, options))?)
 }
 
-/// Says so where an environment is asked for that no operator names: it is the base then, which a misspelt name may not
-/// be meant to be. An operator that could not be read may name it.
-fn name_environments(compiled: &Compiled, options: &Options) {
-    let Some(name) = options.environment.as_deref() else { return };
-    if compiled.error_count() > 0 || compiled.environments.iter().any(|known| known == name) {
-        return;
+/// Refuses an environment that no operator names, neither of a tree nor of the base it is compared with: it would be the base of
+/// all environments, which a misspelt name is not meant to be. An operator of the tree that could not be read may name it.
+fn must_know(options: &Options, tree: &Compiled, base: Option<&Compiled>) -> anyhow::Result<()> {
+    let Some(name) = options.environment.as_deref() else { return Ok(()) };
+    let trees = std::iter::once(tree).chain(base);
+    let mut known: Vec<&str> = trees.flat_map(|tree| &tree.environments).map(|known| &**known).collect();
+    if known.contains(&name) || tree.error_count() > 0 {
+        return Ok(());
     }
-    let known = match compiled.environments.as_slice() {
-        [] => "no operator has an environment".to_owned(),
-        known => format!("known are {}", known.join(", ")),
-    };
-    note(&format!("warning: no operator has the environment `{name}`, so the base counts; {known}"));
+    known.sort_unstable();
+    known.dedup();
+    match &*known {
+        [] => bail!("no operator has the environment `{name}`, nor any other; leave --env out for the base"),
+        known => bail!("no operator has the environment `{name}`; known are {}", known.join(", ")),
+    }
 }
 
 fn open(repo: &Path) -> anyhow::Result<git2::Repository> {

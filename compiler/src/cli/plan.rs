@@ -82,7 +82,8 @@ pub(super) fn run(repo: &Path, arguments: &Arguments, out: &mut impl Write) -> a
     if let Some(base) = &base {
         compiler.guarded_by(base.policy().clone());
     }
-    let mut head = super::compile(&mut compiler, repo, arguments.head.as_deref(), &options)?;
+    let mut head = super::compile_wanted(&mut compiler, repo, arguments.head.as_deref(), &options)?;
+    super::must_know(&options, &head, base.as_ref())?;
     let nothing = (Catalog::default(), BTreeMap::new());
     let nothing = Catalogs { base: &nothing.0, environments: &nothing.1 };
     let live = base.as_ref().map_or(Some(nothing), Compiled::catalogs);

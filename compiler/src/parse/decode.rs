@@ -3,7 +3,9 @@
 use bindery_schema::value::{ValueError, shown};
 use smallvec::SmallVec;
 
+use super::cut;
 use super::elsewhere::{self, Elsewhere};
+use super::misspelt;
 use super::parsed::List;
 pub(super) use super::scalar::{boolean, number, text_of, text_that, value, whole, word};
 use super::yaml::{DuplicateKey, Node, Resolved, Value};
@@ -56,17 +58,32 @@ impl Report {
         self.duplicates && entries.iter().filter(|(key, _)| key.as_text() == Some(name)).count() > 1
     }
 
+    /// Takes back what is offered for faults since: the value that they are about is cut off at a comma.
+    fn take_back_fixes(&mut self, since: usize) {
+        for fault in self.faults.iter_mut().skip(since) {
+            if fault.fix.take().is_some() {
+                fault.help = Some(cut::HELP.to_owned());
+            }
+        }
+    }
+
     pub(super) fn wrong_type(&mut self, node: &Node<'_>, expected: &str) {
         let message = format!("expected {expected}, found {}", describe(node));
         let help = is_null(node).then(|| "remove the field or give it a value".to_owned());
         self.fault(Code::WrongType, node.head(), message, help);
     }
 
-    pub(super) fn value_error(&mut self, span: Span, error: ValueError) {
+    pub(super) fn value_error(&mut self, node: &Node<'_>, error: ValueError) {
         let code = Code::from(error.problem);
-        let fix = certain(&error).map(|replacement| Fix { span, replacement: replacement.to_owned() });
-        self.fixable(code, span, error.message, error.help, fix);
+        let fix = certain(&error).map(|text| Fix { span: node.span, replacement: spelt_as(node, text) });
+        self.fixable(code, node.span, error.message, error.help, fix);
     }
+}
+
+/// A text as it is written in place of a node: what has quotes keeps them, since JSON needs them.
+pub(super) fn spelt_as(node: &Node<'_>, text: &str) -> String {
+    let is_quoted = matches!(&node.value, Value::Scalar(scalar) if !scalar.plain);
+    if is_quoted && !text.starts_with('"') { format!("\"{text}\"") } else { text.to_owned() }
 }
 
 /// The one right spelling of a value: help of the form `write X` names it.
@@ -121,7 +138,12 @@ impl<'n, 'a> Fields<'n, 'a> {
         report: &mut Report,
         decode: impl FnOnce(&'n Node<'a>, &mut Report) -> Option<T>,
     ) -> Option<T> {
-        let value = decode(self.node(name)?, report);
+        let node = self.node(name)?;
+        let before = report.faults.len();
+        let value = decode(node, report);
+        if report.faults.len() > before && cut::behind(self.entries, node).is_some() {
+            report.take_back_fixes(before);
+        }
         // Which of two is meant, nobody knows.
         let is_twice = report.is_twice(self.entries, name);
         report.partial |= is_twice;
@@ -152,9 +174,13 @@ impl<'n, 'a> Fields<'n, 'a> {
         }
     }
 
-    /// Whether a misspelt name can mean one field alone: no other is as near, here or in another mapping of the kind, and no
-    /// other name is as near to it.
+    /// Whether a misspelt name can mean one field alone: it is a misspelling and no other word, no other field is as near, here
+    /// or in another mapping of the kind, and no other name is as near to it.
     fn is_certain(&self, name: &str, meant: &str, absent: &[&'static str], elsewhere: &Elsewhere<'_>) -> bool {
+        let is_itself = name.eq_ignore_ascii_case(meant);
+        if !misspelt::is_certain(name, meant) || elsewhere::is_field(name) && !is_itself {
+            return false;
+        }
         let others = absent.iter().copied().filter(|other| *other != meant).chain(elsewhere.names());
         let distance = |word: &str| crate::validate::distance(name, word);
         let has_rival = others.into_iter().any(|other| distance(other) <= distance(meant));
@@ -204,12 +230,9 @@ impl<'n, 'a> Fields<'n, 'a> {
             // The misspelt field is the one that is missing: one fault, one finding.
             self.missing.retain(|missing| Some(*missing) != suggestion);
             self.unread.extend(suggestion);
-            // In `{"prority":10}` it is the quotes that make a key of it.
-            let is_close =
-                (key.span.end.line, key.span.end.column + 1) == (value.span.start.line, value.span.start.column);
-            let spelt = |name: &str| if is_close { format!("\"{name}\"") } else { name.to_owned() };
-            let fix = certain.map(|name| Fix { span: key.span, replacement: spelt(name) });
-            let help = home.or_else(|| suggestion.map(|name| format!("did you mean `{name}`?")));
+            let fix = certain.map(|name| Fix { span: key.span, replacement: spelt_as(key, name) });
+            let near = || suggestion.map(|name| format!("did you mean `{name}`?"));
+            let help = cut::help(self.entries, key, value).or_else(|| not_indented(name)).or(home).or_else(near);
             let help = help.unwrap_or_else(|| format!("known fields are {}", self.known.join(", ")));
             let message = format!("{} is not a known field", shown(name));
             report.fixable(Code::UnknownField, key.span, message, Some(help), fix);
@@ -259,6 +282,14 @@ pub(super) fn did_you_mean<'k>(text: &str, known: impl IntoIterator<Item = &'k s
 
 fn nearest<'k>(text: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     crate::validate::nearest(text, known)
+}
+
+/// What is wrong with a name that begins with a blank which indents nothing.
+fn not_indented(name: &str) -> Option<String> {
+    let is_blank = name.starts_with(|c: char| c.is_whitespace() && !c.is_ascii());
+    is_blank.then(|| {
+        "it begins with a no-break space, or another blank that indents nothing: indent with spaces".to_owned()
+    })
 }
 
 fn is_null(node: &Node<'_>) -> bool {

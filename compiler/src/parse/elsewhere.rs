@@ -45,6 +45,12 @@ impl<'k> Elsewhere<'k> {
     }
 }
 
+/// Whether any kind has a field of this name. `contracts` is a field, and no misspelling of `contacts`.
+pub(super) fn is_field(name: &str) -> bool {
+    let mut fields = FIELDS.iter().flat_map(|(_, fields)| fields);
+    fields.any(|(_, known)| known.eq_ignore_ascii_case(name))
+}
+
 /// Whether two names are the same but for their digits, as `t3` and `t4` are.
 pub(super) fn differ_in_digits(one: &str, two: &str) -> bool {
     let letters = |name: &str| name.replace(|c: char| c.is_ascii_digit(), "").to_ascii_lowercase();

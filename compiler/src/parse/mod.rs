@@ -5,8 +5,10 @@
 
 mod agreements;
 mod contract;
+mod cut;
 mod decode;
 mod elsewhere;
+mod misspelt;
 mod mno;
 mod operator;
 mod parsed;
@@ -170,7 +172,7 @@ fn document(root: &yaml::Node<'_>, report: &mut Report) -> Option<Body> {
         if known.is_none() {
             let help = decode::did_you_mean(text, KINDS).unwrap_or_else(|| ANY_KIND.clone());
             let same = KINDS.iter().find(|kind| kind.eq_ignore_ascii_case(text));
-            let fix = same.map(|kind| Fix { span: node.span, replacement: (*kind).to_owned() });
+            let fix = same.map(|kind| Fix { span: node.span, replacement: decode::spelt_as(node, kind) });
             let message = format!("{} is not a known kind", shown(text));
             report.fixable(Code::UnknownKind, node.span, message, Some(help), fix);
         }

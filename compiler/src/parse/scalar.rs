@@ -96,7 +96,7 @@ pub(super) fn value<T: FromStr<Err = ValueError>>(node: &Node<'_>, report: &mut 
         // The token in it is the fault that counts; repeating it would print it.
         Err(_) if secrets::is_suspicious(text) => None,
         Err(error) => {
-            report.value_error(node.span, error);
+            report.value_error(node, error);
             None
         }
     }
@@ -111,7 +111,7 @@ pub(super) fn word<T: Copy>(words: &'static [(&'static str, T)]) -> impl Fn(&Nod
             return Some(*value);
         }
         let text = not_a_misfit(text, report, |_| false)?;
-        report.value_error(node.span, unknown_word(words, text));
+        report.value_error(node, unknown_word(words, text));
         None
     }
 }

@@ -115,19 +115,24 @@ impl Content {
         if size > LARGEST_FILE {
             return Self::too_large(size);
         }
+        // A byte that is zero is UTF-8, and a character of no text.
+        let zero = bytes.contains(&0);
+        let line = |before: &[u8]| before.split(|byte| *byte == b'\n').count();
         match std::str::from_utf8(bytes) {
-            Ok(text) => Self::Text(text.strip_prefix('\u{feff}').unwrap_or(text).into()),
+            Ok(text) if !zero => Self::Text(text.strip_prefix('\u{feff}').unwrap_or(text).into()),
+            _ if is_utf16(bytes) => {
+                let message = "the file is UTF-16".to_owned();
+                Self::Unreadable { message, help: "save the file as UTF-8" }
+            }
+            Ok(_) => {
+                let line = line(bytes.split(|byte| *byte == 0).next().unwrap_or_default());
+                let message = format!("the file is no text: line {line} has a NUL byte");
+                Self::Unreadable { message, help: "remove the byte, or save the file as UTF-8 text" }
+            }
             Err(error) => {
-                if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
-                    let message = "the file is UTF-16".to_owned();
-                    return Self::Unreadable { message, help: "save the file as UTF-8" };
-                }
-                let valid = &bytes[..error.valid_up_to()];
-                let line = valid.split(|byte| *byte == b'\n').count();
-                Self::Unreadable {
-                    message: format!("the file is not UTF-8: line {line} has a byte that does not decode"),
-                    help: "save the file as UTF-8",
-                }
+                let line = line(&bytes[..error.valid_up_to()]);
+                let message = format!("the file is not UTF-8: line {line} has a byte that does not decode");
+                Self::Unreadable { message, help: "save the file as UTF-8" }
             }
         }
     }
@@ -159,6 +164,16 @@ impl Content {
             help: "rename the file, or delete it",
         }
     }
+}
+
+/// Whether bytes are UTF-16: by a byte order mark, or because every other of the first is zero, as in any text of Latin letters.
+fn is_utf16(bytes: &[u8]) -> bool {
+    const ENOUGH: usize = 64;
+    let beginning = &bytes[..bytes.len().min(ENOUGH)];
+    let zeros = |from: usize| beginning.iter().skip(from).step_by(2).filter(|byte| **byte == 0).count();
+    let most = beginning.len() / 2 * 3 / 4;
+    let has_mark = bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff");
+    has_mark || most > 0 && zeros(0).max(zeros(1)) >= most && zeros(0).min(zeros(1)) < most
 }
 
 #[cfg(test)]

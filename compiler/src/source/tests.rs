@@ -178,3 +178,25 @@ fn files_of_git_below_a_folder_are_no_configuration() {
     let found = told(load_directory(folder.path()).unwrap());
     assert_eq!(found, [("operators/vendored/b.yaml".to_owned(), Some("a: 1\n".to_owned()))]);
 }
+
+#[test]
+fn what_is_no_text_is_called_what_it_is() {
+    let text = "apiVersion: bindery/v1\nkind: Mno\n";
+    let wide = |unit: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(unit).collect::<Vec<u8>>();
+    for (bytes, expected) in [
+        (wide(u16::to_le_bytes), Some("the file is UTF-16")),
+        (wide(u16::to_be_bytes), Some("the file is UTF-16")),
+        ([&b"\xff\xfe"[..], &wide(u16::to_le_bytes)].concat(), Some("the file is UTF-16")),
+        (b"a: 1\nb: \0\n".to_vec(), Some("the file is no text: line 2 has a NUL byte")),
+        (vec![0; 100], Some("the file is no text: line 1 has a NUL byte")),
+        (b"a: \xe4\0".to_vec(), Some("the file is not UTF-8: line 1 has a byte that does not decode")),
+        (text.into(), None),
+        (Vec::new(), None),
+    ] {
+        let found = match Content::from_bytes(&bytes) {
+            Content::Unreadable { message, .. } => Some(message),
+            _ => None,
+        };
+        assert_eq!(found.as_deref(), expected, "{bytes:?}");
+    }
+}

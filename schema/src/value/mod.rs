@@ -9,6 +9,7 @@ mod macros;
 mod money;
 mod net;
 mod prefix;
+mod prefix_spelling;
 mod text;
 mod time;
 

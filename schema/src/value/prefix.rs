@@ -5,7 +5,8 @@ use std::num::NonZeroU64;
 use std::str::FromStr;
 
 use super::macros::string_conversions;
-use super::{Day, ValueError, ValueProblem, shown};
+use super::prefix_spelling::hint;
+use super::{ValueError, ValueProblem, shown};
 
 /// Longest prefix in digits: a whole E.164 number with its country code (ITU-T E.164, 6.2.1).
 const LONGEST: usize = 15;
@@ -116,17 +117,6 @@ impl FromStr for E164Prefix {
         let error = ValueError::new(ValueProblem::BadPrefix, format!("{} is not an E.164 prefix", shown(text)));
         Err(error.help(hint(text)))
     }
-}
-
-/// What to write instead; concrete where the intent is certain.
-fn hint(text: &str) -> String {
-    let is_date = text.parse::<Day>().is_ok();
-    let plain: String = text.chars().filter(|c| !matches!(c, ' ' | '-' | '(' | ')' | '.' | '/')).collect();
-    let digits = plain.strip_prefix('+').or_else(|| plain.strip_prefix("00")).unwrap_or(&plain);
-    if let Some(prefix) = E164Prefix::from_digits(digits).filter(|_| !is_date) {
-        return format!("write \"{prefix}\"");
-    }
-    "a prefix is `+` and 1 to 15 digits with the country code, the first not 0, such as \"+9379\"".to_owned()
 }
 
 impl fmt::Display for E164Prefix {

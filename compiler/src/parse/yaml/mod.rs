@@ -5,6 +5,7 @@
 //! whatever it declines, or whatever turns out wrong in what it read, goes to the careful one. What the quick one takes
 //! means the same to both, which tests and a fuzz target hold.
 
+mod escapes;
 mod input;
 mod quick;
 mod read;

@@ -27,6 +27,8 @@ pub(crate) fn read(text: &str) -> Stream<'_> {
         spent: 0,
         duplicates: Vec::new(),
         index: 0,
+        newest: 0,
+        of_earlier: 0,
     };
     let mut documents = Vec::new();
     let fault = loop {
@@ -66,6 +68,10 @@ struct Builder<'a> {
     duplicates: Vec<DuplicateKey>,
     /// The character at which the last event begins.
     index: usize,
+    /// The anchor that came last; the parser counts them through all documents.
+    newest: usize,
+    /// The last anchor of the documents before.
+    of_earlier: usize,
 }
 
 impl<'a> Builder<'a> {
@@ -112,6 +118,7 @@ impl<'a> Builder<'a> {
                 (Event::StreamStart | Event::DocumentStart(_) | Event::DocumentEnd | Event::Nothing, _) => {}
                 (event, span) => {
                     self.anchors.clear();
+                    self.of_earlier = self.newest;
                     return self.node(event, span, 0).map(Some);
                 }
             }
@@ -176,6 +183,7 @@ impl<'a> Builder<'a> {
         };
         let node = Node { span: Span { start: span.start, end }, value };
         if anchor != 0 {
+            self.newest = self.newest.max(anchor);
             let size = node.size();
             self.anchors.insert(anchor, (node.clone(), size));
         }
@@ -185,11 +193,15 @@ impl<'a> Builder<'a> {
     /// The anchored node once more, at the alias's place.
     fn alias(&mut self, id: usize, span: Span) -> Result<Node<'a>, Fault> {
         let Some((node, size)) = self.anchors.get(&id) else {
-            return Err(Fault::Syntax {
-                at: span.start,
-                message: "the alias stands inside its own anchor".to_owned(),
-                help: None,
-            });
+            let (message, help) = if id <= self.of_earlier {
+                (
+                    "the alias has no anchor in this document",
+                    "an anchor counts in its own document: write the value out",
+                )
+            } else {
+                ("the alias stands inside its own anchor", "write the value out")
+            };
+            return Err(Fault::Syntax { at: span.start, message: message.to_owned(), help: Some(help.to_owned()) });
         };
         self.spent += size;
         if self.spent > ALIAS_BUDGET {

@@ -5,7 +5,7 @@
 
 use super::source::{content, lines};
 use super::walk::{Step, Walk};
-use super::{Fault, tabs, words};
+use super::{Fault, escapes, tabs, words};
 use crate::parse::secrets;
 use crate::source::{Position, Span};
 
@@ -15,6 +15,9 @@ pub(super) fn explain(text: &str, at: Position, said: &str) -> Fault {
         return tabs::fault(tab);
     }
     let slip = Slip::of(text, at);
+    if let Some(Found { at, message, help }) = slip.no_indentation().or_else(|| slip.half_a_character(said)) {
+        return Fault::Syntax { at, message, help };
+    }
     let found = match said {
         "simple key expect ':'" | "simple key expected" => {
             slip.open_bracket().or_else(|| slip.key_line().map(|line| slip.no_colon(line)))
@@ -133,6 +136,42 @@ impl<'t> Slip<'t> {
             self.scalar.filter(|scalar| scalar.end.line == self.at.line && scalar.start.line < self.at.line)?;
         let before = before(self.line(scalar.start.line), scalar.start);
         content(before).is_empty().then_some(scalar.start.line)
+    }
+
+    /// A blank that is no space before the content of a line: to YAML it is text, and the line is not indented by it.
+    fn no_indentation(&self) -> Option<Found> {
+        let first = self.scalar.map_or(self.at.line, |scalar| scalar.start.line.min(self.at.line));
+        (first..=self.at.line).find_map(|number| {
+            let line = self.line(number);
+            let blank = line.chars().take_while(|c| c.is_whitespace()).position(|c| !c.is_ascii())?;
+            let column = u32::try_from(blank).unwrap_or(u32::MAX).saturating_add(1);
+            let message = match line.chars().nth(blank)? {
+                '\u{a0}' => "a no-break space stands in the indentation".to_owned(),
+                other => format!("a blank that is no space, U+{:04X}, stands in the indentation", u32::from(other)),
+            };
+            let help = Some("indent with spaces".to_owned());
+            Some(Found { at: Position { line: number, column }, message, help })
+        })
+    }
+
+    /// An escape that is half a character, as JSON writes what is beyond U+FFFF.
+    fn half_a_character(&self, said: &str) -> Option<Found> {
+        if said != "while parsing a quoted scalar, found invalid Unicode character escape code" {
+            return None;
+        }
+        (self.at.line..).zip(self.lines.iter().skip(self.at.line as usize - 1)).find_map(|(number, line)| {
+            let before = if number == self.at.line { before(line, self.at).len() } else { 0 };
+            let (byte, whole) = escapes::half_a_character(&line[before..])?;
+            let at = Position { line: number, column: columns(&line[..before + byte]) };
+            let message = "the escape is half a character, as JSON writes one, and YAML has no halves".to_owned();
+            // Nor may a character of a password come back.
+            let whole = whole.filter(|_| !(1..=number).any(|number| secrets::names_a_secret(self.line(number))));
+            let help = match whole {
+                Some(whole) => format!("write the character itself, or `\\U{:08X}` for both halves", u32::from(whole)),
+                None => "write the character itself".to_owned(),
+            };
+            Some(Found { at, message, help: Some(help) })
+        })
     }
 
     /// A field without its colon, or without the space behind it. The next line shows it.
