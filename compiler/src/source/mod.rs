@@ -173,7 +173,7 @@ fn is_utf16(bytes: &[u8]) -> bool {
     let zeros = |from: usize| beginning.iter().skip(from).step_by(2).filter(|byte| **byte == 0).count();
     let most = beginning.len() / 2 * 3 / 4;
     let has_mark = bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff");
-    has_mark || most > 0 && zeros(0).max(zeros(1)) >= most && zeros(0).min(zeros(1)) < most
+    has_mark || most > 1 && zeros(0).max(zeros(1)) >= most && zeros(0).min(zeros(1)) < most
 }
 
 #[cfg(test)]

@@ -158,7 +158,7 @@ fn a_slip_is_marked_where_it_is() {
         ("a:\n  b: |\n\tc\n", 3, 2, "indent with spaces"),
         ("a:\n  b: c\td\n\te\n", 3, 2, "indent with spaces"),
         ("a:\n\u{a0}\u{a0}b: c\n  d: 1\n", 2, 1, "indent with spaces"),
-        ("a:\n  b: c\n  \u{3000}d: 1\n  e: 1\n", 3, 3, "indent with spaces"),
+        ("a:\n  b: c\n\u{3000} d: 1\n  e: 1\n", 3, 1, "indent with spaces"),
         ("a: 1\nb: \"x \\ud83d\\udcf1\"\n", 2, 7, "write the character itself, or `\\U0001F4F1` for both halves"),
         ("a: \"x\n  \\ud83d y\"\n", 2, 3, "write the character itself"),
         ("password: \"\\ud83d\\udcf1\"\n", 1, 12, "write the character itself"),
