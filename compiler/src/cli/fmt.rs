@@ -256,7 +256,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("operators")).unwrap();
         let files: Vec<PathBuf> = (0..3).map(|n| folder.path().join(format!("operators/{n}.yaml"))).collect();
-        files.iter().for_each(|file| fs::write(file, LOOSE).unwrap());
+        for file in &files {
+            fs::write(file, LOOSE).unwrap();
+        }
         let arguments = Arguments { files: Vec::new(), check: false };
         assert!(run(folder.path(), &arguments, &mut crate::cli::output::tests::Full).is_err());
         assert!(files.iter().all(|file| fs::read_to_string(file).unwrap() == SOUND));

@@ -50,7 +50,7 @@ const CLOSED: u8 = 128 + 13;
     max_term_width = 100,
     after_help = "Start with `bindery check`; `bindery explain BND0501` tells what a finding means.
 
-Exit code: 0 clean, 1 findings or an error, 2 changes (plan), 141 where nobody reads the output to its end."
+Exit code: 0 clean, 1 findings or an error, 2 changes (plan), 141 the reader of the output left."
 )]
 struct Cli {
     /// Root of the configuration repository

@@ -91,7 +91,7 @@ impl Text {
     fn of(tree: &Tree) -> String {
         let mut text = Self::default();
         text.write(tree, 0, false);
-        text.lines.iter().map(|line| format!("{line}\n")).collect()
+        text.lines.join("\n") + "\n"
     }
 }
 
