@@ -175,6 +175,73 @@ fn passwords_are_sealed_once() {
     assert_eq!(import(&bytes, &load(folder.path()), &anew).unwrap().report.updated.len(), 2);
 }
 
+/// A repository of so many carriers with a contract of 100 messages a second each.
+fn contracted(carriers: usize) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for carrier in 0..carriers {
+        let id = format!("ee-carrier-{carrier}");
+        let mno = format!(
+            "apiVersion: bindery/v1\nkind: Mno\nmetadata: {{id: {id}}}\nspec: {{name: Carrier {carrier}, country: EE, \
+             contacts: {{t1: [{{name: a}}]}}}}\n"
+        );
+        let contract = format!(
+            "apiVersion: bindery/v1\nkind: TpsContract\nmetadata: {{mno: {id}}}\nspec:\n  contracts:\n    - {{ref: C1, \
+             direction: OUTBOUND, contractedTps: 100, effectiveFrom: \"2026-01-01\", document: s3://c/1.pdf}}\n"
+        );
+        let files = [(format!("operators/{id}/mno.yaml"), mno), (format!("contracts/{id}.yaml"), contract)];
+        write(folder.path(), &BTreeMap::from(files));
+    }
+    folder
+}
+
+/// What becomes of rows given by operator, carrier, host, rate and prefix. A second run writes nothing.
+fn outcomes(folder: &Path, rows: &[(String, usize, String, u32, String)]) -> Vec<(Outcome, Vec<Code>)> {
+    let header = fs::read_to_string(fixtures().join("template/legacy.csv")).unwrap();
+    let mut sheet = format!("{}\n", header.lines().next().unwrap());
+    for (id, carrier, host, rate, prefix) in rows {
+        sheet +=
+            &format!("{id},Carrier {carrier},EE,,{host}.example,2775,gw,cn4ry001,,TX,100,{rate},{prefix},10,100,,,,\n");
+    }
+    let run = || import(sheet.as_bytes(), &load(folder), &options(&fixtures().join("none"))).unwrap();
+    let done = run();
+    write(folder, &done.files);
+    assert!(run().files.is_empty());
+    let codes = |row: &bindery_compiler::import::Row| row.reasons.iter().map(|reason| reason.code).collect();
+    done.report.rows.iter().map(|row| (row.outcome, codes(row))).collect()
+}
+
+/// Carriers have nothing to do with each other: each of many is searched for the row that is one too many.
+#[test]
+fn of_many_carriers_over_contract_only_the_rows_at_fault_are_refused() {
+    const CARRIERS: usize = 40;
+    let row = |n: usize| (format!("zz-{n}"), n / 3, format!("s{n}"), [60, 60, 40][n % 3], format!("3725{n:03}"));
+    let rows: Vec<_> = (0..3 * CARRIERS).map(row).collect();
+    let taken = (Outcome::Imported, Vec::new());
+    let expected = [taken.clone(), (Outcome::Refused, vec![Code::TpsOverContract]), taken];
+    for (carrier, rows) in outcomes(contracted(CARRIERS).path(), &rows).chunks(3).enumerate() {
+        assert_eq!(rows, expected, "{carrier}");
+    }
+}
+
+/// The first row is beyond the contract, and what it would have had is free for those behind it.
+#[test]
+fn a_row_over_contract_holds_nothing() {
+    let row = |id: &str, carrier, host: &str, rate, prefix: &str| {
+        (id.to_owned(), carrier, host.to_owned(), rate, prefix.to_owned())
+    };
+    let rows = [
+        row("zz-1", 0, "s1", 150, "37251"),
+        row("zz-1", 0, "s2", 50, "37252"),
+        row("zz-3", 0, "s1", 60, "37253"),
+        row("zz-4", 0, "s1", 50, "37254"),
+        row("zz-5", 1, "s5", 1, "37251"),
+        row("zz-5", 1, "s6", 1, "37256"),
+    ];
+    let (taken, over) = ((Outcome::Imported, Vec::new()), (Outcome::Refused, vec![Code::TpsOverContract]));
+    let twice = (Outcome::Refused, vec![Code::DuplicateObject]);
+    assert_eq!(outcomes(contracted(2).path(), &rows), [over.clone(), taken.clone(), over, taken.clone(), taken, twice]);
+}
+
 #[test]
 fn a_long_password_is_taken_where_it_is_allowed() {
     let case = fixtures().join("every-rule");

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
+use bindery_compiler::diagnostic::render::shown;
 use bindery_compiler::import::{
     self, Import, Mapping, Options, Outcome as RowOutcome, Report, Sealing, Summary, Terms,
 };
@@ -143,13 +144,14 @@ fn existing(into: &Path) -> anyhow::Result<Vec<Loaded>> {
 
 fn summarise(report: &Report, dry_run: bool, out: &mut impl Write) -> anyhow::Result<()> {
     for row in report.rows.iter().filter(|row| row.outcome == RowOutcome::Refused) {
-        let operator = row.operator.as_deref().unwrap_or("-");
+        let operator = shown(row.operator.as_deref().unwrap_or("-"));
         for reason in &row.reasons {
-            writeln!(out, "row {} (line {}) {operator}: {} {}", row.record, row.line, reason.code, reason.message)?;
+            let message = shown(&reason.message);
+            writeln!(out, "row {} (line {}) {operator}: {} {message}", row.record, row.line, reason.code)?;
         }
     }
     for line in &report.to_do {
-        writeln!(out, "to do: {line}")?;
+        writeln!(out, "to do: {}", shown(line))?;
     }
     let Summary { records, imported, normalised, refused, ignored } = report.summary;
     writeln!(
@@ -227,6 +229,14 @@ mod tests {
         assert!(!clean && out.contains("row 2 (line 3) zz-2: BND0203") && !out.contains("cn4ry"), "{out}");
         assert!(folder.path().join("into/operators/ee-alpha/zz-1.yaml").exists());
         assert!(!folder.path().join("into/operators/ee-alpha/zz-2.yaml").exists());
+    }
+
+    #[test]
+    fn what_turns_or_hides_writing_is_escaped() {
+        let folder = tempfile::tempdir().unwrap();
+        let row = "zz\u{200b}1,Alpha,EE,\u{202e}b.example,2775,gw,cn4ry002,TX,10,10,37259\n";
+        let (_, out) = import(folder.path(), row, &[]).unwrap();
+        assert!(out.contains("zz\\u{200b}1") && !out.contains(['\u{200b}', '\u{202e}']), "{out}");
     }
 
     #[test]

@@ -50,7 +50,7 @@ pub(super) struct Admitted {
     pub(super) mno: MnoId,
     /// The carrier's name, as the repository or the first of its rows spells it.
     pub(super) mno_name: Name,
-    pub(super) candidate: Candidate,
+    pub(super) candidate: Arc<Candidate>,
     /// The file that holds the same operator already.
     pub(super) existing: Option<Arc<str>>,
 }
@@ -58,7 +58,7 @@ pub(super) struct Admitted {
 /// What is taken, by the repository and by earlier rows.
 pub(super) struct Register<'c> {
     catalog: &'c Catalog,
-    paths: HashSet<Arc<str>>,
+    paths: HashSet<&'c str>,
     rows: HashMap<OperatorId, Holder>,
     endpoints: HashMap<(Host, u16, SystemId), Holder>,
     prefixes: HashMap<(E164Prefix, u16), Holder>,
@@ -69,7 +69,7 @@ pub(super) struct Register<'c> {
 
 impl<'c> Register<'c> {
     /// What the repository holds.
-    pub(super) fn new(catalog: &'c Catalog, paths: impl Iterator<Item = Arc<str>>) -> Self {
+    pub(super) fn new(catalog: &'c Catalog, paths: impl Iterator<Item = &'c str>) -> Self {
         let (mut endpoints, mut prefixes) = (HashMap::new(), HashMap::new());
         for (id, operator) in &catalog.operators {
             let holder = Holder::File { path: operator.source.clone(), operator: id.clone() };
@@ -120,8 +120,8 @@ impl<'c> Register<'c> {
         &mut self,
         record: u32,
         line: u32,
-        candidate: Candidate,
-        claims: Claims,
+        candidate: Arc<Candidate>,
+        claims: &Claims,
     ) -> Result<Admitted, Vec<Reason>> {
         let mut reasons = Vec::new();
         let mut refuse = |code, message: String| reasons.push(Reason { code, message });
@@ -153,8 +153,8 @@ impl<'c> Register<'c> {
         }
         let holder = Holder::Row { record, line, operator: id.clone() };
         self.rows.insert(id.clone(), holder.clone());
-        self.endpoints.extend(claims.endpoint.map(|endpoint| (endpoint, holder.clone())));
-        self.prefixes.extend(claims.prefixes.into_iter().map(|claim| (claim, holder.clone())));
+        self.endpoints.extend(claims.endpoint.clone().map(|endpoint| (endpoint, holder.clone())));
+        self.prefixes.extend(claims.prefixes.iter().map(|claim| (*claim, holder.clone())));
         let name = self.names.entry(mno.clone()).or_insert_with(|| candidate.mno_name.clone()).clone();
         let existing = existing.map(|operator| operator.source.clone());
         Ok(Admitted { record, mno, mno_name: name, candidate, existing })

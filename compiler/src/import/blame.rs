@@ -2,10 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bindery_schema::value::MnoId;
+
 use super::Error;
 use super::accept::Admitted;
 use super::draft::Owner;
 use super::report::Reason;
+use super::rows::{Refusal, Refused};
 use crate::compile::Compiled;
 use crate::diagnostic::{Code, Finding, Severity};
 
@@ -39,6 +42,13 @@ impl Fault {
         Self { reason, path: compiled.sources.path(finding.primary.file).to_owned(), operators, carriers }
     }
 
+    /// The one carrier whose rows it names; none where there are several or none.
+    pub(super) fn carrier<'m>(&self, carriers: &BTreeMap<u32, &'m MnoId>) -> Option<&'m MnoId> {
+        let mut named = self.operators.iter().chain(&self.carriers).filter_map(|row| carriers.get(row).copied());
+        let first = named.next()?;
+        named.all(|other| other == first).then_some(first)
+    }
+
     /// The row at fault, where the error is about a row, or about one beside another. Which of those is at fault that add to
     /// one sum, or to one carrier, it does not tell.
     fn culprit(&self) -> Option<u32> {
@@ -48,37 +58,40 @@ impl Fault {
 }
 
 /// Rows that are at fault, each with its reasons; where there is time to look again, only those that are for certain.
-pub(super) fn culprits(faults: &[Fault], again: bool) -> BTreeMap<u32, Vec<Reason>> {
+pub(super) fn culprits(faults: &[Fault], again: bool) -> Refused {
     let mut by_culprit: BTreeMap<u32, Vec<&Fault>> = BTreeMap::new();
     for fault in faults {
         if let Some(culprit) = fault.culprit() {
             by_culprit.entry(culprit).or_default().push(fault);
         }
     }
-    let mut refused = BTreeMap::new();
+    let mut refused = Refused::new();
     // Rows that may not be there any more when the others are looked at next.
     let mut unsure = BTreeSet::new();
     for (culprit, faults) in by_culprit {
         let stands =
             |fault: &&&Fault| !fault.operators.iter().any(|row| again && *row != culprit && unsure.contains(row));
-        let reasons: Vec<Reason> = faults.iter().filter(stands).map(|fault| fault.reason.clone()).collect();
+        let stand: Vec<&&Fault> = faults.iter().filter(stands).collect();
         unsure.insert(culprit);
-        if !reasons.is_empty() {
-            refused.insert(culprit, reasons);
+        if !stand.is_empty() {
+            let reasons = stand.iter().map(|fault| fault.reason.clone()).collect();
+            let others = stand.iter().flat_map(|fault| &fault.operators).filter(|row| **row != culprit);
+            refused.insert(culprit, Refusal { reasons, beside: others.copied().collect() });
         }
     }
     refused
 }
 
 /// Every one of these rows that an error names; all of them where none is named.
-pub(super) fn everybody(faults: &[Fault], rows: &[Admitted]) -> BTreeMap<u32, Vec<Reason>> {
-    let mut refused: BTreeMap<u32, Vec<Reason>> = BTreeMap::new();
+pub(super) fn everybody(faults: &[Fault], rows: &[&Admitted]) -> Refused {
+    let mut refused = Refused::new();
     for fault in faults {
-        let is_named = |row: &&Admitted| fault.operators.contains(&row.record) || fault.carriers.contains(&row.record);
-        let named: Vec<&Admitted> = rows.iter().filter(is_named).collect();
+        let is_named = |row: &&&Admitted| fault.operators.contains(&row.record) || fault.carriers.contains(&row.record);
+        let named: Vec<&&Admitted> = rows.iter().filter(is_named).collect();
         let blamed = if named.is_empty() { rows.iter().collect() } else { named };
         for row in blamed {
-            refused.entry(row.record).or_default().push(fault.reason.clone());
+            let new = || Refusal { reasons: Vec::new(), beside: BTreeSet::new() };
+            refused.entry(row.record).or_insert_with(new).reasons.push(fault.reason.clone());
         }
     }
     refused
@@ -101,7 +114,7 @@ mod tests {
     }
 
     fn refused(faults: &[Fault]) -> Vec<(u32, usize)> {
-        culprits(faults, true).into_iter().map(|(record, reasons)| (record, reasons.len())).collect()
+        culprits(faults, true).into_iter().map(|(record, refusal)| (record, refusal.reasons.len())).collect()
     }
 
     #[test]

@@ -61,19 +61,39 @@ pub(super) fn detect(bytes: &[u8]) -> (Encoding, &[u8]) {
         return (Encoding::Utf8, rest);
     }
     let header = bytes.split(|byte| matches!(byte, b'\n' | b'\r')).next().unwrap_or_default();
-    let (mut wide, mut invalid, mut plausible) = (0_usize, 0_usize, 0_usize);
+    let (mut is_utf8, mut invalid, mut plausible) = (false, 0_usize, 0_usize);
     let mut at = 0;
     for chunk in bytes.utf8_chunks() {
-        wide += chunk.valid().chars().filter(|character| !character.is_ascii()).count();
+        is_utf8 |= chunk.valid().char_indices().any(|(offset, character)| is_letter(bytes, at + offset, character));
         at += chunk.valid().len();
         invalid += chunk.invalid().len();
         plausible += (at..at + chunk.invalid().len()).filter(|at| is_plausible(bytes, *at)).count();
         at += chunk.invalid().len();
     }
     let in_header = std::str::from_utf8(header).is_err();
-    let encoding =
-        if in_header || plausible > wide && plausible * 2 > invalid { Encoding::Windows1252 } else { Encoding::Utf8 };
-    (encoding, bytes)
+    // One character of several bytes settles it, however many rows of another encoding were pasted below.
+    let is_1252 = in_header || !is_utf8 && plausible * 2 > invalid;
+    (if is_1252 { Encoding::Windows1252 } else { Encoding::Utf8 }, bytes)
+}
+
+/// Whether a character of UTF-8 is one that people write, and its bytes make no sense in Windows-1252, where `ü` reads `Ã¼`.
+fn is_letter(bytes: &[u8], at: usize, character: char) -> bool {
+    let length = character.len_utf8();
+    let in_use = match character {
+        '\0'..='\u{9f}' => false,
+        // IPA, of which Azerbaijani has a letter, and N'Ko: what `É®` and `ß…` of Windows-1252 would be.
+        '\u{250}'..='\u{2af}' => character == 'ə',
+        '\u{7c0}'..='\u{7ff}' => false,
+        '\u{2000}'..='\u{2bff}' => true,
+        _ => character.is_alphabetic() || length == 2 && character < '\u{100}',
+    };
+    // A letter at the end of a word and signs behind it, as in `CAFÉ™` or `café…”`. Neither Â, Ã nor `â€` ends words.
+    let is_sign = |at: usize| (0x80..0xc0).contains(&bytes[at]) && is_plausible(bytes, at);
+    let in_1252 = !matches!(bytes[at..], [0xc2 | 0xc3, ..] | [0xe2, 0x80, ..])
+        && is_plausible(bytes, at)
+        && (at + 1..at + length).all(is_sign)
+        && !bytes.get(at + length).is_some_and(u8::is_ascii_alphanumeric);
+    in_use && !in_1252
 }
 
 /// Whether a byte, read as Windows-1252, is something people write where it stands: an accented letter in a word, or
@@ -84,6 +104,7 @@ fn is_plausible(bytes: &[u8], at: usize) -> bool {
     let after = bytes.get(at + 1).copied().unwrap_or(b' ');
     let letter = |byte: u8| byte.is_ascii_alphabetic() || byte >= 0xc0;
     match byte {
+        // Typographic signs, units, fractions.
         0x80
         | 0x82
         | 0x84
@@ -91,18 +112,20 @@ fn is_plausible(bytes: &[u8], at: usize) -> bool {
         | 0x91..=0x97
         | 0x99
         | 0xa0
+        | 0xa3
         | 0xa7
         | 0xa9
         | 0xab
         | 0xae
-        | 0xb0
-        | 0xb2..=0xb4
+        | 0xb0..=0xb5
         | 0xb7
-        | 0xbb => true,
+        | 0xbb..=0xbe => true,
         // Signs and letters hardly any carrier's name has; a stray 0xFF or 0xFE is a damaged file.
         0xd0 | 0xd7 | 0xde | 0xf0 | 0xf7 | 0xfe | 0xff => false,
+        // A word of its own, or the sign of a mean.
+        0xd8 => !before.is_ascii_lowercase(),
         0xdf..=0xff | 0x9a | 0x9c | 0x9e => letter(before) || letter(after),
-        0xc0..=0xde | 0x8a | 0x8c | 0x8e | 0x9f => !before.is_ascii_lowercase() && (letter(before) || letter(after)),
+        0xc0..=0xdd | 0x8a | 0x8c | 0x8e | 0x9f => !before.is_ascii_lowercase() && (letter(before) || letter(after)),
         _ => false,
     }
 }
@@ -124,6 +147,14 @@ mod tests {
             (b"id,name\na,Z\xc3\xbcrich\nb,Caf\xe9\n", Encoding::Utf8),
             (b"id,name\na,b\nb,\xff\xfe\n", Encoding::Utf8),
             (b"id,name\na,b\nb,bad\xc3\x28\n", Encoding::Utf8),
+            (b"id,name\na,Z\xc3\xbcrich\nb,Gr\xf6\xdfte \xd6sterreichische \xdcbertragung f\xfcr\n", Encoding::Utf8),
+            (b"id,name\na,MALM\xc3\x96\nb,Gr\xf6\xdfe \xfcber\n", Encoding::Utf8),
+            (b"id,name\na,\xd0\x9c\xd0\xa2\xd0\xa1\nb,Gr\xf6\xdfe\n", Encoding::Utf8),
+            (b"id,name\na,x \xe2\x80\x93 y\nb,Gr\xf6\xdfe \xfcber\n", Encoding::Utf8),
+            // By chance UTF-8, and words of Windows-1252.
+            (b"id,name\na,CAF\xc9\x99\nb,Gro\xdf\x85\nc,\x84caf\xe9\x85\x94\nd,Gr\xf6\xdfe\n", Encoding::Windows1252),
+            (b"id,name\na,Mobil \xd8\n", Encoding::Windows1252),
+            (b"id,name\na,A \xbd \xb1 \xb5\n", Encoding::Windows1252),
         ] {
             assert_eq!(detect(bytes).0, expected, "{}", String::from_utf8_lossy(bytes));
         }

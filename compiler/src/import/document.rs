@@ -56,17 +56,17 @@ fn contact(contact: &Contact) -> String {
     text
 }
 
+/// The comment that notes become, line by line.
+pub(super) fn notes(notes: &str) -> impl Iterator<Item = String> {
+    let lines = notes.split(|c: char| c.is_control()).map(str::trim).filter(|line| !line.is_empty());
+    let shown = |c: &char| !matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}');
+    lines.map(move |line| format!("# {}\n", line.chars().filter(shown).collect::<String>()))
+}
+
 /// The operator, without its password.
 pub(super) fn operator(row: &Admitted) -> String {
     let (candidate, smpp) = (&row.candidate, &row.candidate.smpp);
-    let mut notes_text = String::new();
-    if let Some(notes) = &candidate.notes {
-        let lines = notes.split(|c: char| c == '\n' || c == '\r' || c.is_control());
-        for line in lines.map(str::trim).filter(|line| !line.is_empty()) {
-            let line: String = line.chars().filter(|c| !matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}')).collect();
-            notes_text += &format!("# {line}\n");
-        }
-    }
+    let notes_text: String = notes(candidate.notes.as_deref().unwrap_or_default()).collect();
     // Behind the first line, which is the editor's.
     let mut text = head("../../", "Operator").replacen('\n', &format!("\n{notes_text}"), 1);
     text += &format!("metadata:\n  id: {}\n  mno: {}\n", scalar(&candidate.id), scalar(&row.mno));

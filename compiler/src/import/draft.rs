@@ -9,7 +9,8 @@ use bindery_schema::value::MnoId;
 
 use super::accept::Admitted;
 use super::contracts::{self, Terms};
-use super::{contact, document};
+use super::header::Columns;
+use super::{contact, document, kept};
 use crate::source::Loaded;
 
 /// Whose file it is.
@@ -27,15 +28,17 @@ pub(super) struct Draft {
 
 impl Draft {
     pub(super) fn of(
-        admitted: &[Admitted],
+        admitted: &[&Admitted],
         existing: &BTreeMap<&str, &Loaded>,
         catalog: &Catalog,
         terms: Option<&Terms>,
+        columns: &Columns,
     ) -> Self {
         let mut draft = Self { files: BTreeMap::new(), owners: BTreeMap::new(), to_do: Vec::new() };
         let mut carriers: BTreeMap<&MnoId, Vec<&Admitted>> = BTreeMap::new();
-        for row in admitted {
+        for &row in admitted {
             carriers.entry(&row.mno).or_default().push(row);
+            draft.to_do.extend(kept::told(row, existing, catalog, columns));
             if row.existing.is_some() {
                 continue;
             }
@@ -63,7 +66,7 @@ impl Draft {
             }
             draft.add(document::mno_path(id), document::mno(id, &spec), records(rows));
         }
-        let (contracts, missing) = contracts::gather(&admitted.iter().collect::<Vec<_>>(), catalog, terms);
+        let (contracts, missing) = contracts::gather(admitted, catalog, terms);
         draft.to_do.extend(missing);
         for (id, contracts) in &contracts {
             let path = document::contract_path(id);

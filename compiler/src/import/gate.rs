@@ -1,27 +1,35 @@
 //! The last word is the compiler's: the repository is compiled with the import in it, and a row whose files are in error
 //! is refused with the finding's code. What `check` accepts and what an import writes are thereby one rule.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bindery_schema::catalog::Catalog;
+use bindery_schema::value::MnoId;
 use jiff::Timestamp;
 
-use super::accept::Admitted;
+use super::accept::{Admitted, Register};
 use super::blame::{self, Fault};
 use super::contracts::Terms;
 use super::draft::Draft;
-use super::report::{Outcome, Reason, Row};
+use super::header::Columns;
+use super::report::{Outcome, Row};
+use super::rows::{self, Refusal, Refused};
+use super::sheet::Parsed;
 use super::{Error, compile};
 use crate::compile::Compiled;
 use crate::diagnostic::Finding;
 use crate::source::{Content, Loaded};
 
-/// So many compiles may go into finding the very rows that are at fault; then all go that may be. Time must not grow with
-/// the number of faults.
-const PATIENCE: usize = 64;
+/// So many files may be compiled to find the very rows that are at fault; then all go that may be. Time must not grow with the
+/// number of faults.
+const PATIENCE: usize = 200_000;
+/// So many compiles there are at least, however large the repository is.
+const COMPILES: usize = 64;
 
 /// What stands.
 pub(super) struct Passed {
+    /// What became of every row.
+    pub(super) rows: Vec<Row>,
     /// New files by path.
     pub(super) files: BTreeMap<String, String>,
     pub(super) admitted: Vec<Admitted>,
@@ -30,31 +38,37 @@ pub(super) struct Passed {
 
 /// Compiles until nothing that was imported is in error.
 pub(super) fn pass(
-    mut admitted: Vec<Admitted>,
-    rows: &mut [Row],
+    parsed: &[Parsed],
+    columns: &Columns,
     existing: &BTreeMap<&str, &Loaded>,
     catalog: &Catalog,
     terms: Option<&Terms>,
     now: Timestamp,
 ) -> Result<Passed, Error> {
-    let mut gate = Gate { existing, catalog, terms, now, patience: PATIENCE, sound: 0 };
+    let patience = (PATIENCE / (existing.len() + parsed.len() + 1)).max(COMPILES);
+    let mut gate = Gate { existing, catalog, terms, columns, now, patience };
+    let mut refused = Refused::new();
     loop {
-        let (draft, compiled) = gate.compile(&admitted);
+        let register = Register::new(catalog, existing.keys().copied());
+        let (rows, admitted) = rows::admit(parsed, &refused, register, columns);
+        let (draft, compiled) = gate.compile(&admitted.iter().collect::<Vec<_>>());
         let faults = blame::faults(&compiled, &draft.owners);
         if faults.is_empty() {
             let mut to_do = draft.to_do;
             to_do.extend(warnings(&compiled, &draft.files));
-            return Ok(Passed { files: draft.files, admitted, to_do });
+            return Ok(Passed { rows, files: draft.files, admitted, to_do });
         }
-        let mut refused = blame::culprits(&faults, gate.patience > 0);
-        if refused.is_empty() {
-            refused = gate.one_too_many(&admitted, faults)?;
+        let mut more = blame::culprits(&faults, gate.patience > 0);
+        if more.is_empty() {
+            more = gate.one_too_many(&admitted, faults)?;
         }
-        admitted.retain(|row| !refused.contains_key(&row.record));
-        for row in rows.iter_mut() {
-            if let Some(reasons) = refused.remove(&row.record) {
-                (row.outcome, row.reasons) = (Outcome::Refused, reasons);
-            }
+        if gate.patience > 0 {
+            rows::refuse(&mut refused, more);
+        } else {
+            // Whoever is refused by now stays so.
+            let rows = rows.into_iter().filter(|row| row.outcome == Outcome::Refused);
+            let stays = rows.map(|row| (row.record, Refusal { reasons: row.reasons, beside: BTreeSet::new() }));
+            refused = stays.chain(more).collect();
         }
     }
 }
@@ -64,18 +78,37 @@ struct Gate<'g> {
     existing: &'g BTreeMap<&'g str, &'g Loaded>,
     catalog: &'g Catalog,
     terms: Option<&'g Terms>,
+    columns: &'g Columns,
     now: Timestamp,
     /// How many compiles are left.
     patience: usize,
-    /// The rows up to this record stand, whatever comes behind them.
-    sound: u32,
+}
+
+/// The rows of a carrier among which the first that is one too many is looked for.
+struct Search<'a> {
+    rows: Vec<&'a Admitted>,
+    /// So many of them are fine.
+    fine: usize,
+    /// So many of them are too many, and what is wrong then.
+    wrong: usize,
+    faults: Vec<Fault>,
+}
+
+impl Search<'_> {
+    fn middle(&self) -> usize {
+        self.fine + (self.wrong - self.fine) / 2
+    }
+
+    fn is_over(&self) -> bool {
+        self.wrong - self.fine <= 1
+    }
 }
 
 impl Gate<'_> {
     /// Compiles the repository with the files of these rows in it.
-    fn compile(&mut self, admitted: &[Admitted]) -> (Draft, Compiled) {
+    fn compile(&mut self, admitted: &[&Admitted]) -> (Draft, Compiled) {
         self.patience = self.patience.saturating_sub(1);
-        let draft = Draft::of(admitted, self.existing, self.catalog, self.terms);
+        let draft = Draft::of(admitted, self.existing, self.catalog, self.terms, self.columns);
         let loaded = |(path, text): (&String, &String)| Loaded {
             path: path.as_str().into(),
             blob: None,
@@ -89,32 +122,54 @@ impl Gate<'_> {
     }
 
     /// Of rows that are in error together, such as those that exceed a contract in sum, the first that is one too many: with
-    /// those before it everything was fine.
-    fn one_too_many(
-        &mut self,
-        admitted: &[Admitted],
-        mut faults: Vec<Fault>,
-    ) -> Result<BTreeMap<u32, Vec<Reason>>, Error> {
-        let (mut fine, mut wrong) = (admitted.partition_point(|row| row.record <= self.sound), admitted.len());
-        if fine >= wrong {
+    /// those before it everything was fine. What one carrier sends has nothing to do with another, so that all are looked
+    /// through at once.
+    fn one_too_many(&mut self, admitted: &[Admitted], faults: Vec<Fault>) -> Result<Refused, Error> {
+        if admitted.is_empty() {
             return Err(blame::nobody(&faults));
         }
-        while wrong - fine > 1 {
-            if self.patience == 0 {
-                return Ok(blame::everybody(&faults, &admitted[fine..wrong]));
+        let carriers: BTreeMap<u32, &MnoId> = admitted.iter().map(|row| (row.record, &row.mno)).collect();
+        // An error of no carrier, or of several, is looked for among all rows.
+        let one = faults.iter().all(|fault| fault.carrier(&carriers).is_some());
+        let key = |fault: &Fault| fault.carrier(&carriers).filter(|_| one);
+        let mut searches: BTreeMap<Option<&MnoId>, Search<'_>> = BTreeMap::new();
+        for fault in faults {
+            let of = key(&fault);
+            let new = || {
+                let rows: Vec<_> = admitted.iter().filter(|row| of.is_none_or(|of| row.mno == *of)).collect();
+                Search { fine: 0, wrong: rows.len(), rows, faults: Vec::new() }
+            };
+            searches.entry(of).or_insert_with(new).faults.push(fault);
+        }
+        while self.patience > 0 && !searches.values().all(Search::is_over) {
+            let others = admitted.iter().filter(|row| one && !searches.contains_key(&Some(&row.mno)));
+            let searched = searches.values().flat_map(|search| &search.rows[..search.middle()]);
+            let mut rows: Vec<&Admitted> = others.chain(searched.copied()).collect();
+            rows.sort_by_key(|row| row.record);
+            let (draft, compiled) = self.compile(&rows);
+            let mut found: BTreeMap<Option<&MnoId>, Vec<Fault>> = BTreeMap::new();
+            for fault in blame::faults(&compiled, &draft.owners) {
+                found.entry(key(&fault)).or_default().push(fault);
             }
-            let middle = fine + (wrong - fine) / 2;
-            let (draft, compiled) = self.compile(&admitted[..middle]);
-            let found = blame::faults(&compiled, &draft.owners);
-            if found.is_empty() {
-                fine = middle;
-            } else {
-                (wrong, faults) = (middle, found);
+            for (of, search) in searches.iter_mut().filter(|(_, search)| !search.is_over()) {
+                match found.remove(of) {
+                    Some(faults) => (search.wrong, search.faults) = (search.middle(), faults),
+                    None => search.fine = search.middle(),
+                }
             }
         }
-        let row = &admitted[fine];
-        self.sound = row.record;
-        Ok(BTreeMap::from([(row.record, faults.into_iter().map(|fault| fault.reason).collect())]))
+        let mut refused = Refused::new();
+        for search in searches.into_values() {
+            if search.is_over() {
+                let (before, row) = (&search.rows[..search.fine], search.rows[search.fine]);
+                let reasons = search.faults.into_iter().map(|fault| fault.reason).collect();
+                let beside = before.iter().map(|row| row.record).collect();
+                refused.insert(row.record, Refusal { reasons, beside });
+            } else {
+                refused.extend(blame::everybody(&search.faults, &search.rows[search.fine..search.wrong]));
+            }
+        }
+        Ok(refused)
     }
 }
 

@@ -1,11 +1,11 @@
 //! Which column is which: names people give to columns, in English and German, and a mapping file for the rest.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bindery_schema::value::Currency;
 
 use super::Error;
-use super::known::{Target, known};
+use super::known::{Target, known, names_cost};
 use super::names::Field::{BindMode, Cost, Country, Host, MnoName, OperatorId, Password, Port, Prefixes, SystemId};
 use super::names::{Field, NAMES};
 use super::secret;
@@ -25,9 +25,9 @@ impl Field {
     }
 }
 
-/// Column names by what they mean, from a mapping file: one `Header: field` a line.
+/// Column names by what they mean, from a mapping file: one `Header: field` a line. By their plain form, each as the file has it.
 #[derive(Debug, Clone, Default)]
-pub struct Mapping(BTreeMap<String, Option<Target>>);
+pub struct Mapping(BTreeMap<String, (String, Option<Target>)>);
 
 impl Mapping {
     /// Reads a mapping file: YAML, header to field, such as `Routing-Gewicht: weight`. The field `ignore` leaves a column
@@ -39,6 +39,9 @@ impl Mapping {
             return Err(bad("it is no YAML mapping with each header once".to_owned()));
         }
         let Some(root) = stream.documents.first() else { return Ok(Self::default()) };
+        if stream.documents.len() > 1 {
+            return Err(bad("it has several YAML documents; put all headers into one".to_owned()));
+        }
         let Value::Mapping(entries) = &root.value else {
             return Err(bad("it must be a YAML mapping of headers to fields".to_owned()));
         };
@@ -54,18 +57,24 @@ impl Mapping {
                     bad(format!("`{name}` is no field; the fields are {}", fields.join(", ")))
                 })?),
             };
-            mapping.insert(plain(header), target);
+            mapping.insert(plain(header), (header.trim().to_owned(), target));
         }
         Ok(Self(mapping))
     }
 
     fn target(&self, header: &str) -> Option<Target> {
-        self.0.get(&plain(header)).copied().unwrap_or_else(|| known(header))
+        self.0.get(&plain(header)).map_or_else(|| known(header), |(_, target)| *target)
     }
 
     /// Whether a column is to be left out.
     fn ignores(&self, header: &str) -> bool {
-        matches!(self.0.get(&plain(header)), Some(None))
+        matches!(self.0.get(&plain(header)), Some((_, None)))
+    }
+
+    /// What it maps that none of these headers is.
+    pub(super) fn strangers(&self, headers: &[String]) -> Vec<&str> {
+        let there: BTreeSet<String> = headers.iter().map(|header| plain(header)).collect();
+        self.0.iter().filter(|(key, _)| !there.contains(*key)).map(|(_, (header, _))| header.as_str()).collect()
     }
 
     /// How many of these headers mean something.
@@ -151,6 +160,26 @@ impl Columns {
     }
 }
 
+/// What people should know of how the columns were read.
+pub(super) fn told(columns: &Columns, mapping: &Mapping) -> Vec<String> {
+    let mut to_do: Vec<String> = Vec::new();
+    if columns.column(Password).is_none() {
+        let how = "set them with `bindery seal`, or name the column with --mapping";
+        to_do.push(format!("no column is known as password, so no operator has one: {how}"));
+    }
+    if columns.column(Cost).is_none() {
+        let unused = columns.unused();
+        for header in unused.iter().filter(|header| !mapping.ignores(header) && names_cost(header)) {
+            let how = "name its currency in the header, such as Cost EUR, or give the column `ignore` with --mapping";
+            to_do.push(format!("column `{}` was left out, so no rule has a cost: {how}", header.trim()));
+        }
+    }
+    for header in mapping.strangers(&columns.headers) {
+        to_do.push(format!("the mapping file names `{header}`, and no column is called so"));
+    }
+    to_do
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -163,6 +192,28 @@ mod tests {
         }
         assert!(mapping.target("Junk").is_none() && mapping.target("Farbe").is_none());
         assert!(Mapping::read("A: colour\n").is_err() && Mapping::read("- a\n").is_err());
+        assert!(Mapping::read("A: weight\n---\nB: port\n").is_err());
+        assert_eq!(mapping.strangers(&["JUNK".to_owned()]), ["Q-Faktor"]);
+    }
+
+    #[test]
+    fn what_is_left_out_of_a_header_is_told() {
+        let told = |more: [&str; 2], mapping: &str| {
+            let headers = "Operator ID,MNO,Country,Host,Port,System ID,Bind Mode,Prefixes".split(',').chain(more);
+            let mapping = Mapping::read(mapping).unwrap();
+            super::told(&Columns::find(headers.map(str::to_owned).collect(), &mapping).unwrap(), &mapping)
+        };
+        assert!(told(["Password", "Cost Euro"], "").is_empty());
+        for (more, mapping, expected) in [
+            (["Zugang", "Cost EUR"], "", "no column is known as password"),
+            (["Password", "Cost USDT"], "", "column `Cost USDT` was left out"),
+            (["Password", "EUR"], "", "column `EUR` was left out"),
+            (["Password", "Color"], "Colour: ignore", "names `Colour`"),
+        ] {
+            let told = told(more, mapping);
+            assert!(told.len() == 1 && told[0].contains(expected), "{told:?}");
+        }
+        assert!(told(["Password", "Cost USDT"], "Cost USDT: ignore").is_empty());
     }
 
     #[test]

@@ -70,7 +70,7 @@ fn field(words: &[String]) -> Option<Field> {
 
 /// Takes the currency out of a name: a word of its own, or how the last one ends.
 fn take_currency(words: &mut Vec<String>) -> Option<Currency> {
-    let code = |word: &str| word.to_ascii_uppercase().parse::<Currency>().ok();
+    let code = |word: &str| if word == "euro" { "EUR" } else { word }.to_ascii_uppercase().parse::<Currency>().ok();
     let found = words.iter().enumerate().rev().find_map(|(at, word)| Some((at, code(word)?)));
     let currency = if let Some((at, currency)) = found {
         words.remove(at);
@@ -84,6 +84,14 @@ fn take_currency(words: &mut Vec<String>) -> Option<Currency> {
     };
     words.retain(|word| word != "in");
     Some(currency)
+}
+
+/// Whether a name that means no field is one of costs: with a word for them, or a currency alone.
+pub(super) fn names_cost(name: &str) -> bool {
+    const WORDS: [&str; 6] = ["cost", "costs", "kosten", "preis", "price", "tarif"];
+    let words = words_of(name);
+    let alone = |word: &String| take_currency(&mut vec![word.clone()]).is_some_and(|_| word.len() == 3);
+    words.iter().any(|word| WORDS.contains(&&**word)) || matches!(&words[..], [word] if word == "euro" || alone(word))
 }
 
 /// The words of a name that say something, without case and accents.

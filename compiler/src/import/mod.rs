@@ -1,8 +1,8 @@
 //! From the spreadsheet of carrier relations to a configuration repository (US-OPS-07).
 //!
 //! Bytes become records ([`records`], [`decode`]), columns get a meaning ([`known`], [`header`], [`sheet`]), each row becomes an
-//! operator or the reasons why not ([`row`], [`cell`]), and what would tell a password goes no further ([`secret`]). Rows are
-//! held against each other and the repository ([`accept`]). What stands is written as YAML ([`draft`], [`document`],
+//! operator or the reasons why not ([`row`], [`cell`]), and what would tell a password goes no further ([`secret`], [`passwords`]). Rows are
+//! held against each other and the repository ([`rows`], [`accept`]). What stands is written as YAML ([`draft`], [`document`],
 //! [`contracts`]) and compiled together with the repository ([`gate`]): what `check` would refuse is refused here, with the
 //! same code. Every row ends in the [`report`].
 //!
@@ -21,12 +21,15 @@ mod draft;
 mod error;
 mod gate;
 mod header;
+mod kept;
 mod known;
 mod names;
+mod passwords;
 mod prefixes;
 mod records;
 mod report;
 mod row;
+mod rows;
 mod seal;
 mod secret;
 mod sheet;
@@ -46,7 +49,6 @@ pub use header::Mapping;
 pub use report::{Change, Outcome, Reason, Report, Row, Summary};
 pub use row::DEFAULT_TPS;
 
-use accept::Register;
 use sheet::Sheet;
 
 /// Which passwords are sealed into the files.
@@ -108,25 +110,17 @@ pub fn import(bytes: &[u8], existing: &[Loaded], options: &Options) -> Result<Im
     let nothing = bindery_schema::catalog::Catalog::default();
     let catalog = base.catalog().unwrap_or(&nothing);
 
-    let mut register = Register::new(catalog, existing.iter().map(|file| file.path.clone()));
-    let (mut rows, mut admitted) = (Vec::with_capacity(sheet.records.len()), Vec::new());
-    for (record, number) in sheet.records.iter().zip(1..) {
-        let (row, taken) = sheet.row(record, number, options, &mut register);
-        rows.push(row);
-        admitted.extend(taken);
-    }
+    let passwords = sheet.passwords();
+    let records = sheet.records.iter().zip(1..);
+    let parsed: Vec<_> = records.map(|(record, number)| sheet.row(record, number, options, &passwords)).collect();
     let there: BTreeMap<&str, &Loaded> = existing.iter().map(|file| (&*file.path, file)).collect();
-    let gate::Passed { mut files, admitted, mut to_do } =
-        gate::pass(admitted, &mut rows, &there, catalog, options.terms.as_ref(), options.now)?;
+    let gate::Passed { rows, mut files, admitted, mut to_do } =
+        gate::pass(&parsed, &sheet.columns, &there, catalog, options.terms.as_ref(), options.now)?;
     match options.sealing {
-        Sealing::None => {
-            let unsealed = admitted.iter().filter(|row| row.candidate.password.is_some()).count();
-            if unsealed > 0 {
-                to_do.push(format!("{unsealed} passwords were not written: import with --seal, or use `bindery seal`"));
-            }
-        }
+        Sealing::None => to_do.extend(unsealed(&admitted, catalog)),
         sealing => seal::put(&admitted, &mut files, &there, catalog, &recipients, sealing == Sealing::All)?,
     }
+    to_do.extend(header::told(&sheet.columns, &options.mapping));
     let held = |path: &&String| there.contains_key(path.as_str());
     let report = Report {
         source: options.source.clone(),
@@ -144,6 +138,16 @@ pub fn import(bytes: &[u8], existing: &[Loaded], options: &Options) -> Result<Im
         signed_off_by: options.signed_off_by.clone(),
     };
     Ok(Import { report, files })
+}
+
+/// Passwords that are still to be sealed.
+fn unsealed(admitted: &[accept::Admitted], catalog: &bindery_schema::catalog::Catalog) -> Option<String> {
+    let is_sealed = |row: &accept::Admitted| {
+        catalog.operators.get(&row.candidate.id).is_some_and(|operator| operator.spec.sealed().is_some())
+    };
+    let left = admitted.iter().filter(|row| row.candidate.password.is_some() && !is_sealed(row)).count();
+    let what = if left == 1 { "1 password was".to_owned() } else { format!("{left} passwords were") };
+    (left > 0).then(|| format!("{what} not written: import with --seal, or use `bindery seal`"))
 }
 
 fn compile(files: Vec<Loaded>, now: Timestamp) -> Compiled {

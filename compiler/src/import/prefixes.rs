@@ -2,7 +2,7 @@
 
 use bindery_schema::value::{E164Prefix, ValueError, ValueProblem, shown};
 
-use super::cell::{digits, ungrouped};
+use super::cell::digits;
 
 /// Whether a cell that begins with a sign is prefixes all the same.
 pub(super) fn is_list(cell: &str) -> bool {
@@ -19,26 +19,24 @@ fn is_separator(character: char) -> bool {
 
 /// Prefixes of a cell, each as text that is a prefix or an error that says why it is none.
 pub(super) fn read(cell: &str) -> Result<Vec<E164Prefix>, Vec<ValueError>> {
-    // Excel makes 37,258 of 37258.
-    if cell.contains(',') && ungrouped(cell.trim(), ',').is_some() {
-        return Err(vec![ambiguous(cell)]);
-    }
     let (mut prefixes, mut errors) = (Vec::new(), Vec::new());
     // A comma separates prefixes, unless it stands in a number.
-    let pieces = cell
-        .split(|c| c != ',' && is_separator(c))
-        .flat_map(|piece| if is_rounded(piece.trim()) { vec![piece] } else { piece.split(',').collect() });
+    let pieces = cell.split(|c| c != ',' && is_separator(c)).flat_map(|piece| {
+        let whole = is_rounded(piece.trim()) || is_grouped(piece.trim());
+        if whole { vec![piece] } else { piece.split(',').collect() }
+    });
     for piece in pieces.map(str::trim).filter(|piece| !piece.is_empty()) {
         if is_rounded(piece) {
             errors.push(rounded(piece));
             continue;
         }
-        if is_range(piece) || repeats(piece) {
+        if is_grouped(piece) || is_range(piece) || repeats(piece) {
             errors.push(ambiguous(piece));
             continue;
         }
         for number in numbers(piece) {
             match prefix(&number) {
+                _ if is_short_range(&number) => errors.push(ambiguous(piece)),
                 Ok(prefix) => prefixes.push(prefix),
                 Err(error) => errors.push(error),
             }
@@ -65,14 +63,53 @@ fn rounded(text: &str) -> ValueError {
     error.help("the spreadsheet made a rounded number of it: format the column as text and type it again")
 }
 
+/// Whether a piece is numbers with thousands separators: Excel makes 93,700 of 93700, and `93,700,93,701` of two of them. What
+/// is a number and a rest without groups, as `37,25112` is, was torn by a separator too.
+fn is_grouped(piece: &str) -> bool {
+    let groups: Vec<&str> = piece.trim_start_matches('+').trim_end_matches(',').split(',').collect();
+    if groups.len() < 2 || groups.iter().any(|group| digits(group).is_none()) {
+        return false;
+    }
+    if let [head, tail] = groups[..]
+        && head.len() <= 3
+        && tail.len() > 3
+    {
+        return !alike(head, tail);
+    }
+    // Each number has a group of up to three digits and further ones of three.
+    let mut count = 0;
+    for group in groups {
+        count = match group.len() {
+            3 => count + 1,
+            1 | 2 if count != 1 => 1,
+            _ => return false,
+        };
+    }
+    count > 1
+}
+
+/// Whether two numbers begin with the same two digits, as most country codes do not.
+fn alike(a: &str, b: &str) -> bool {
+    a.get(..2).is_some_and(|start| b.starts_with(start))
+}
+
 /// Whether a piece reads as "from this prefix to that": `37258-37262`, where `372-58` is one prefix.
 fn is_range(piece: &str) -> bool {
     /// Shorter numbers are groups of digits.
-    const LEAST: usize = 4;
+    const LEAST: usize = 3;
     let Some((from, to)) = piece.split_once(['-', '\u{2013}']) else { return false };
     let [from, to] = [from, to].map(|end| end.trim().trim_start_matches('+'));
     let numbers = digits(from).is_some() && digits(to).is_some() && from.len() == to.len();
-    numbers && from.len() >= LEAST && from[..2] == to[..2] && from < to
+    numbers && from.len() >= LEAST && alike(from, to)
+}
+
+/// Whether a number has the last digits of a range behind it: `93700-09`. Before the hyphen there is more than a country code.
+fn is_short_range(number: &str) -> bool {
+    const LEAST: usize = 4;
+    let number = number.strip_prefix('+').or_else(|| number.strip_prefix("00")).unwrap_or(number);
+    let Some((head, tail)) = number.split_once(['-', '\u{2010}', '\u{2011}']) else { return false };
+    let numbers = digits(head).is_some() && digits(tail).is_some();
+    numbers && head.len() >= LEAST && tail.len() + 2 <= head.len() && *tail > head[head.len() - tail.len()..]
 }
 
 /// Whether a piece repeats its first group, so that it may be two prefixes in groups: `372 58 372 59`.
@@ -108,7 +145,8 @@ fn numbers(piece: &str) -> Vec<String> {
 fn prefix(number: &str) -> Result<E164Prefix, ValueError> {
     let plain: String = number.chars().filter(|c| !matches!(c, '-' | '\u{2010}' | '\u{2011}')).collect();
     let digits = plain.strip_prefix('+').or_else(|| plain.strip_prefix("00")).unwrap_or(&plain);
-    if let Some(prefix) = E164Prefix::from_digits(digits) {
+    let begins = number.starts_with(|c: char| c.is_ascii_digit() || c == '+');
+    if let Some(prefix) = E164Prefix::from_digits(digits).filter(|_| begins) {
         return Ok(prefix);
     }
     let error = ValueError::new(ValueProblem::BadPrefix, format!("{} is not an E.164 prefix", shown(number)));
@@ -141,6 +179,13 @@ mod tests {
             ("0037258 37259", "+37258 +37259"),
             ("+93 70 | 93 79", "+9370 +9379"),
             ("372 58", "+37258"),
+            ("372-58|372-5-8-1|0093-700", "+37258 +372581 +93700"),
+            ("+49-151-2", "+491512"),
+            ("45-46", "+4546"),
+            ("3725-12|3725-123", "+372512 +3725123"),
+            ("44,49", "+44 +49"),
+            ("372,37258", "+372 +37258"),
+            ("93, 70", "+93 +70"),
             ("37258, 37259,", "+37258 +37259"),
             ("", ""),
         ] {
@@ -158,6 +203,21 @@ mod tests {
             "+",
             "37258-37262",
             "372 58 372 59",
+            "93,700,93,701",
+            "93,700;93,701",
+            "93,700|93711",
+            "+93,700",
+            "93,700,",
+            "37,25112",
+            "93700-09",
+            "93700-9",
+            "93700 - 09",
+            "3725106-9",
+            "937-939",
+            "370-372",
+            "+93 70-79",
+            "93709-93700",
+            "-3725114",
         ] {
             assert!(read(cell).is_err(), "{cell}");
         }

@@ -20,6 +20,7 @@ use bindery_schema::value::{
 use super::cell::{self, Decimal};
 use super::header::Columns;
 use super::names::Field;
+use super::passwords::Passwords;
 use super::report::{Change, Reason};
 use crate::diagnostic::Code;
 
@@ -51,12 +52,16 @@ pub(super) struct Claims {
     pub(super) prefixes: Vec<(E164Prefix, u16)>,
 }
 
-/// How the cells of a file are to be read.
+/// How the cells of a row are to be read.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Reading<'f> {
+    /// The row's number.
+    pub(super) record: u32,
     pub(super) columns: &'f Columns,
     pub(super) decimal: Decimal,
     pub(super) allow_long_passwords: bool,
+    /// Those of all rows.
+    pub(super) passwords: &'f Passwords,
 }
 
 /// What a row says.
@@ -74,16 +79,16 @@ pub(super) struct Read {
 pub(super) fn read(cells: &[String], reading: Reading<'_>) -> Read {
     let claims = Claims::default();
     let (reasons, changes, unquoted) = (Vec::new(), Vec::new(), Vec::new());
-    let mut row =
-        Row { cells, reading, claims, reasons, changes, spoilt: BTreeSet::new(), unfit: BTreeSet::new(), unquoted };
+    let (spoilt, unfit) = (BTreeSet::new(), BTreeSet::new());
+    let mut row = Row { cells, reading, claims, reasons, changes, spoilt, unfit, moved: false, unquoted };
     row.formulas();
     row.url();
     row.secrets();
-    let operator = row.cell(Field::OperatorId).map(str::trim).filter(|id| !id.is_empty()).map(short);
     let candidate = row.candidate();
     // What is refused for one reason has no candidate for another: a row is taken whole or not at all.
     let candidate = candidate.filter(|_| row.reasons.is_empty());
     row.hide_if_moved();
+    let operator = row.operator();
     Read { operator, candidate, claims: row.claims, reasons: row.reasons, changes: row.changes }
 }
 
@@ -97,6 +102,8 @@ struct Row<'r> {
     spoilt: BTreeSet<usize>,
     /// Fields whose cells are empty or hold something else than they should.
     unfit: BTreeSet<Field>,
+    /// A password may stand in a cell that is not its own.
+    moved: bool,
     /// What reasons that quote their cell say without, by their place.
     unquoted: Vec<(usize, String)>,
 }

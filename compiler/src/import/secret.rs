@@ -1,6 +1,7 @@
 //! What would tell a secret. A cell that does is refused and never shown: not in a message, not as what was changed, not as
 //! the operator of its row, and no file is made of it. This is the one place where cells are held against a password.
 
+use super::passwords::changes;
 use crate::parse::{is_suspicious, names_a_secret};
 use crate::slug::letters;
 
@@ -34,7 +35,7 @@ pub(super) fn repeats(cell: &str, password: &str) -> bool {
 }
 
 /// A text in small letters, without characters nobody sees: some of them are lost on the way into a file.
-fn visible(text: &str) -> String {
+pub(super) fn visible(text: &str) -> String {
     let hidden =
         |c: &char| matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}' | '\u{feff}');
     let shown = text.chars().filter(|c| !hidden(c) && (!c.is_control() || c.is_whitespace()));
@@ -58,6 +59,65 @@ pub(super) fn is_secret_header(header: &str) -> bool {
         names_a_secret(&word) || NAMES.iter().any(|name| word.contains(name)) || SHORT_NAMES.contains(&word.as_str())
     };
     header.split(|c: char| !c.is_alphanumeric()).map(letters).any(says)
+}
+
+/// Words between a password and its name.
+const BETWEEN: [&str; 9] = ["is", "ist", "lautet", "was", "war", "old", "new", "alt", "neu"];
+
+/// Whether a free text names a password and has one behind it: `Passwort: Ab12cd34`, `pwd Ab12cd34`. Behind a colon or an equals
+/// sign letters and digits will do; behind a blank there are texts such as `password Rotation2024`, so small letters, capitals
+/// and digits it must be, with digits in the middle or more than once.
+pub(super) fn names_password(text: &str) -> bool {
+    let text = text.replace(['\u{a0}', '\u{202f}'], " ");
+    let mut at = 0;
+    while let Some(length) = text[at..].split(|c: char| !c.is_alphanumeric()).next().map(str::len) {
+        let rest = &text[at + length..];
+        if is_password_name(&text[at..at + length]) && says_password(rest) {
+            return true;
+        }
+        let Some(next) = rest.chars().next() else { break };
+        at += length + next.len_utf8();
+    }
+    false
+}
+
+fn is_password_name(word: &str) -> bool {
+    const WORDS: [&str; 10] =
+        ["password", "passwd", "passwort", "passphrase", "passcode", "kennwort", "pwd", "pw", "pass", "pin"];
+    /// What compounds end in, such as `Zugangskennwort`.
+    const TAILS: [&str; 3] = ["password", "passwort", "kennwort"];
+    let word = word.to_lowercase();
+    WORDS.contains(&&*word) || TAILS.iter().any(|tail| word.ends_with(tail))
+}
+
+/// Whether what stands behind the name of a password is one.
+fn says_password(rest: &str) -> bool {
+    /// What a password is told by here: shorter ones are words and numbers.
+    const SHORTEST: usize = 6;
+    let mut marked = false;
+    let mut rest = rest;
+    loop {
+        let bare = rest.trim_start_matches(|c: char| c.is_whitespace() || ":=>-–()\"'`".contains(c));
+        marked |= rest[..rest.len() - bare.len()].contains([':', '=']);
+        let word = bare.split(|c: char| c.is_whitespace() || ":=()".contains(c)).next().unwrap_or_default();
+        if !BETWEEN.contains(&&*word.to_lowercase()) {
+            rest = bare;
+            break;
+        }
+        rest = &bare[word.len()..];
+    }
+    let word = rest.split(|c: char| c.is_whitespace() || matches!(c, ',' | ';')).next().unwrap_or_default();
+    let word = word.trim_matches(|c: char| matches!(c, '.' | ')' | '"' | '\'' | '`'));
+    let has = |kind: fn(&char) -> bool| word.chars().any(|c| kind(&c));
+    let digits = has(char::is_ascii_digit);
+    let mixed = digits && has(|c| c.is_alphabetic());
+    let random = mixed && changes(word) > 1 && has(|c| c.is_lowercase()) && has(|c| c.is_uppercase());
+    // Where a password is kept, and the ticket it was changed by.
+    let path = word.contains("://") || word.matches('/').count() > 1;
+    let ticket = word.split_once('-').is_some_and(|(head, tail)| {
+        head.chars().all(|c| c.is_ascii_uppercase()) && tail.chars().all(|c| c.is_ascii_digit())
+    });
+    word.chars().count() >= SHORTEST && (random || marked && mixed) && !path && !ticket
 }
 
 #[cfg(test)]
@@ -109,6 +169,42 @@ mod tests {
     }
 
     #[test]
+    fn a_password_is_found_behind_its_name() {
+        for text in [
+            "password: Old114pw",
+            "pw=old115pw",
+            "Passwort Old116pw",
+            "old pass Old117pw",
+            "PIN: a1b2c3",
+            "since May (SMPP-Kennwort: ab12cd34), see there",
+            "Zugangspasswort = 'ab12cd34'.",
+            "password (old): ab12cd34",
+            "Passwort lautet Old116pw",
+            "pw\u{a0}:\u{a0}ab12cd34",
+        ] {
+            assert!(names_password(text), "{text}");
+        }
+        for text in [
+            "",
+            "password: see vault",
+            "password rotated 2024-05",
+            "password rotated: 2024-05",
+            "Passwort: siehe KeePass",
+            "PIN 4711",
+            "password",
+            "pw:",
+            "bypass: route2b",
+            "password: kv/ops/af-1/smpp",
+            "password changed, OPS-1234",
+            "Passwort: OPS-1234",
+            "password rotated2024",
+            "password Rotation2024",
+        ] {
+            assert!(!names_password(text), "{text}");
+        }
+    }
+
+    #[test]
     fn columns_of_passwords_are_known_by_their_names() {
         for header in [
             "Zugangskennwort",
@@ -133,6 +229,11 @@ mod tests {
         fn a_password_is_found_between_anything(head in ".{0,6}", tail in ".{0,6}", between in "[-. _\u{ad}\n]{0,2}") {
             let cell = format!("{head}Cn4r{between}9999{tail}");
             prop_assert!(repeats(&cell, "cn4r9999"));
+        }
+
+        #[test]
+        fn any_text_is_read(text in "(pw|pass|[:= ]|[a-zA-Z0-9]|.){0,24}") {
+            let _ = names_password(&text);
         }
     }
 }

@@ -1,13 +1,16 @@
-//! A spreadsheet: how it is written, which column is which, and what becomes of each of its rows.
+//! A spreadsheet: how it is written, which column is which, and what each of its rows says.
 
-use super::accept::{Admitted, Register};
+use std::sync::Arc;
+
 use super::cell::Decimal;
 use super::decode::{self, Encoding};
 use super::header::{Columns, Mapping};
 use super::names::Field;
+use super::passwords::Passwords;
 use super::records::{Record, Records};
-use super::report::{Change, Outcome, Reason, Row};
-use super::{Error, Options, row};
+use super::report::{Outcome, Reason, Row};
+use super::row::{self, Candidate, Claims};
+use super::{Error, Options};
 use crate::diagnostic::Code;
 use crate::source::LARGEST_FILE;
 
@@ -22,6 +25,14 @@ pub(super) struct Sheet {
     decimal: Decimal,
     pub(super) columns: Columns,
     pub(super) records: Vec<Record>,
+}
+
+/// A row as far as it can be read by itself.
+pub(super) struct Parsed {
+    /// Its line of the report, unless other rows or the repository have something against it.
+    pub(super) row: Row,
+    /// What it says; none where it is blank or out of joint.
+    pub(super) said: Option<(Option<Arc<Candidate>>, Claims)>,
 }
 
 /// What may separate cells, the most usual first.
@@ -66,14 +77,13 @@ impl Sheet {
         Ok(Self { encoding, delimiter, decimal, columns, records })
     }
 
-    /// What becomes of a row, and the operator where it is taken.
-    pub(super) fn row(
-        &self,
-        record: &Record,
-        number: u32,
-        options: &Options,
-        register: &mut Register<'_>,
-    ) -> (Row, Option<Admitted>) {
+    /// The passwords of all rows.
+    pub(super) fn passwords(&self) -> Passwords {
+        Passwords::of(self.records.iter().map(|record| self.cells(record)), &self.columns)
+    }
+
+    /// What a row says by itself.
+    pub(super) fn row(&self, record: &Record, number: u32, options: &Options, passwords: &Passwords) -> Parsed {
         let mut row = Row {
             record: number,
             line: record.line,
@@ -84,46 +94,29 @@ impl Sheet {
         };
         let cells = self.cells(record);
         if cells.iter().all(|cell| cell.trim().is_empty()) && !record.unclosed {
-            return (row, None);
+            return Parsed { row, said: None };
         }
         row.reasons = self.faults(record);
         row.outcome = Outcome::Refused;
         // In a row out of joint anything may stand anywhere, a password where the operator should: nothing of it is shown.
         if cells.len() != self.columns.headers.len() {
-            return (row, None);
+            return Parsed { row, said: None };
         }
         let reading = row::Reading {
+            record: number,
             columns: &self.columns,
             decimal: self.decimal,
             allow_long_passwords: options.allow_long_passwords,
+            passwords,
         };
         let read = row::read(&cells, reading);
         row.operator = read.operator;
         if !row.reasons.is_empty() {
-            return (row, None);
+            return Parsed { row, said: None };
         }
         row.changes = read.changes;
         row.reasons = read.reasons;
-        row.reasons.extend(register.clashes(&read.claims));
-        let candidate = read.candidate.filter(|_| row.reasons.is_empty());
-        let admitted = candidate.and_then(|candidate| {
-            let admitted = register.admit(number, record.line, candidate, read.claims);
-            admitted.map_err(|reasons| row.reasons = reasons).ok()
-        });
-        if let Some(admitted) = admitted.as_ref().filter(|row| row.mno_name != row.candidate.mno_name) {
-            row.changes.push(Change {
-                column: self.columns.header(Field::MnoName).to_owned(),
-                from: admitted.candidate.mno_name.to_string(),
-                to: admitted.mno_name.to_string(),
-                why: format!("carrier {} is spelt so already", admitted.mno),
-            });
-        }
-        row.outcome = match (row.reasons.is_empty(), row.changes.is_empty()) {
-            (false, _) => Outcome::Refused,
-            (true, true) => Outcome::Imported,
-            (true, false) => Outcome::Normalised,
-        };
-        (row, admitted)
+        Parsed { row, said: Some((read.candidate.map(Arc::new), read.claims)) }
     }
 
     /// The cells of a record as text.

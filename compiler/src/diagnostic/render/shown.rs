@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-/// The name of a file with everything escaped that could end its line, command a terminal or turn the direction of writing:
-/// whoever names a file must not be able to forge lines of a log.
+/// The name of a file, or a text that quotes one's content, with everything escaped that could end its line, command a terminal
+/// or turn the direction of writing, or that nobody sees: whoever names a file must not be able to forge lines of a log.
 pub fn shown(path: &str) -> Cow<'_, str> {
     if !path.contains(is_unsafe) {
         return Cow::Borrowed(path);
@@ -12,10 +12,10 @@ pub fn shown(path: &str) -> Cow<'_, str> {
     path.chars().map(escaped).collect::<String>().into()
 }
 
-/// Control characters, line and paragraph separators, and marks of direction.
+/// Control characters, line and paragraph separators, marks of direction, and characters without a width.
 fn is_unsafe(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 #[cfg(test)]

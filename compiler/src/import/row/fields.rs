@@ -1,6 +1,7 @@
 //! The fields of a row that take more than their type says: each read in the spellings people use.
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use bindery_schema::mno::Contact;
 use bindery_schema::operator::BindMode;
@@ -50,7 +51,9 @@ impl Row<'_> {
             return None;
         }
         if host.as_str() != text {
-            self.change(Field::Host, text, &host, "lower case, without trailing dot");
+            let is_address = host.as_str().parse::<IpAddr>().is_ok();
+            let why = if is_address { "the address in its usual form" } else { "lower case, without trailing dot" };
+            self.change(Field::Host, text, &host, why);
         }
         Some(host)
     }
