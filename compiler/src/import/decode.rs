@@ -80,10 +80,9 @@ pub(super) fn detect(bytes: &[u8]) -> (Encoding, &[u8]) {
 fn is_letter(bytes: &[u8], at: usize, character: char) -> bool {
     let length = character.len_utf8();
     let in_use = match character {
-        '\0'..='\u{9f}' => false,
-        // IPA, of which Azerbaijani has a letter, and N'Ko: what `É®` and `ß…` of Windows-1252 would be.
+        // Azerbaijani has a letter of IPA. The others, and N'Ko, are what `É®` and `ß…` of Windows-1252 would be.
         '\u{250}'..='\u{2af}' => character == 'ə',
-        '\u{7c0}'..='\u{7ff}' => false,
+        '\0'..='\u{9f}' | '\u{7c0}'..='\u{7ff}' => false,
         '\u{2000}'..='\u{2bff}' => true,
         _ => character.is_alphabetic() || length == 2 && character < '\u{100}',
     };

@@ -143,8 +143,8 @@ impl Gate<'_> {
         }
         while self.patience > 0 && !searches.values().all(Search::is_over) {
             let others = admitted.iter().filter(|row| one && !searches.contains_key(&Some(&row.mno)));
-            let searched = searches.values().flat_map(|search| &search.rows[..search.middle()]);
-            let mut rows: Vec<&Admitted> = others.chain(searched.copied()).collect();
+            let first = searches.values().flat_map(|search| &search.rows[..search.middle()]);
+            let mut rows: Vec<&Admitted> = others.chain(first.copied()).collect();
             rows.sort_by_key(|row| row.record);
             let (draft, compiled) = self.compile(&rows);
             let mut found: BTreeMap<Option<&MnoId>, Vec<Fault>> = BTreeMap::new();

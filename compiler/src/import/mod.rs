@@ -1,10 +1,11 @@
 //! From the spreadsheet of carrier relations to a configuration repository (US-OPS-07).
 //!
 //! Bytes become records ([`records`], [`decode`]), columns get a meaning ([`known`], [`header`], [`sheet`]), each row becomes an
-//! operator or the reasons why not ([`row`], [`cell`]), and what would tell a password goes no further ([`secret`], [`passwords`]). Rows are
-//! held against each other and the repository ([`rows`], [`accept`]). What stands is written as YAML ([`draft`], [`document`],
-//! [`contracts`]) and compiled together with the repository ([`gate`]): what `check` would refuse is refused here, with the
-//! same code. Every row ends in the [`report`].
+//! operator or the reasons why not ([`row`], [`cell`]), and what would tell a password goes no further ([`secret`],
+//! [`passwords`]). Rows are held against each other and the repository ([`rows`], [`accept`]). What stands is written as YAML
+//! ([`draft`], [`document`], [`contracts`]) and compiled together with the repository ([`gate`]): what `check` would refuse is
+//! refused here, with the same code. What a row says otherwise than files that stay is told ([`kept`]). Every row ends in the
+//! [`report`].
 //!
 //! Nothing is read or written here: files come in and go out as texts. A password leaves a row only as a sealed value; no
 //! report, error or document holds it.
