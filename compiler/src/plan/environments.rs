@@ -43,7 +43,7 @@ pub fn report_everywhere(
     names.dedup();
     for name in names {
         let (old, new) = (before.of(name), after.of(name));
-        let there = plan(new, &live_beside(old, new), &before.base.policy, now)?;
+        let there = plan(new, &live_beside(old, new, now), &before.base.policy, now)?;
         report.environments.extend(beyond(&report.plan, &there, name));
     }
     Ok(report)

@@ -50,6 +50,8 @@ impl Comment<'_> {
                 release(report, page);
             });
             page.list(EFFECTS, &sentences, "parts of the summary");
+            let renames = lines(&report.renames.iter().map(text::scheduled).collect::<Vec<_>>());
+            page.list("Scheduled renames", &renames, "scheduled renames");
             let environments = lines(&report.environments.iter().map(text::environment).collect::<Vec<_>>());
             page.list("Where an environment differs from the base", &environments, "environments");
         }
@@ -86,10 +88,11 @@ impl Comment<'_> {
                 let names: Vec<String> = report.environments.iter().map(|one| one.name.clone()).collect();
                 let noun = if names.len() == 1 { "environment" } else { "environments" };
                 let environments = format!("{noun} {}", blast::listed(names.iter().cloned(), names.len()));
-                match (report.plan.is_empty(), names.is_empty()) {
+                let counts = text::counts(&report.plan, report.renames.len());
+                match (report.plan.is_empty() && report.renames.is_empty(), names.is_empty()) {
                     (true, _) => format!("changes in {environments} only{held}"),
-                    (false, true) => format!("{}{held}", text::counts(&report.plan)),
-                    (false, false) => format!("{}; otherwise in {environments}{held}", text::counts(&report.plan)),
+                    (false, true) => format!("{counts}{held}"),
+                    (false, false) => format!("{counts}; otherwise in {environments}{held}"),
                 }
             }
         }

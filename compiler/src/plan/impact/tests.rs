@@ -318,7 +318,7 @@ fn a_comment_on_a_change_of_5000_operators_fits_and_says_the_worst_first() {
     };
     let (before, after) = (network(0), network(1));
     let report = report(&before, &after, now()).unwrap();
-    assert_eq!((report.counts.updated, report.impact.destinations.len()), (5_000, 50_000));
+    assert_eq!((report.counts.now.updated, report.impact.destinations.len()), (5_000, 50_000));
     for budget in [SMALLEST, 10_000, DEFAULT_BUDGET] {
         let text = Comment { findings: Vec::new(), report: Ok(&report) }.render(budget);
         assert!(text.len() <= budget, "{} of {budget}", text.len());
