@@ -101,9 +101,11 @@ fn binds<'a>(operators: &'a Operators, other: Option<&'a Operators>) -> Vec<Bind
     let active = operators.iter().filter(|(_, operator)| operator.spec.status == Status::Active);
     active
         .map(|(id, operator)| {
-            let was = operator.renamed_from.as_ref().map(|renamed| &renamed.id).filter(|was| {
-                other.is_some_and(|other| other.contains_key(*was) && !other.contains_key(id))
-            });
+            let was = operator
+                .renamed_from
+                .as_ref()
+                .map(|renamed| &renamed.id)
+                .filter(|was| other.is_some_and(|other| other.contains_key(*was) && !other.contains_key(id)));
             Bind {
                 id,
                 identity: was.unwrap_or(id),
