@@ -47,7 +47,7 @@ fn every_case_reads_as_it_should() {
         let (_, _, report) = planned(&case);
         let mut shown = String::new();
         text::human_report(&report, &mut shown).expect("a string takes any text");
-        let comment = Comment { findings: Vec::new(), report: Ok(&report) }.render(DEFAULT_BUDGET);
+        let comment = Comment { findings: Vec::new(), report: Ok(&report), remarks: &[] }.render(DEFAULT_BUDGET);
         let mut settings = insta::Settings::clone_current();
         settings.set_snapshot_path(&case);
         settings.set_prepend_module_to_snapshot(false);

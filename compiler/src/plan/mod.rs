@@ -27,6 +27,7 @@ use bindery_schema::catalog::{self, Catalog};
 use bindery_schema::change::{Action, Becomes, CredentialsChange, ListChange, MnoChange, OperatorChange};
 use bindery_schema::contract::TpsContractSpec;
 use bindery_schema::hash;
+use bindery_schema::impact::Loosening;
 use bindery_schema::live::{Live, LiveMno, LiveOperator, MnoDetail, OperatorDetail};
 use bindery_schema::plan::Plan;
 use bindery_schema::policy::PolicySpec;
@@ -37,7 +38,7 @@ use jiff::Timestamp;
 
 use crate::join::left_join;
 pub use diff::fields;
-pub use environments::{Catalogs, report_everywhere};
+pub use environments::{Catalogs, report_everywhere, report_onto};
 use identity::Identity;
 pub use identity::in_stores;
 pub use safety::{deletions, held};
@@ -57,6 +58,15 @@ pub struct Observe {
 pub struct MissingDetail {
     /// Kind and id of the object.
     pub object: String,
+}
+
+/// Why there is no plan, and what can be said of a change all the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoPlan {
+    /// Why, in a few words.
+    pub reason: &'static str,
+    /// Where the change makes the policy less strict, as far as both sides could be read.
+    pub loosened: Vec<Loosening>,
 }
 
 /// Whose content must be read before [`plan`] can be made.
@@ -89,9 +99,19 @@ pub fn plan(catalog: &Catalog, live: &Live, policy: &PolicySpec, now: Timestamp)
 
 /// Compares two catalogs, of which the first counts as live and its policy guards, and tells what the plan means.
 pub fn report(before: &Catalog, after: &Catalog, now: Timestamp) -> Result<PlanReport, MissingDetail> {
+    report_guarded(before, after, None, now)
+}
+
+/// The same, held by what another policy holds, too: that of the branch the change goes to, which went on since.
+fn report_guarded(
+    before: &Catalog,
+    after: &Catalog,
+    branch: Option<&PolicySpec>,
+    now: Timestamp,
+) -> Result<PlanReport, MissingDetail> {
     let live = live_beside(before, after, now);
     let (plan, destinations) = rayon::join(
-        || plan(after, &live, &before.policy, now),
+        || plan_guarded(after, &live, (&before.policy, branch), now),
         || impact::destinations::compare(&in_stores(before, &Live::default(), now), &in_stores(after, &live, now)),
     );
     let plan = plan?;
@@ -107,6 +127,20 @@ pub fn report(before: &Catalog, after: &Catalog, now: Timestamp) -> Result<PlanR
         environments: Vec::new(),
         plan,
     })
+}
+
+/// A plan with the holds of the policy where a change began, and those of the branch it goes to.
+fn plan_guarded(
+    after: &Catalog,
+    live: &Live,
+    (base, branch): (&PolicySpec, Option<&PolicySpec>),
+    now: Timestamp,
+) -> Result<Plan, MissingDetail> {
+    let mut plan = plan(after, live, base, now)?;
+    if let Some(branch) = branch.filter(|branch| branch.guardrails != base.guardrails) {
+        safety::hold_by_branch(&mut plan.holds, &self::plan(after, live, branch, now)?.holds);
+    }
+    Ok(plan)
 }
 
 /// A catalog as if it were live, with the content of all but the operators that another catalog shares with it. Renames

@@ -12,8 +12,11 @@ use bindery_schema::report::{EnvironmentReport, PlanReport, Schedule, ScheduledR
 use bindery_schema::routes::{DEFAULT_WEIGHT, Rule};
 use serde_json::Value;
 
+use super::NoPlan;
 use super::blast::{self, Table};
+use super::policy::grouped;
 use crate::diagnostic::Code;
+use crate::diagnostic::render::shown_lines;
 
 /// Most rows of a table that people are shown.
 const ROWS: usize = 20;
@@ -23,13 +26,21 @@ pub fn human(plan: &Plan, out: &mut impl fmt::Write) -> fmt::Result {
     if plan.is_empty() {
         return writeln!(out, "No changes.");
     }
-    objects(plan, out)?;
-    summary(plan, 0, out)?;
-    holds(plan, out)
+    let mut text = String::new();
+    objects(plan, &mut text)?;
+    summary(plan, 0, &mut text)?;
+    holds(plan, &mut text)?;
+    out.write_str(&shown_lines(&text))
 }
 
 /// Writes a plan with its blast radius; a policy that becomes less strict is shown without any change, too.
 pub fn human_report(report: &PlanReport, out: &mut impl fmt::Write) -> fmt::Result {
+    let mut text = String::new();
+    report_lines(report, &mut text)?;
+    out.write_str(&shown_lines(&text))
+}
+
+fn report_lines(report: &PlanReport, out: &mut impl fmt::Write) -> fmt::Result {
     if report.plan.is_empty() && report.renames.is_empty() {
         let whose = if report.environments.is_empty() { "" } else { " to the base" };
         writeln!(out, "No changes{whose}.")?;
@@ -62,17 +73,34 @@ pub fn human_report(report: &PlanReport, out: &mut impl fmt::Write) -> fmt::Resu
         writeln!(out, "\nWhere an environment differs from the base:")?;
         report.environments.iter().try_for_each(|one| writeln!(out, "  {}", environment(one)))?;
     }
-    if !report.loosened.is_empty() {
-        writeln!(out, "\nThe policy becomes less strict:")?;
-        for Loosening { path, message, effective } in &report.loosened {
-            let when = if *effective { "applies to this change" } else { "applies from the next change on" };
-            writeln!(out, "  {path}: {} ({when})", message.replace(char::is_control, " "))?;
-        }
-    }
+    loosened(&report.loosened, out)?;
     holds(&report.plan, out)?;
     report.environments.iter().try_for_each(|one| {
         held(&format!("The plan for environment {} is held", one.name), &one.holds, one.trailer.as_deref(), out)
     })
+}
+
+/// Says why there is no plan, and what is known all the same.
+pub fn no_plan(NoPlan { reason, loosened: list }: &NoPlan, out: &mut impl fmt::Write) -> fmt::Result {
+    writeln!(out, "no plan: {reason}")?;
+    let mut text = String::new();
+    loosened(list, &mut text)?;
+    out.write_str(&shown_lines(&text))
+}
+
+fn loosened(list: &[Loosening], out: &mut impl fmt::Write) -> fmt::Result {
+    if list.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\nThe policy becomes less strict:")?;
+    grouped(list).iter().try_for_each(|item| {
+        writeln!(out, "  {}: {} ({})", item.path, item.message.replace(char::is_control, " "), applies(item))
+    })
+}
+
+/// From when on a policy is less strict.
+pub(super) fn applies(item: &Loosening) -> &'static str {
+    if item.effective { "applies to this change" } else { "applies from the next change on" }
 }
 
 /// One line: which operator gets which id when, and what was said of that before.
