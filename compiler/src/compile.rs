@@ -50,6 +50,17 @@ pub struct Compiler {
     found_clean: BTreeSet<Digest>,
 }
 
+/// How far a tree's policy could be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PolicyRead {
+    /// It says what it says, also where there is none.
+    InFull,
+    /// It has errors: what could not be read of it counts as if it were not there.
+    InPart,
+    /// Nothing of it could be read.
+    NotAtAll,
+}
+
 /// What came out of a compile.
 #[derive(Debug)]
 pub struct Compiled {
@@ -60,6 +71,7 @@ pub struct Compiled {
     /// Names of the environments that some operator lays something over in, in order.
     pub environments: Vec<String>,
     catalog: Arc<Catalog>,
+    policy_read: PolicyRead,
     /// By environment, where they are wanted.
     laid_over: BTreeMap<String, Arc<Catalog>>,
 }
@@ -83,6 +95,11 @@ impl Compiled {
     /// The policy as it stands in the tree; defaults where there is none or it could not be read.
     pub fn policy(&self) -> &PolicySpec {
         &self.catalog.policy
+    }
+
+    /// How far [`Self::policy`] is what stands in the tree.
+    pub fn policy_read(&self) -> PolicyRead {
+        self.policy_read
     }
 
     /// How many findings are errors.
@@ -281,6 +298,14 @@ impl Compiler {
             self.clean = Some(clean);
         }
         let findings = validate::without_acknowledged(sink.finish(&sources), &objects, &policy, options.now);
+        let policy_file = objects.policy.as_ref().map(|(root, _)| root.file);
+        let is_wrong =
+            |finding: &Finding| finding.severity() == Severity::Error && Some(finding.primary.file) == policy_file;
+        let policy_read = match objects.is_policy_unread() {
+            true => PolicyRead::NotAtAll,
+            false if findings.iter().any(is_wrong) => PolicyRead::InPart,
+            false => PolicyRead::InFull,
+        };
         let answer = ask(&objects, &policy, &sources);
         let environments: Vec<String> = objects.environments().into_iter().flatten().map(str::to_owned).collect();
         let lower = |environment, earlier| {
@@ -293,7 +318,7 @@ impl Compiler {
         let laid_over = wanted.map(|name| (name.clone(), lower(Some(name), Some(&catalog)))).collect();
         self.earlier = Some(catalog.clone());
         drop(objects);
-        (Compiled { findings, sources, environments, catalog, laid_over }, answer)
+        (Compiled { findings, sources, environments, catalog, policy_read, laid_over }, answer)
     }
 }
 

@@ -32,4 +32,4 @@ pub mod timeline;
 pub mod trace;
 pub mod validate;
 
-pub use compile::{Changes, Compiled, Compiler, Options};
+pub use compile::{Changes, Compiled, Compiler, Options, PolicyRead};

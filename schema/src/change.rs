@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::catalog;
 use crate::contract::{Contract, Reservation};
 use crate::routes::Rule;
-use crate::value::{MnoId, OperatorId};
+use crate::value::{Instant, MnoId, OperatorId};
 
 /// What happens to an object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -91,9 +91,22 @@ pub struct OperatorChange {
     pub routes: ListChange<Rule>,
     /// What happens to the password in Vault.
     pub credentials: CredentialsChange,
+    /// The id it gets later, where a rename waits for its time: until then the stores keep the one it has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub becomes: Option<Becomes>,
     /// What the operator is afterwards; absent when it is deleted.
     #[serde(skip)]
     pub desired: Option<Arc<catalog::Operator>>,
+}
+
+/// A rename that waits for its time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Becomes {
+    /// The id that comes.
+    pub id: OperatorId,
+    /// When it takes over.
+    pub effective_at: Instant,
 }
 
 /// What happens to a password in Vault.

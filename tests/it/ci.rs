@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// The folder of the program as built for the tests, beside this test's own.
 fn programs() -> PathBuf {
@@ -226,6 +226,151 @@ fn a_change_is_measured_by_the_routing_rules_it_starts_from() {
     let output = repository.bindery(&["ci", "--at", "2026-11-24", "--format", "concise"]);
     assert_eq!(output.status.code(), Some(1), "{}", text(&output.stdout));
     assert!(text(&output.stdout).contains("BND0502"));
+}
+
+#[test]
+fn a_rename_that_waits_is_a_change() {
+    let repository = Repository::of("rename-pending");
+    repository.take("rename-pending", "after");
+    repository.bindery(&["render"]);
+    let plan = repository.bindery(&["plan", "--at", "2026-11-24", "--format", "json"]);
+    assert_eq!(plan.status.code(), Some(2), "{}", text(&plan.stderr));
+    let value: Value = serde_json::from_slice(&plan.stdout).unwrap();
+    let renames = json!([{"oldId": "af-2", "newId": "af-two", "mno": "afone",
+        "after": {"effectiveAt": "2026-12-24T12:00:00.000Z", "drainSeconds": 120}}]);
+    assert_eq!((&value["renames"], &value["counts"]["scheduled"]), (&renames, &1.into()));
+    assert_eq!(
+        (&value["operators"], &value["counts"]["renamed"]),
+        (&json!([]), &0.into()),
+        "nothing is to be done yet"
+    );
+    repository.commit("rename");
+    let again = repository.bindery(&["plan", "--at", "2026-11-24"]);
+    assert_eq!((again.status.code(), text(&again.stdout).as_str()), (Some(0), "No changes.\n"));
+}
+
+#[test]
+fn a_policy_that_is_loosened_over_a_broken_base_is_told() {
+    let repository = Repository::of("blast-radius");
+    repository.git(&["checkout", "-q", "main"]);
+    repository.write("operators/x.yaml", "kind: X\n");
+    repository.commit("broken");
+    repository.git(&["checkout", "-q", "-b", "mend"]);
+    fs::remove_file(repository.path().join("operators/x.yaml")).unwrap();
+    repository.take("blast-radius", "after");
+    repository.bindery(&["render"]);
+    repository.commit("mended, and more");
+    let ci = |more: &[&str]| {
+        repository.bindery(&[&["ci", "--base", "main", "--at", "2026-11-24", "--comment", "plan.md"], more].concat())
+    };
+    let (loosened, unseen) = ("rises from 5 to 50", "without a plan no guardrail was looked at");
+    let shown = text(&ci(&[]).stdout);
+    let comment = repository.read("plan.md");
+    let json: Value = serde_json::from_slice(&ci(&["--format", "json"]).stdout).unwrap();
+    for told in [&shown, &comment, &json.to_string()] {
+        assert!(told.contains("the merge base does not compile"), "{told}");
+        assert!(told.contains(loosened) && told.contains(unseen), "{told}");
+    }
+    assert!(json["plan"].is_null() && json["noPlan"]["loosened"].as_array().unwrap().len() > 1, "{json}");
+
+    repository.git(&["checkout", "-q", "main"]);
+    repository.write("policy.yaml", "kind: [\n");
+    repository.commit("more broken");
+    repository.git(&["checkout", "-q", "-b", "mend-all"]);
+    fs::remove_file(repository.path().join("operators/x.yaml")).unwrap();
+    repository.take("blast-radius", "after");
+    repository.commit("mended");
+    let shown = text(&ci(&[]).stdout);
+    assert!(shown.contains("the policy of the merge base could not be read") && !shown.contains(loosened), "{shown}");
+}
+
+#[test]
+fn what_the_branch_protects_by_now_holds_an_older_change() {
+    let repository = Repository::of("held-deletes");
+    fs::remove_dir_all(repository.path().join("operators")).unwrap();
+    repository.take("held-deletes", "after");
+    repository.bindery(&["render"]);
+    repository.commit("after");
+    let ci = || repository.bindery(&["ci", "--base", "main", "--at", "2026-11-24", "--format", "json"]);
+    let holds = |output: &Output| serde_json::from_slice::<Value>(&output.stdout).unwrap()["plan"]["holds"].clone();
+    let before = holds(&ci());
+    let deleted = serde_json::from_slice::<Value>(&ci().stdout).unwrap()["plan"]["operators"].clone();
+    let deleted = deleted.as_array().unwrap().iter().find(|change| change["action"] == "delete").unwrap()["id"].clone();
+    repository.git(&["checkout", "-q", "main"]);
+    let policy = format!("apiVersion: bindery/v1\nkind: Policy\nspec: {{guardrails: {{protect: [{deleted}]}}}}\n");
+    repository.write("policy.yaml", &policy);
+    repository.commit("protect");
+    repository.git(&["checkout", "-q", "change"]);
+    let after = holds(&ci());
+    let more = after.as_array().unwrap().iter().filter(|hold| !before.as_array().unwrap().contains(hold));
+    let more: Vec<_> = more.map(|hold| hold["message"].as_str().unwrap()).collect();
+    assert_eq!(more.len(), 1, "{after}");
+    assert!(more[0].ends_with("which the policy protects (policy of the base branch)"), "{more:?}");
+}
+
+#[test]
+fn nothing_printed_for_github_is_a_command_of_the_runner() {
+    let repository = Repository::of("update-fields");
+    let path = "operators/all.yaml";
+    let named = repository.read(path).replacen("displayName: ", "displayName: \"x ##[error]y\\u202e\" #", 1);
+    repository.write(path, &named);
+    repository.bindery(&["render"]);
+    repository.commit("named");
+    let output = repository.bindery(&["ci", "--at", "2026-11-24", "--format", "github", "--comment", "plan.md"]);
+    let shown = text(&output.stdout);
+    assert!(shown.contains(r"##\[error]y") && !shown.contains("##["), "{shown}");
+    assert!(!shown.contains('\u{202e}') && !repository.read("plan.md").contains('\u{202e}'), "{shown}");
+}
+
+#[test]
+fn a_folder_inside_a_repository_is_told_from_none() {
+    let repository = Repository::of("update-fields");
+    let output = repository.bindery(&["--repo", "operators", "ci"]);
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(told.contains("operators lies inside the git repository at ") && told.contains("--repo"), "{told}");
+}
+
+/// The last step of the pipeline for GitLab, with a `curl` that answers from files and writes down what it is asked to do.
+#[test]
+fn a_note_of_somebody_else_is_left_alone_on_gitlab() {
+    let yaml = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../templates/ci/gitlab-ci.yml")).unwrap();
+    let document = bindery_compiler::parse::to_json(&yaml).remove(0);
+    let steps: Vec<&str> = document["bindery"]["script"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    let place = |word: &str| steps.iter().position(|step| step.starts_with(word)).unwrap();
+    assert!(place("bindery ci") < place("bindery fmt"), "a slip in the form leaves a plan");
+    let folder = tempfile::tempdir().unwrap();
+    let curl = "#!/bin/sh\nfor last in \"$@\"; do :; done\ncase \"$*\" in *--request*) cat >/dev/null; \
+                echo \"$*\" >> calls;; *) cat \"$(echo \"$last\" | sed 's/.*[/=]//').json\" 2>/dev/null || echo '[]';; esac\n";
+    fs::write(folder.path().join("curl"), curl).unwrap();
+    fs::set_permissions(folder.path().join("curl"), fs::Permissions::from_mode(0o755)).unwrap();
+    let note = |id: u32, author: u32, body: &str| json!({"id": id, "author": {"id": author}, "body": body});
+    let marker = "<!-- bindery:plan -->\nold";
+    let page = |number: u32, notes: Value| {
+        fs::write(folder.path().join(format!("{number}.json")), notes.to_string()).unwrap();
+    };
+    fs::write(folder.path().join("user.json"), json!({"id": 7}).to_string()).unwrap();
+    fs::write(folder.path().join("plan.md"), "<!-- bindery:plan -->\nnew").unwrap();
+    let script = document["bindery"]["after_script"][0].as_str().unwrap();
+    let calls = || {
+        let _ = fs::remove_file(folder.path().join("calls"));
+        let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());
+        let done = Command::new("sh")
+            .args(["-c", script])
+            .current_dir(folder.path())
+            .env("PATH", path)
+            .envs([("BINDERY_COMMENT_TOKEN", "t"), ("CI_MERGE_REQUEST_IID", "1"), ("CI_PROJECT_ID", "1")])
+            .env("CI_API_V4_URL", "https://gitlab.example/api/v4")
+            .output()
+            .unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        fs::read_to_string(folder.path().join("calls")).unwrap()
+    };
+    page(1, json!([note(1, 9, marker), note(2, 7, "of ours, and no plan")]));
+    assert!(calls().contains("--request POST"), "a note of somebody else with the marker is not ours");
+    page(2, json!([note(3, 7, "x"), note(4, 7, marker)]));
+    let made = calls();
+    assert!(made.contains("--request PUT") && made.trim_end().ends_with("/notes/4"), "{made}");
 }
 
 #[test]

@@ -218,7 +218,15 @@ fn must_know(options: &Options, tree: &Compiled, base: Option<&Compiled>) -> any
 }
 
 fn open(repo: &Path) -> anyhow::Result<git2::Repository> {
-    git2::Repository::open(repo).with_context(|| format!("{} is not a git repository", repo.display()))
+    let error = match git2::Repository::open(repo) {
+        Ok(repository) => return Ok(repository),
+        Err(error) => error,
+    };
+    let around = git2::Repository::discover(repo).ok();
+    if let Some(root) = around.as_ref().and_then(git2::Repository::workdir) {
+        bail!("{} lies inside the git repository at {}; --repo needs its root", repo.display(), root.display());
+    }
+    Err(error).with_context(|| format!("{} is not a git repository", repo.display()))
 }
 
 /// The text of a file; none where there is no such file.

@@ -43,7 +43,7 @@ pub(super) struct Arguments {
     /// How the plan is written
     #[arg(long, value_enum, default_value_t)]
     format: Format,
-    /// Longest comment --format markdown writes
+    /// Most bytes of what --format markdown writes, at least 2000
     #[arg(long, value_name = "N", default_value_t = DEFAULT_BUDGET, value_parser = budget)]
     max_bytes: usize,
     #[command(flatten)]
@@ -113,7 +113,7 @@ pub(super) fn run(repo: &Path, arguments: &Arguments, out: &mut impl Write) -> a
             super::write_json(&value, out)?;
         }
         Format::Markdown => {
-            let comment = Comment { findings: Vec::new(), report: Ok(&report) };
+            let comment = Comment { findings: Vec::new(), report: Ok(&report), remarks: &[] };
             out.write_all(comment.render(arguments.max_bytes).as_bytes())?;
         }
     }

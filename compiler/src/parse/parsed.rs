@@ -161,6 +161,11 @@ pub(crate) struct Doubt {
 }
 
 impl Body {
+    /// Whether it is a policy of which something could be read.
+    pub(crate) fn is_read_policy(&self) -> bool {
+        matches!(self, Self::Policy { spec, .. } if super::policy::is_read(spec))
+    }
+
     /// Whether the id by which others know the object is not there. A Policy needs none.
     pub(super) fn is_anonymous(&self) -> bool {
         match self {

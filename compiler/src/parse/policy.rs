@@ -34,6 +34,11 @@ pub(super) fn unread() -> Body {
     Body::Policy { spec: Box::new(spec), unread: UnreadAcknowledgements::All }
 }
 
+/// Whether a policy holds anything that was read.
+pub(super) fn is_read(spec: &PolicySpec) -> bool {
+    *spec != PolicySpec { routing: UNREAD_ROUTING, tps: UNREAD_TPS, ..PolicySpec::default() }
+}
+
 /// The content, and what it acknowledges that could not be read.
 fn spec(node: &Node<'_>, report: &mut Report) -> Option<(PolicySpec, UnreadAcknowledgements)> {
     let mut fields = Fields::of(node, report)?;

@@ -9,11 +9,12 @@ use std::sync::Arc;
 use bindery_schema::catalog::Catalog;
 use bindery_schema::change::OperatorChange;
 use bindery_schema::plan::{Counts, Plan};
+use bindery_schema::policy::PolicySpec;
 use bindery_schema::report::{EnvironmentReport, PlanReport};
 use bindery_schema::value::OperatorId;
 use jiff::Timestamp;
 
-use super::{MissingDetail, live_beside, plan, report};
+use super::{MissingDetail, live_beside, plan_guarded, report_guarded};
 
 /// A tree's catalogs: that of the base, and those of the environments that lay something over it.
 #[derive(Debug, Clone, Copy)]
@@ -37,13 +38,23 @@ pub fn report_everywhere(
     after: Catalogs<'_>,
     now: Timestamp,
 ) -> Result<PlanReport, MissingDetail> {
-    let mut report = report(before.base, after.base, now)?;
+    report_onto(before, after, None, now)
+}
+
+/// The same for a change that goes to a branch whose policy may be another by now: what that holds is held, too.
+pub fn report_onto(
+    before: Catalogs<'_>,
+    after: Catalogs<'_>,
+    branch: Option<&PolicySpec>,
+    now: Timestamp,
+) -> Result<PlanReport, MissingDetail> {
+    let mut report = report_guarded(before.base, after.base, branch, now)?;
     let mut names: Vec<&String> = before.environments.keys().chain(after.environments.keys()).collect();
     names.sort_unstable();
     names.dedup();
     for name in names {
         let (old, new) = (before.of(name), after.of(name));
-        let there = plan(new, &live_beside(old, new), &before.base.policy, now)?;
+        let there = plan_guarded(new, &live_beside(old, new, now), (&before.base.policy, branch), now)?;
         report.environments.extend(beyond(&report.plan, &there, name));
     }
     Ok(report)

@@ -3,11 +3,14 @@
 //! A comment over the limit of its host is dropped, so a budget in bytes is kept: the least important parts are left out
 //! first, and the comment says which.
 
+use bindery_schema::impact::Loosening;
 use bindery_schema::plan::Hold;
 use bindery_schema::report::{EnvironmentReport, PlanReport};
 
 use super::blast::{self, Table, counted};
-use super::text;
+use super::policy::grouped;
+use super::{NoPlan, text};
+use crate::diagnostic::render::{shown, shown_lines};
 
 /// The first line of every comment: by it a program finds the comment it has to replace.
 pub const MARKER: &str = "<!-- bindery:plan -->";
@@ -22,6 +25,8 @@ const ROWS: usize = 20;
 const LINES: usize = 30;
 /// The title of the blast radius in sentences.
 const EFFECTS: &str = "Blast radius";
+/// The title of what the policy loses.
+const LOOSENED: &str = "This change makes the policy less strict";
 /// Most characters of a sentence: names of carriers may have 63, and a sentence names many.
 const LONGEST: usize = 500;
 /// Bytes kept free for saying what was left out.
@@ -33,7 +38,9 @@ pub struct Comment<'a> {
     /// Findings of the check, one line each, errors first.
     pub findings: Vec<String>,
     /// The plan, or why there is none.
-    pub report: Result<&'a PlanReport, &'a str>,
+    pub report: Result<&'a PlanReport, &'a NoPlan>,
+    /// What could not be looked at, a sentence each.
+    pub remarks: &'a [String],
 }
 
 impl Comment<'_> {
@@ -43,25 +50,33 @@ impl Comment<'_> {
         let mut page = Page { text: String::new(), room: max_bytes - RESERVE, left_out: Vec::new() };
         page.text.push_str(MARKER);
         page.text.push_str(&format!("\n### bindery: {}\n", self.headline()));
-        if let Ok(report) = self.report {
-            let sentences = lines(&blast::sentences(report));
-            // Whatever else there is to say, the worst effect is said.
-            page.keeping(sentences.first().map_or(0, |worst| title(EFFECTS).len() + worst.len()), |page| {
-                release(report, page);
+        let loosened = match self.report {
+            Ok(report) => &report.loosened,
+            Err(none) => &none.loosened,
+        };
+        let loosened = loosened_lines(loosened);
+        let sentences = self.report.map(|report| lines(&blast::sentences(report))).unwrap_or_default();
+        // Whatever else there is to say, the worst effect is said, and that the policy is loosened.
+        let worst = sentences.first().map_or(0, |worst| title(EFFECTS).len() + worst.len());
+        page.keeping(worst, |page| {
+            page.keeping(first_lines(&loosened, max_bytes / 4), |page| {
+                if let Ok(report) = self.report {
+                    release(report, page);
+                }
+                page.list("Not looked at", &lines(self.remarks), "what was not looked at");
             });
+            page.list(LOOSENED, &loosened, "what makes the policy less strict");
+        });
+        if let Ok(report) = self.report {
             page.list(EFFECTS, &sentences, "parts of the summary");
+            let renames = lines(&report.renames.iter().map(text::scheduled).collect::<Vec<_>>());
+            page.list("Scheduled renames", &renames, "scheduled renames");
             let environments = lines(&report.environments.iter().map(text::environment).collect::<Vec<_>>());
             page.list("Where an environment differs from the base", &environments, "environments");
         }
         let findings: Vec<String> = self.findings.iter().map(|line| format!("- {}\n", code(line))).collect();
         page.list("Findings", &findings, "findings");
         if let Ok(report) = self.report {
-            let loosened = report.loosened.iter().map(|item| {
-                let when = if item.effective { "applies to this change" } else { "applies from the next change on" };
-                format!("- {}: {} ({when})\n", code(&item.path), code(&item.message))
-            });
-            let title = "This change makes the policy less strict";
-            page.list(title, &loosened.collect::<Vec<_>>(), "what makes the policy less strict");
             for table in blast::tables(&report.impact) {
                 let shown = table.rows.len().min(ROWS);
                 page.table(&table, shown);
@@ -79,17 +94,18 @@ impl Comment<'_> {
 
     fn headline(&self) -> String {
         match self.report {
-            Err(reason) => format!("no plan: {}", escaped(reason)),
+            Err(none) => format!("no plan: {}", escaped(none.reason)),
             Ok(report) if !report.changes_anything() => "no changes".to_owned(),
             Ok(report) => {
                 let held = if report.is_held() { " (held)" } else { "" };
                 let names: Vec<String> = report.environments.iter().map(|one| one.name.clone()).collect();
                 let noun = if names.len() == 1 { "environment" } else { "environments" };
                 let environments = format!("{noun} {}", blast::listed(names.iter().cloned(), names.len()));
-                match (report.plan.is_empty(), names.is_empty()) {
+                let counts = text::counts(&report.plan, report.renames.len());
+                match (report.plan.is_empty() && report.renames.is_empty(), names.is_empty()) {
                     (true, _) => format!("changes in {environments} only{held}"),
-                    (false, true) => format!("{}{held}", text::counts(&report.plan)),
-                    (false, false) => format!("{}; otherwise in {environments}{held}", text::counts(&report.plan)),
+                    (false, true) => format!("{counts}{held}"),
+                    (false, false) => format!("{counts}; otherwise in {environments}{held}"),
                 }
             }
         }
@@ -124,6 +140,25 @@ fn release(report: &PlanReport, page: &mut Page) {
     }
 }
 
+/// Where the policy becomes less strict, as a list.
+fn loosened_lines(loosened: &[Loosening]) -> Vec<String> {
+    let line = |item: &Loosening| {
+        let message = match item.message.char_indices().nth(LONGEST) {
+            Some((end, _)) => format!("{} …", &item.message[..end]),
+            None => item.message.clone(),
+        };
+        format!("- {}: {} ({})\n", code(&item.path), code(&message), text::applies(item))
+    };
+    grouped(loosened).iter().map(line).collect()
+}
+
+/// Bytes of the list of what is loosened, as far as they are few: its title and its first line at least.
+fn first_lines(lines: &[String], most: usize) -> usize {
+    let Some(first) = lines.first() else { return 0 };
+    let all = lines.iter().take(LINES).map(String::len).sum::<usize>();
+    title(LOOSENED).len() + all.min(most).max(first.len())
+}
+
 /// Sentences as a list, none so long that it fits no budget.
 fn lines(sentences: &[String]) -> Vec<String> {
     let line = |sentence: &String| match sentence.char_indices().nth(LONGEST) {
@@ -145,6 +180,7 @@ fn fold(report: &PlanReport, page: &mut Page) {
     let mut objects = String::new();
     // A string takes any text.
     let _ = text::worst_first(&report.plan, &mut objects);
+    let objects = shown_lines(&objects);
     let fence = "`".repeat(longest_run(&objects).max(2) + 1);
     page.folded("Full plan", &fence, objects.split_inclusive('\n'), "the full plan");
     for table in blast::tables(&report.impact).iter().filter(|table| table.rows.len() > ROWS) {
@@ -248,14 +284,13 @@ impl Page {
 /// Text whose characters mean nothing to Markdown, HTML, or to a host that notifies whoever is named after an `@`.
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
+    for c in shown(text).chars() {
         match c {
             '<' => out.push_str("&lt;"),
             '>' if out.is_empty() => out.push_str("&gt;"),
             '&' => out.push_str("&amp;"),
             '@' => out.push_str("@&#8203;"),
             '|' | '`' | '*' | '_' | '[' | ']' | '\\' | '#' | '~' => out.extend(['\\', c]),
-            c if c.is_control() => out.push(' '),
             c => out.push(c),
         }
     }
@@ -264,7 +299,7 @@ fn escaped(text: &str) -> String {
 
 /// Text as code on one line.
 fn code(text: &str) -> String {
-    let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let clean = shown(text);
     let fence = "`".repeat(longest_run(&clean) + 1);
     let pad = if clean.starts_with('`') || clean.ends_with('`') { " " } else { "" };
     format!("{fence}{pad}{clean}{pad}{fence}")
@@ -281,8 +316,9 @@ mod tests {
 
     #[test]
     fn nothing_in_a_value_leaves_its_place() {
-        assert_eq!(escaped(">a|b <c> @d `e`\n*"), "&gt;a\\|b &lt;c> @&#8203;d \\`e\\` \\*");
-        assert_eq!(code("a``b\n"), "```a``b ```");
+        assert_eq!(escaped(">a|b <c> @d `e`\n*"), "&gt;a\\|b &lt;c> @&#8203;d \\`e\\`\\\\n\\*");
+        assert_eq!(code("a``b\n"), "```a``b\\n```");
+        assert_eq!((escaped("a\u{202e}b"), code("a\u{200b}b")), ("a\\\\u{202e}b".into(), "`a\\u{200b}b`".into()));
         assert_eq!(code("`a`"), "`` `a` ``");
     }
 
@@ -297,7 +333,8 @@ mod tests {
     fn a_comment_without_a_plan_says_so_and_keeps_its_budget() {
         let findings: Vec<String> =
             (0..500).map(|n| format!("operators/a.yaml:{n}:1: error BND0501 {}", "x".repeat(90))).collect();
-        let comment = Comment { findings, report: Err("the configuration has errors") };
+        let no_plan = NoPlan { reason: "the configuration has errors", loosened: Vec::new() };
+        let comment = Comment { findings, report: Err(&no_plan), remarks: &[] };
         for budget in [SMALLEST, 3_000, 60_000] {
             let text = comment.render(budget);
             assert!(

@@ -7,9 +7,11 @@
 mod blast;
 mod diff;
 mod environments;
+mod identity;
 mod impact;
 pub mod markdown;
 pub mod policy;
+mod renames;
 mod safety;
 pub mod text;
 
@@ -22,20 +24,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bindery_schema::catalog::{self, Catalog};
-use bindery_schema::change::{Action, CredentialsChange, ListChange, MnoChange, OperatorChange};
+use bindery_schema::change::{Action, Becomes, CredentialsChange, ListChange, MnoChange, OperatorChange};
 use bindery_schema::contract::TpsContractSpec;
 use bindery_schema::hash;
+use bindery_schema::impact::Loosening;
 use bindery_schema::live::{Live, LiveMno, LiveOperator, MnoDetail, OperatorDetail};
 use bindery_schema::plan::Plan;
 use bindery_schema::policy::PolicySpec;
-use bindery_schema::report::PlanReport;
+use bindery_schema::report::{PlanReport, ReportCounts};
 use bindery_schema::value::{Day, MnoId, OperatorId};
 use itertools::{EitherOrBoth, Itertools as _};
 use jiff::Timestamp;
 
 use crate::join::left_join;
 pub use diff::fields;
-pub use environments::{Catalogs, report_everywhere};
+pub use environments::{Catalogs, report_everywhere, report_onto};
+use identity::Identity;
+pub use identity::in_stores;
 pub use safety::{deletions, held};
 
 /// The objects whose content a plan needs, by the id the stores know them by.
@@ -53,6 +58,15 @@ pub struct Observe {
 pub struct MissingDetail {
     /// Kind and id of the object.
     pub object: String,
+}
+
+/// Why there is no plan, and what can be said of a change all the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoPlan {
+    /// Why, in a few words.
+    pub reason: &'static str,
+    /// Where the change makes the policy less strict, as far as both sides could be read.
+    pub loosened: Vec<Loosening>,
 }
 
 /// Whose content must be read before [`plan`] can be made.
@@ -83,23 +97,30 @@ pub fn plan(catalog: &Catalog, live: &Live, policy: &PolicySpec, now: Timestamp)
     })
 }
 
-/// The operators of a catalog by the id the stores shall know them by: until a rename is due, the former one.
-pub fn in_stores(catalog: &Catalog, live: &Live, now: Timestamp) -> BTreeMap<OperatorId, Arc<catalog::Operator>> {
-    let settled = |id, operator| Identity::of(id, operator, catalog, live, now).after.clone();
-    catalog.operators.iter().map(|(id, operator)| (settled(id, operator), operator.clone())).collect()
-}
-
 /// Compares two catalogs, of which the first counts as live and its policy guards, and tells what the plan means.
 pub fn report(before: &Catalog, after: &Catalog, now: Timestamp) -> Result<PlanReport, MissingDetail> {
+    report_guarded(before, after, None, now)
+}
+
+/// The same, held by what another policy holds, too: that of the branch the change goes to, which went on since.
+fn report_guarded(
+    before: &Catalog,
+    after: &Catalog,
+    branch: Option<&PolicySpec>,
+    now: Timestamp,
+) -> Result<PlanReport, MissingDetail> {
+    let live = live_beside(before, after, now);
     let (plan, destinations) = rayon::join(
-        || plan(after, &live_beside(before, after), &before.policy, now),
-        || impact::destinations::compare(before, after),
+        || plan_guarded(after, &live, (&before.policy, branch), now),
+        || impact::destinations::compare(&in_stores(before, &Live::default(), now), &in_stores(after, &live, now)),
     );
     let plan = plan?;
+    let renames = renames::scheduled(before, after, &live, now);
     // Where there was nothing, nothing was guarded.
     let fresh = before.mnos.is_empty() && before.operators.is_empty();
     Ok(PlanReport {
-        counts: plan.counts(),
+        counts: ReportCounts { now: plan.counts(), scheduled: renames.len() },
+        renames,
         trailer: plan.trailer(),
         impact: impact::impact(before, after, &plan, destinations, Day::of(now)),
         loosened: if fresh { Vec::new() } else { policy::loosened(&before.policy, &after.policy) },
@@ -108,10 +129,27 @@ pub fn report(before: &Catalog, after: &Catalog, now: Timestamp) -> Result<PlanR
     })
 }
 
-/// A catalog as if it were live, with the content of all but the operators that another catalog shares with it.
-fn live_beside(before: &Catalog, after: &Catalog) -> Live {
+/// A plan with the holds of the policy where a change began, and those of the branch it goes to.
+fn plan_guarded(
+    after: &Catalog,
+    live: &Live,
+    (base, branch): (&PolicySpec, Option<&PolicySpec>),
+    now: Timestamp,
+) -> Result<Plan, MissingDetail> {
+    let mut plan = plan(after, live, base, now)?;
+    if let Some(branch) = branch.filter(|branch| branch.guardrails != base.guardrails) {
+        safety::hold_by_branch(&mut plan.holds, &self::plan(after, live, branch, now)?.holds);
+    }
+    Ok(plan)
+}
+
+/// A catalog as if it were live, with the content of all but the operators that another catalog shares with it. Renames
+/// that are not due have not happened.
+fn live_beside(before: &Catalog, after: &Catalog, now: Timestamp) -> Live {
+    let nothing = Live::default();
     let operators = left_join(&before.operators, &after.operators).map(|(id, operator, other)| {
         let is_shared = other.is_some_and(|other| Arc::ptr_eq(operator, other));
+        let id = Identity::of(id, operator, before, &nothing, now).after;
         (id.clone(), if is_shared { LiveOperator::outline(operator) } else { LiveOperator::of(operator) })
     });
     Live {
@@ -247,39 +285,6 @@ fn differs(before: &LiveOperator, after: &catalog::Operator) -> bool {
         || before.credentials_hash != after.credentials_hash
 }
 
-/// The id an operator has in the stores, and the one it shall have.
-struct Identity<'a> {
-    before: &'a OperatorId,
-    after: &'a OperatorId,
-}
-
-impl<'a> Identity<'a> {
-    fn of(
-        tree_id: &'a OperatorId,
-        operator: &'a catalog::Operator,
-        catalog: &Catalog,
-        live: &Live,
-        now: Timestamp,
-    ) -> Self {
-        let settled = Self { before: tree_id, after: tree_id };
-        let Some(renamed) = &operator.renamed_from else { return settled };
-        if catalog.operators.contains_key(&renamed.id) {
-            return settled;
-        }
-        let exists = |id: &OperatorId| live.operators.get(id).is_some_and(|operator| !operator.deleted);
-        if renamed.effective_at.timestamp() > now {
-            // A rename that has happened is not taken back because its time was moved.
-            let happened = exists(tree_id) && !exists(&renamed.id);
-            return if happened { settled } else { Self { before: &renamed.id, after: &renamed.id } };
-        }
-        // A tombstone of the new id keeps it taken: that operator comes back and the former one goes.
-        if exists(&renamed.id) && !live.operators.contains_key(tree_id) {
-            return Self { before: &renamed.id, after: tree_id };
-        }
-        settled
-    }
-}
-
 impl OperatorStep<'_> {
     /// Every id the operator has, will have, or had before a rename that still stands in the tree.
     fn names(&self) -> impl Iterator<Item = &OperatorId> {
@@ -332,8 +337,16 @@ impl OperatorStep<'_> {
             fields,
             routes,
             credentials: self.credentials(),
+            becomes: self.becomes(),
             desired: self.after.cloned(),
         })
+    }
+
+    /// The id in the tree, where it is not due yet.
+    fn becomes(&self) -> Option<Becomes> {
+        let coming = self.tree_id.filter(|coming| *coming != self.id)?;
+        let renamed = self.after?.renamed_from.as_ref()?;
+        Some(Becomes { id: coming.clone(), effective_at: renamed.effective_at })
     }
 
     /// What happens to the password. Where git holds none, one that was set outside git stays.

@@ -6,6 +6,8 @@
 use bindery_schema::impact::Loosening;
 use bindery_schema::policy::{Acknowledgement, Nesting, PolicySpec, Threshold};
 
+use super::blast::listed;
+
 /// The policy a change of `base` into `head` is measured by.
 pub fn guarding(base: &PolicySpec, head: &PolicySpec) -> PolicySpec {
     PolicySpec {
@@ -36,7 +38,7 @@ pub fn loosened(base: &PolicySpec, head: &PolicySpec) -> Vec<Loosening> {
         }
     }
     for id in base.guardrails.protect.difference(&head.guardrails.protect) {
-        note("guardrails.protect", format!("`{id}` is no longer protected"), false);
+        note("guardrails.protect", format!("no longer protects `{id}`"), false);
     }
     for (name, old, new) in [
         ("sameOperatorNesting", base.routing.same_operator_nesting, head.routing.same_operator_nesting),
@@ -51,7 +53,7 @@ pub fn loosened(base: &PolicySpec, head: &PolicySpec) -> Vec<Loosening> {
         note("tps.minOnDemandPoolPercent", format!("falls from {old} to {new}"), false);
     }
     for recipient in head.secrets.recipients.iter().filter(|new| !base.secrets.recipients.contains(new)) {
-        note("secrets.recipients", format!("`{recipient}` can open what is sealed from now on"), true);
+        note("secrets.recipients", format!("lets `{recipient}` open what is sealed from now on"), true);
     }
     for new in &head.acknowledge {
         let same = |old: &&Acknowledgement| old.code == new.code && old.object == new.object;
@@ -69,6 +71,44 @@ pub fn loosened(base: &PolicySpec, head: &PolicySpec) -> Vec<Loosening> {
         }
     }
     list
+}
+
+/// Lines that differ in what they name first and in nothing else.
+struct Alike<'a> {
+    first: &'a Loosening,
+    /// What stands before and behind the name.
+    around: Option<(&'a str, &'a str)>,
+    ids: Vec<&'a str>,
+}
+
+/// The same for people: of those that differ in what they name first and in nothing else, one, with the first few names.
+pub(super) fn grouped(list: &[Loosening]) -> Vec<Loosening> {
+    let mut groups: Vec<Alike<'_>> = Vec::new();
+    for item in list {
+        let parts: Vec<&str> = item.message.splitn(3, '`').collect();
+        let (around, id) = match parts[..] {
+            [front, id, end] => (Some((front, end)), Some(id)),
+            _ => (None, None),
+        };
+        let same = |group: &&mut Alike<'_>| {
+            let Alike { first, around: other, .. } = group;
+            around.is_some() && (&first.path, first.effective, *other) == (&item.path, item.effective, around)
+        };
+        match groups.iter_mut().find(same) {
+            Some(group) => group.ids.extend(id),
+            None => groups.push(Alike { first: item, around, ids: id.into_iter().collect() }),
+        }
+    }
+    groups.into_iter().map(|group| group.told()).collect()
+}
+
+impl Alike<'_> {
+    fn told(&self) -> Loosening {
+        let number = self.ids.len();
+        let Some((front, end)) = self.around.filter(|_| number > 1) else { return self.first.clone() };
+        let list = listed(self.ids.iter().map(|id| format!("`{id}`")), number);
+        Loosening { message: format!("{front}{list}{end} ({number} in all)"), ..self.first.clone() }
+    }
 }
 
 fn freedom(nesting: Nesting) -> u8 {
@@ -129,6 +169,18 @@ mod tests {
         );
         assert!(loosened(&base, &base).is_empty() && loosened(&head, &head).is_empty());
         let guard = guarding(&base, &head);
+        let many = policy(json!({"guardrails": {"protect": ["a", "b", "c", "d", "e", "f", "g"]}}));
+        let told =
+            grouped(&loosened(&many, &policy(json!({"guardrails": {"maxDeletes": {"count": 50, "percent": 50}}}))));
+        let told: Vec<_> = told.iter().map(|item| item.message.as_str()).collect();
+        assert_eq!(
+            told,
+            [
+                "rises from 20 to 50",
+                "rises from 25 to 50",
+                "no longer protects `a`, `b`, `c`, `d`, `e` and 2 more (7 in all)"
+            ]
+        );
         assert_eq!((&guard.guardrails, &guard.acknowledge), (&base.guardrails, &head.acknowledge));
     }
 }

@@ -66,6 +66,20 @@ pub(super) fn holds(
     holds
 }
 
+/// Adds what the policy of the branch holds, where the other is that of the merge base. What only one of them says names it.
+pub(super) fn hold_by_branch(holds: &mut Vec<Hold>, by_branch: &[Hold]) {
+    let only = |hold: &Hold, whose: &str| {
+        let Hold { guardrail, message } = hold;
+        Hold { guardrail: guardrail.clone(), message: format!("{message} (policy of {whose})") }
+    };
+    let more = by_branch.iter().filter(|hold| !holds.contains(hold)).map(|hold| only(hold, "the base branch"));
+    let more: Vec<Hold> = more.collect();
+    for hold in holds.iter_mut().filter(|hold| !by_branch.contains(hold)) {
+        *hold = only(hold, "the merge base");
+    }
+    holds.extend(more);
+}
+
 /// One guardrail for all protected ids to which the same happens: each of them named would bury everything else.
 fn protects(does_to_one: &str, verb: &str, objects: &str, ids: &[&str]) -> Option<Hold> {
     let message = match ids {

@@ -281,6 +281,26 @@ fn whatever_is_protected_is_held_when_it_goes_or_moves() {
 }
 
 #[test]
+fn a_branch_that_protects_more_by_now_holds_too_and_says_so_once() {
+    let before = catalog([("a", operator(1, &[], None)), ("b", operator(1, &[], None))]);
+    let after = catalog([("b", operator(1, &[], None))]);
+    let holds = |branch: &PolicySpec| {
+        let report = super::report_guarded(&before, &after, Some(branch), now()).unwrap();
+        report.plan.holds.into_iter().map(|hold| format!("{}: {}", hold.guardrail, hold.message)).collect::<Vec<_>>()
+    };
+    let percent = "guardrails.maxDeletes.percent: the plan deletes 1 of 2 operators; the policy allows 25 %";
+    assert_eq!(holds(&before.policy), [percent]);
+    let mut branch = before.policy.clone();
+    branch.guardrails.protect.insert("a".to_owned());
+    let protects = "guardrails.protect: the plan deletes the operator `a`, which the policy protects";
+    assert_eq!(holds(&branch), [percent.to_owned(), format!("{protects} (policy of the base branch)")]);
+    branch.guardrails.max_deletes.percent = 100;
+    let [percent, protects] = [(percent, "the merge base"), (protects, "the base branch")]
+        .map(|(hold, whose)| format!("{hold} (policy of {whose})"));
+    assert_eq!(holds(&branch), [percent, protects]);
+}
+
+#[test]
 fn many_protected_ids_make_one_line() {
     let ids: Vec<String> = (0..600).map(|n| format!("o-{n:03}")).collect();
     let live = Live::of(&catalog(ids.iter().map(|id| (id.as_str(), operator(1, &[], None)))));

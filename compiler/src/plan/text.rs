@@ -2,16 +2,21 @@
 
 use std::fmt;
 
-use bindery_schema::change::{Action, CredentialsChange, FieldChange, ListChange, MnoChange, OperatorChange, Updated};
+use bindery_schema::change::{
+    Action, Becomes, CredentialsChange, FieldChange, ListChange, MnoChange, OperatorChange, Updated,
+};
 use bindery_schema::contract::{Contract, Period, Reservation};
 use bindery_schema::impact::Loosening;
 use bindery_schema::plan::{Counts, Hold, Plan};
-use bindery_schema::report::{EnvironmentReport, PlanReport};
+use bindery_schema::report::{EnvironmentReport, PlanReport, Schedule, ScheduledRename};
 use bindery_schema::routes::{DEFAULT_WEIGHT, Rule};
 use serde_json::Value;
 
+use super::NoPlan;
 use super::blast::{self, Table};
+use super::policy::grouped;
 use crate::diagnostic::Code;
+use crate::diagnostic::render::shown_lines;
 
 /// Most rows of a table that people are shown.
 const ROWS: usize = 20;
@@ -21,18 +26,31 @@ pub fn human(plan: &Plan, out: &mut impl fmt::Write) -> fmt::Result {
     if plan.is_empty() {
         return writeln!(out, "No changes.");
     }
-    objects(plan, out)?;
-    summary(plan, out)?;
-    holds(plan, out)
+    let mut text = String::new();
+    objects(plan, &mut text)?;
+    summary(plan, 0, &mut text)?;
+    holds(plan, &mut text)?;
+    out.write_str(&shown_lines(&text))
 }
 
 /// Writes a plan with its blast radius; a policy that becomes less strict is shown without any change, too.
 pub fn human_report(report: &PlanReport, out: &mut impl fmt::Write) -> fmt::Result {
-    if report.plan.is_empty() {
+    let mut text = String::new();
+    report_lines(report, &mut text)?;
+    out.write_str(&shown_lines(&text))
+}
+
+fn report_lines(report: &PlanReport, out: &mut impl fmt::Write) -> fmt::Result {
+    if report.plan.is_empty() && report.renames.is_empty() {
         let whose = if report.environments.is_empty() { "" } else { " to the base" };
         writeln!(out, "No changes{whose}.")?;
     } else {
         objects(&report.plan, out)?;
+        if !report.renames.is_empty() {
+            let gap = if report.plan.is_empty() { "" } else { "\n" };
+            writeln!(out, "{gap}Scheduled renames:")?;
+            report.renames.iter().try_for_each(|rename| writeln!(out, "  {}", scheduled(rename)))?;
+        }
         for Table { title, head, rows } in blast::tables(&report.impact) {
             writeln!(out, "\n{title}, worst first:")?;
             let shown = &rows[..rows.len().min(ROWS)];
@@ -49,23 +67,59 @@ pub fn human_report(report: &PlanReport, out: &mut impl fmt::Write) -> fmt::Resu
             writeln!(out, "\nBlast radius:")?;
             sentences.iter().try_for_each(|sentence| writeln!(out, "  {sentence}"))?;
         }
-        summary(&report.plan, out)?;
+        summary(&report.plan, report.renames.len(), out)?;
     }
     if !report.environments.is_empty() {
         writeln!(out, "\nWhere an environment differs from the base:")?;
         report.environments.iter().try_for_each(|one| writeln!(out, "  {}", environment(one)))?;
     }
-    if !report.loosened.is_empty() {
-        writeln!(out, "\nThe policy becomes less strict:")?;
-        for Loosening { path, message, effective } in &report.loosened {
-            let when = if *effective { "applies to this change" } else { "applies from the next change on" };
-            writeln!(out, "  {path}: {} ({when})", message.replace(char::is_control, " "))?;
-        }
-    }
+    loosened(&report.loosened, out)?;
     holds(&report.plan, out)?;
     report.environments.iter().try_for_each(|one| {
         held(&format!("The plan for environment {} is held", one.name), &one.holds, one.trailer.as_deref(), out)
     })
+}
+
+/// Says why there is no plan, and what is known all the same.
+pub fn no_plan(NoPlan { reason, loosened: list }: &NoPlan, out: &mut impl fmt::Write) -> fmt::Result {
+    writeln!(out, "no plan: {reason}")?;
+    let mut text = String::new();
+    loosened(list, &mut text)?;
+    out.write_str(&shown_lines(&text))
+}
+
+fn loosened(list: &[Loosening], out: &mut impl fmt::Write) -> fmt::Result {
+    if list.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\nThe policy becomes less strict:")?;
+    grouped(list).iter().try_for_each(|item| {
+        writeln!(out, "  {}: {} ({})", item.path, item.message.replace(char::is_control, " "), applies(item))
+    })
+}
+
+/// From when on a policy is less strict.
+pub(super) fn applies(item: &Loosening) -> &'static str {
+    if item.effective { "applies to this change" } else { "applies from the next change on" }
+}
+
+/// One line: which operator gets which id when, and what was said of that before.
+pub(super) fn scheduled(rename: &ScheduledRename) -> String {
+    let ScheduledRename { old_id, new_id, before, after, .. } = rename;
+    match (before, after) {
+        (before, Some(Schedule { effective_at, drain_seconds })) => {
+            let earlier = match before {
+                Some(old) if old.effective_at != *effective_at => format!(" instead of {}", old.effective_at),
+                Some(old) => format!(", drained for {drain_seconds} instead of {} seconds", old.drain_seconds),
+                None => String::new(),
+            };
+            format!("operator {old_id} becomes {new_id} at {effective_at}{earlier}")
+        }
+        (Some(Schedule { effective_at, .. }), None) => {
+            format!("operator {old_id} does not become {new_id} at {effective_at} any more")
+        }
+        (None, None) => format!("operator {old_id} keeps its id"),
+    }
 }
 
 /// One line: what happens to operators of an environment beyond what happens to the base, and where to see it.
@@ -157,6 +211,9 @@ fn operator(change: &OperatorChange, out: &mut impl fmt::Write) -> fmt::Result {
     if let Action::Rename { old_id } = &change.action {
         write!(out, ", until now {old_id}")?;
     }
+    if let Some(Becomes { id, effective_at }) = &change.becomes {
+        write!(out, ", {id} from {effective_at} on")?;
+    }
     writeln!(out)?;
     fields(&change.action, &change.fields, out)?;
     members("routes", &change.routes, rule, out)?;
@@ -241,18 +298,20 @@ fn reservation(reservation: &Reservation) -> (String, String) {
     (key, format!("{} TPS{period}", reservation.reserved_tps))
 }
 
-/// One line: operators and carriers by action, rules, and the beginning of the hash where it identifies something.
-fn summary(plan: &Plan, out: &mut impl fmt::Write) -> fmt::Result {
+/// One line: operators and carriers by action, renames that are scheduled otherwise, rules, and the beginning of the hash
+/// where it identifies something.
+fn summary(plan: &Plan, scheduled: usize, out: &mut impl fmt::Write) -> fmt::Result {
     let hash = if plan.is_guarded() { format!("; hash {}", plan.hash.short()) } else { String::new() };
-    writeln!(out, "\nPlan: {}{hash}", counts(plan))
+    writeln!(out, "\nPlan: {}{hash}", counts(plan, scheduled))
 }
 
-/// Operators and carriers by action, and rules.
-pub(super) fn counts(plan: &Plan) -> String {
+/// Operators and carriers by action, renames that are scheduled otherwise, and rules.
+pub(super) fn counts(plan: &Plan, scheduled: usize) -> String {
     let actions = || plan.operators.iter().map(|c| &c.action).chain(plan.mnos.iter().map(|c| &c.action));
     let words = ["create", "update", "rename", "restore", "delete"];
     let numbers = words.map(|word| (actions().filter(|action| action.as_str() == word).count(), word));
     let parts = numbers.iter().filter(|(number, _)| *number > 0).map(|(number, word)| format!("{number} to {word}"));
-    let parts: Vec<String> = parts.collect();
+    let later = (scheduled > 0).then(|| blast::counted(scheduled, "scheduled rename"));
+    let parts: Vec<String> = parts.chain(later).collect();
     format!("{}; {}", parts.join(", "), blast::counted(plan.counts().routes, "rule"))
 }

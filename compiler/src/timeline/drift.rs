@@ -1,4 +1,4 @@
-//! What becomes wrong with contracts: the checks as of each day on which their answer may change.
+//! What becomes wrong with contracts and renames: the checks as of each day on which their answer may change.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
@@ -10,7 +10,7 @@ use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 
 use super::{Upcoming, Window};
 use crate::diagnostic::{Anchor, Code, Place, Sink};
-use crate::validate::{Carriers, Objects, acknowledged, expiry};
+use crate::validate::{Carriers, Objects, acknowledged, expiry, overdue};
 
 /// The faults that begin inside a window.
 pub(super) fn events(objects: &Objects<'_>, policy: &PolicySpec, window: Window) -> Vec<Upcoming> {
@@ -23,7 +23,20 @@ pub(super) fn events(objects: &Objects<'_>, policy: &PolicySpec, window: Window)
             events.push(Upcoming::of(entry.expires, expiry(root, index, entry)));
         }
     }
+    events.extend(renames(objects, policy, window));
     events
+}
+
+/// Renames that a check finds too soon or past, from the day on which nobody has taken responsibility for that.
+fn renames(objects: &Objects<'_>, policy: &PolicySpec, window: Window) -> Vec<Upcoming> {
+    let found = overdue(objects).filter_map(|(first, draft)| {
+        let expires = policy.acknowledge.iter().map(|entry| entry.expires);
+        let days: BTreeSet<Day> = expires.filter(|day| *day > first).chain([first]).collect();
+        let told = |day: &Day| !acknowledged(draft.code, draft.object.as_deref(), policy, *day);
+        let day = days.into_iter().find(told).filter(|day| window.contains(*day))?;
+        Some(Upcoming::of(day, draft))
+    });
+    found.collect()
 }
 
 /// A fault by what it is and where: its message may name the day it is looked at.

@@ -26,7 +26,8 @@ pub fn table(events: &[Event], window: Window, sources: &SourceMap, out: &mut im
             write!(out, "{:code$}  ", label(event))?;
         }
         let place = format!("{}:{}", shown(sources.path(location.file)), location.span.start.line);
-        writeln!(out, "{:object$}  {message}  ({place})", event.object)?;
+        let (name, message) = (shown(&event.object), shown(message));
+        writeln!(out, "{name:object$}  {message}  ({place})")?;
     }
     let count = |severity| events.iter().filter(|event| event.severity == severity).count();
     let counted = |number: usize, noun: &str| format!("{number} {noun}{}", if number == 1 { "" } else { "s" });

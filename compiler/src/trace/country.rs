@@ -4,7 +4,8 @@
 //! Bulletin 1114), with ISO 3166-1 alpha-2 codes beside them. Codes that several countries share are told apart by
 //! what follows: +1 by the area codes the North American Numbering Plan Administration lists, +7 by its first digit
 //! (6 and 7 are Kazakhstan's), the others by the ranges their regulators publish. What no country owns, such as
-//! toll-free, personal and satellite numbers, has none. XK for Kosovo is the user-assigned code in general use.
+//! toll-free, personal and satellite numbers, has none. XK for Kosovo is the user-assigned code in general use; AC for
+//! Ascension and TA for Tristan da Cunha are reserved in ISO 3166, as libphonenumber has them.
 
 use bindery_schema::value::E164Prefix;
 
@@ -35,7 +36,7 @@ pub fn of(number: E164Prefix) -> Option<&'static str> {
 /// Leading digits and country in the order of the digits; no country where the longer entry takes a range out of a
 /// shorter one.
 #[rustfmt::skip]
-const COUNTRIES: [(&str, &str); 353] = [
+const COUNTRIES: [(&str, &str); 354] = [
     ("12", "US"), ("1204", "CA"), ("1226", "CA"), ("1236", "CA"), ("1242", "BS"), ("1246", "BB"), ("1249", "CA"),
     ("1250", "CA"), ("1257", "CA"), ("1263", "CA"), ("1264", "AI"), ("1268", "AG"), ("1284", "VG"), ("1289", "CA"),
     ("13", "US"), ("1306", "CA"), ("1340", "VI"), ("1343", "CA"), ("1345", "KY"), ("1354", "CA"), ("1365", "CA"),
@@ -57,10 +58,10 @@ const COUNTRIES: [(&str, &str); 353] = [
     ("225", "CI"), ("226", "BF"), ("227", "NE"), ("228", "TG"), ("229", "BJ"), ("230", "MU"), ("231", "LR"),
     ("232", "SL"), ("233", "GH"), ("234", "NG"), ("235", "TD"), ("236", "CF"), ("237", "CM"), ("238", "CV"),
     ("239", "ST"), ("240", "GQ"), ("241", "GA"), ("242", "CG"), ("243", "CD"), ("244", "AO"), ("245", "GW"),
-    ("246", "IO"), ("247", "SH"), ("248", "SC"), ("249", "SD"), ("250", "RW"), ("251", "ET"), ("252", "SO"),
+    ("246", "IO"), ("247", "AC"), ("248", "SC"), ("249", "SD"), ("250", "RW"), ("251", "ET"), ("252", "SO"),
     ("253", "DJ"), ("254", "KE"), ("255", "TZ"), ("256", "UG"), ("257", "BI"), ("258", "MZ"), ("260", "ZM"),
     ("261", "MG"), ("262", "RE"), ("262269", "YT"), ("262639", "YT"), ("262709", "YT"), ("263", "ZW"), ("264", "NA"),
-    ("265", "MW"), ("266", "LS"), ("267", "BW"), ("268", "SZ"), ("269", "KM"), ("27", "ZA"), ("290", "SH"),
+    ("265", "MW"), ("266", "LS"), ("267", "BW"), ("268", "SZ"), ("269", "KM"), ("27", "ZA"), ("290", "SH"), ("2908", "TA"),
     ("291", "ER"), ("297", "AW"), ("298", "FO"), ("299", "GL"), ("30", "GR"), ("31", "NL"), ("32", "BE"),
     ("33", "FR"), ("34", "ES"), ("350", "GI"), ("351", "PT"), ("352", "LU"), ("353", "IE"), ("354", "IS"),
     ("355", "AL"), ("356", "MT"), ("357", "CY"), ("358", "FI"), ("35818", "AX"), ("359", "BG"), ("36", "HU"),
@@ -104,7 +105,7 @@ mod tests {
         assert!(COUNTRIES.is_sorted_by(|a, b| a.0 < b.0));
         for (digits, country) in COUNTRIES {
             assert!(E164Prefix::from_digits(digits).is_some() && digits.len() <= LONGEST, "{digits}");
-            assert!(matches!(country, "" | "XK") || country.parse::<Country>().is_ok(), "{digits} {country}");
+            assert!(country.is_empty() || country.parse::<Country>().is_ok(), "{digits} {country}");
         }
     }
 
@@ -134,6 +135,9 @@ mod tests {
             ("+18005550100", None),
             ("+88216123456", None),
             ("+8001234567", None),
+            ("+24762889", Some("AC")),
+            ("+29022158", Some("SH")),
+            ("+2908999", Some("TA")),
             ("+999", None),
         ] {
             assert_eq!(country(number), expected, "{number}");

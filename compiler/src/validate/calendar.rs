@@ -14,11 +14,11 @@ pub(super) struct Claim {
 }
 
 /// The stretches of time in which some contract is in force, in order, none touching the next.
-pub(super) struct Cover(Vec<Period>);
+pub(crate) struct Cover(Vec<Period>);
 
 impl Cover {
     /// Joins periods that are ordered by beginning.
-    pub(super) fn of(periods: impl Iterator<Item = Period>) -> Self {
+    pub(crate) fn of(periods: impl Iterator<Item = Period>) -> Self {
         let mut stretches: Vec<Period> = Vec::new();
         for period in periods {
             match stretches.last_mut() {
@@ -35,6 +35,18 @@ impl Cover {
     fn around(&self, day: Day) -> Option<Period> {
         let after = self.0.partition_point(|stretch| stretch.from <= day);
         self.0[..after].last().copied().filter(|stretch| stretch.contains(day))
+    }
+
+    /// The parts of a period in which some contract is in force: a reservation lasts as long as contracts do, and skips the
+    /// gaps between them.
+    pub(crate) fn within(&self, period: Period) -> impl Iterator<Item = Period> {
+        self.0.iter().filter(move |stretch| stretch.overlaps(period)).map(move |stretch| Period {
+            from: stretch.from.max(period.from),
+            to: match (stretch.to, period.to) {
+                (Some(one), Some(two)) => Some(one.min(two)),
+                (one, two) => one.or(two),
+            },
+        })
     }
 
     /// The first day of a reservation on which no contract is in force. A bound that is written must lie in a

@@ -20,8 +20,10 @@ use jiff::Timestamp;
 use crate::diagnostic::{Finding, Sink};
 pub(crate) use acknowledge::{acknowledged, expiry};
 pub(crate) use bind::OperatorObject;
+pub(crate) use calendar::Cover;
 pub(crate) use contracts::Carriers;
 pub(crate) use objects::{ContractsObject, MnoObject, Objects, RoutesObject};
+pub(crate) use renames::overdue;
 pub(crate) use routing::{Clean, Known};
 
 /// Runs every check. The answer are the rules, where nothing was found in them.

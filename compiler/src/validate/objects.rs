@@ -205,6 +205,12 @@ impl<'a> Objects<'a> {
         policy
     }
 
+    /// Whether a policy is there of which nothing could be read: what [`Self::policy`] says is not what it says.
+    pub(crate) fn is_policy_unread(&self) -> bool {
+        let unread = |parsed: &&ParsedFile| parsed.documents.iter().all(|document| !document.body.is_read_policy());
+        self.unread_policies.iter().any(unread)
+    }
+
     /// Whether what was not understood may acknowledge a code for an object, or for one whose id is not known.
     pub(crate) fn may_acknowledge(&self, code: &str, object: Option<&str>) -> bool {
         let is = |known: Option<&str>, wanted: Option<&str>| known.zip(wanted).is_none_or(|(one, other)| one == other);

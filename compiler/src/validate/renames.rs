@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bindery_schema::value::OperatorId;
+use bindery_schema::value::{Day, Instant, OperatorId};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Objects, OperatorObject, named};
@@ -20,21 +20,34 @@ pub(super) fn check(objects: &Objects<'_>, now: Timestamp, sink: &mut Sink) {
             collision(objects, (id, operator), former, &mut claimed, sink);
         }
         if let Some(effective_at) = effective_at.filter(|at| at.timestamp() < earliest) {
-            let place = operator.root.clone().at("metadata.renamedFrom.effectiveAt");
-            let (message, help) = if effective_at.timestamp() < now {
-                (
-                    format!("the rename was due at {effective_at}, which is past"),
-                    "once the stores have the operator under its new id, remove `renamedFrom`",
-                )
-            } else {
-                (
-                    format!("the rename takes effect at {effective_at}, less than 5 minutes from now"),
-                    "leave at least 5 minutes so that someone can watch the drain",
-                )
-            };
-            sink.push(Draft::new(Code::RenameTooSoon, place, message).help(help).about_some(id));
+            sink.push(too_soon((id, operator), effective_at, now));
         }
     }
+}
+
+fn too_soon((id, operator): (Option<&OperatorId>, &OperatorObject<'_>), at: Instant, now: Timestamp) -> Draft {
+    let place = operator.root.clone().at("metadata.renamedFrom.effectiveAt");
+    let (message, help) = if at.timestamp() < now {
+        (
+            format!("the rename was due at {at}, which is past"),
+            "once the stores have the operator under its new id, remove `renamedFrom`",
+        )
+    } else {
+        (
+            format!("the rename takes effect at {at}, less than 5 minutes from now"),
+            "leave at least 5 minutes so that someone can watch the drain",
+        )
+    };
+    Draft::new(Code::RenameTooSoon, place, message).help(help).about_some(id)
+}
+
+/// For each rename the first day at whose beginning a check finds it too soon or past, and what it finds then.
+pub(crate) fn overdue(objects: &Objects<'_>) -> impl Iterator<Item = (Day, Draft)> {
+    objects.operators_in_order().into_iter().filter_map(|(id, operator)| {
+        let (_, Some(at)) = operator.renamed_from()? else { return None };
+        let day = Day::of(at.timestamp().checked_sub(LEAD).ok()?).after();
+        Some((day, too_soon((id, operator), at, day.midnight())))
+    })
 }
 
 fn collision<'o, 'a>(

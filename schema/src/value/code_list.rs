@@ -47,10 +47,12 @@ macro_rules! letter_code {
 }
 
 letter_code!(
-    /// Country, ISO 3166-1 alpha-2.
-    Country, 2, |code| celes::Country::from_alpha2(code).is_ok(), "ISO 3166-1 country",
+    /// Country, ISO 3166-1 alpha-2, and three codes in general use that numbering plans name: `AC` for Ascension and `TA` for
+    /// Tristan da Cunha, which ISO 3166 reserves exceptionally, and `XK` for Kosovo, which it leaves to users.
+    Country, 2, |code| RESERVED.contains(&code) || celes::Country::from_alpha2(code).is_ok(), "ISO 3166-1 country",
     "use the two capital letters of ISO 3166-1 alpha-2, such as AF", {
-        "type": "string", "enum": (countries()), "description": "Country, ISO 3166-1 alpha-2."
+        "type": "string", "enum": (countries()),
+        "description": "Country, ISO 3166-1 alpha-2; also AC (Ascension), TA (Tristan da Cunha), XK (Kosovo)."
     }
 );
 letter_code!(
@@ -61,9 +63,13 @@ letter_code!(
     }
 );
 
+/// Codes that ISO 3166 reserves for a territory with a numbering range of its own. The list has XK itself.
+const RESERVED: [&str; 2] = ["AC", "TA"];
+
 /// Every country's code, for editors to offer.
 fn countries() -> Vec<&'static str> {
-    let mut codes: Vec<&str> = celes::Country::get_countries().iter().map(|country| country.alpha2).collect();
+    let listed = celes::Country::get_countries().into_iter().map(|country| country.alpha2);
+    let mut codes: Vec<&str> = listed.chain(RESERVED).collect();
     codes.sort_unstable();
     codes
 }
@@ -94,7 +100,10 @@ mod tests {
     fn codes_are_members_of_their_list_in_capitals() {
         assert_eq!("NO".parse::<Country>().unwrap().to_string(), "NO");
         assert_eq!("EUR".parse::<Currency>().unwrap().to_string(), "EUR");
-        for text in ["ZZ", "no", "", "NOR", "ÄÄ"] {
+        for text in ["AC", "TA", "XK"] {
+            assert!(text.parse::<Country>().is_ok() && countries().contains(&text), "{text}");
+        }
+        for text in ["ZZ", "no", "", "NOR", "ÄÄ", "EU", "UK"] {
             assert_eq!(text.parse::<Country>().unwrap_err().problem, ValueProblem::NotInList, "{text}");
         }
         for (text, expected) in

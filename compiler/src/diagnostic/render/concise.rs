@@ -10,8 +10,8 @@ use crate::source::SourceMap;
 pub fn write(findings: &[Finding], sources: &SourceMap, out: &mut impl Write) -> io::Result<()> {
     for finding in findings {
         let place = place(finding, sources);
-        // Values from a file may hold line breaks or escape sequences of a terminal.
-        let message = finding.message.replace(char::is_control, " ");
+        // Values from a file may hold line breaks, escape sequences of a terminal, or what turns the direction of writing.
+        let message = shown(&finding.message);
         writeln!(out, "{place}: {} {} {message}", finding.severity().as_str(), finding.code)?;
     }
     Ok(())

@@ -42,10 +42,22 @@ fn lines(Location { file, span }: Location, sources: &SourceMap) -> String {
     format!("file={file},line={line},col={column},endLine={end_line},endColumn={end_column},")
 }
 
-/// Escapes what stands behind `::`. Control characters that GitHub has no escape for are replaced.
+/// Text in which a runner finds no command: it takes `##[` for one wherever it stands, and `::` where a line begins with it
+/// (`ActionCommand.TryParse` and `TryParseV2` of <https://github.com/actions/runner>).
+pub fn harmless(text: &str) -> String {
+    let line = |line: &str| {
+        let line = line.replace("##[", r"##\[");
+        let begin = line.len() - line.trim_start().len();
+        let (space, rest) = line.split_at(begin);
+        if rest.starts_with("::") { format!(r"{space}\{rest}") } else { line }
+    };
+    text.split('\n').map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// Escapes what stands behind `::`.
 fn data(text: &str) -> String {
-    let text = text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
-    text.replace(|c: char| c.is_control() && c != '\t', "\u{fffd}")
+    let text = text.replace('%', "%25").replace('\r', "%0D").replace("##[", r"##\[");
+    text.split('\n').map(shown).collect::<Vec<_>>().join("%0A")
 }
 
 /// Escapes the value of a property.
@@ -60,6 +72,16 @@ mod tests {
     use super::*;
     use crate::diagnostic::{Code, Related};
     use crate::source::{FileId, Position, Span};
+
+    #[test]
+    fn a_plan_holds_no_command_for_the_runner() {
+        let text = "~ operator a\n    name: \"##[error]x ##[add-mask]y\"\n  ::stop-commands::z\na::b # #[c]\n";
+        assert_eq!(
+            harmless(text),
+            "~ operator a\n    name: \"##\\[error]x ##\\[add-mask]y\"\n  \\::stop-commands::z\na::b # #[c]\n"
+        );
+        assert_eq!(data("##[error]\u{202e}"), "##\\[error]\\u{202e}");
+    }
 
     #[test]
     fn nothing_in_a_value_ends_the_command() {

@@ -9,7 +9,7 @@ use std::io::{self, Write};
 use jiff::Timestamp;
 
 use super::concise::place;
-use super::shown;
+use super::{shown, shown_lines};
 use crate::diagnostic::{Finding, Location, Severity};
 use crate::source::{FileId, SourceMap};
 
@@ -77,14 +77,13 @@ fn lines(finding: &Finding, sources: &SourceMap) -> String {
 /// Escapes markup; what XML 1.0 cannot hold at all becomes a replacement character.
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
+    for c in shown_lines(text).chars() {
         match c {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
-            '\n' | '\t' => out.push(c),
-            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => out.push('\u{fffd}'),
+            '\u{fffe}' | '\u{ffff}' => out.push('\u{fffd}'),
             c => out.push(c),
         }
     }
@@ -97,6 +96,6 @@ mod tests {
 
     #[test]
     fn nothing_in_a_value_ends_the_attribute() {
-        assert_eq!(escaped("a\"<b>&\u{1b}\u{0}ü"), "a&quot;&lt;b&gt;&amp;\u{fffd}\u{fffd}ü");
+        assert_eq!(escaped("a\"<b>&\u{1b}\u{0}ü"), "a&quot;&lt;b&gt;&amp;\\u{1b}\\u{0}ü");
     }
 }

@@ -9,4 +9,4 @@ mod mask;
 pub mod sarif;
 mod shown;
 
-pub use shown::shown;
+pub use shown::{shown, shown_lines};

@@ -1,22 +1,32 @@
-//! Names of files in lines for people.
+//! Names of files and values in lines for people.
 
 use std::borrow::Cow;
 
-/// The name of a file, or a text that quotes one's content, with everything escaped that could end its line, command a terminal
-/// or turn the direction of writing, or that nobody sees: whoever names a file must not be able to forge lines of a log.
-pub fn shown(path: &str) -> Cow<'_, str> {
-    if !path.contains(is_unsafe) {
-        return Cow::Borrowed(path);
+/// A name or a value with everything escaped that could end its line, command a terminal, turn the direction of writing or
+/// stay unseen: whoever writes it must not be able to forge lines of a log, or what a reviewer reads.
+pub fn shown(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_unsafe) {
+        return Cow::Borrowed(text);
     }
     let escaped = |c: char| if is_unsafe(c) { c.escape_default().to_string() } else { c.to_string() };
-    path.chars().map(escaped).collect::<String>().into()
+    text.chars().map(escaped).collect::<String>().into()
 }
 
-/// Control characters, line and paragraph separators, marks of direction, and characters without a width.
+/// The same for a text of many lines, which stay lines.
+pub fn shown_lines(text: &str) -> Cow<'_, str> {
+    let hides = |c: char| c != '\n' && is_unsafe(c);
+    if !text.contains(hides) {
+        return Cow::Borrowed(text);
+    }
+    text.split('\n').map(shown).collect::<Vec<_>>().join("\n").into()
+}
+
+/// Control characters, line and paragraph separators, marks of direction, and what takes no room: spaces and joiners of no
+/// width, soft hyphens, tags.
 fn is_unsafe(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
-        || matches!(c, '\u{2060}'..='\u{2069}' | '\u{feff}')
+        || matches!(c, '\u{00ad}' | '\u{061c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]
@@ -31,6 +41,8 @@ mod tests {
     #[test]
     fn a_name_stays_one_line() {
         assert_eq!(shown("operators/ä b.yaml"), "operators/ä b.yaml");
+        assert_eq!(shown("a\u{200b}b\u{feff}\u{2066}"), "a\\u{200b}b\\u{feff}\\u{2066}");
+        assert_eq!(shown_lines("a\n\u{202e}b\n"), "a\n\\u{202e}b\n");
         assert_eq!(shown("a\nb\u{1b}[31m\u{202e}.yaml"), "a\\nb\\u{1b}[31m\\u{202e}.yaml");
     }
 

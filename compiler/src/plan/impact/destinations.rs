@@ -4,8 +4,9 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use bindery_schema::catalog::Catalog;
+use bindery_schema::catalog::Operator;
 use bindery_schema::hash::Digest;
 use bindery_schema::impact::{DestinationImpact, DestinationKind, Served, Share};
 use bindery_schema::operator::Status;
@@ -19,6 +20,9 @@ use rayon::slice::ParallelSliceMut as _;
 use rust_decimal::Decimal;
 
 use crate::region::{Region, Said, changed};
+
+/// The operators of one side.
+type Operators = BTreeMap<OperatorId, Arc<Operator>>;
 
 /// An active operator of one side.
 struct Bind<'a> {
@@ -48,7 +52,8 @@ struct Level<'e> {
     after: &'e [Entry],
 }
 
-pub(in crate::plan) fn compare(before: &Catalog, after: &Catalog) -> Vec<DestinationImpact> {
+/// Compares the operators of two catalogs by the ids the stores know them by.
+pub(in crate::plan) fn compare(before: &Operators, after: &Operators) -> Vec<DestinationImpact> {
     let sides = Sides { before: binds(before, None), after: binds(after, Some(before)) };
     // Where every operator says the same, the same wins, whatever is around.
     let region = Region::upward(sides.differences());
@@ -92,13 +97,15 @@ pub(in crate::plan) fn compare(before: &Catalog, after: &Catalog) -> Vec<Destina
 }
 
 /// Operators that take part; those of the other side tell which were renamed.
-fn binds<'a>(catalog: &'a Catalog, other: Option<&'a Catalog>) -> Vec<Bind<'a>> {
-    let active = catalog.operators.iter().filter(|(_, operator)| operator.spec.status == Status::Active);
+fn binds<'a>(operators: &'a Operators, other: Option<&'a Operators>) -> Vec<Bind<'a>> {
+    let active = operators.iter().filter(|(_, operator)| operator.spec.status == Status::Active);
     active
         .map(|(id, operator)| {
-            let was = operator.renamed_from.as_ref().map(|renamed| &renamed.id).filter(|was| {
-                other.is_some_and(|other| other.operators.contains_key(*was) && !other.operators.contains_key(id))
-            });
+            let was = operator
+                .renamed_from
+                .as_ref()
+                .map(|renamed| &renamed.id)
+                .filter(|was| other.is_some_and(|other| other.contains_key(*was) && !other.contains_key(id)));
             Bind {
                 id,
                 identity: was.unwrap_or(id),

@@ -2,14 +2,31 @@
 
 use std::collections::BTreeMap;
 
-use bindery_schema::contract::Period;
-use bindery_schema::value::Day;
+use bindery_schema::contract::{Contract, Direction, Period, TpsContractSpec};
+use bindery_schema::value::{Day, TenantId};
+
+use crate::validate::Cover;
 
 /// Contracts in force, messages a second contracted, and reserved.
 pub(super) type Amounts = [i64; 3];
 
 /// What something adds, and when.
 pub(super) type Item = (Period, Amounts);
+
+/// The reservations of a direction, each for as long as contracts are in force below it. Beginnings are resolved in a catalog.
+pub(super) fn reserved(spec: &TpsContractSpec, direction: Direction) -> impl Iterator<Item = (&TenantId, Item)> {
+    let mut periods: Vec<Period> =
+        spec.contracts.iter().filter(|c| c.direction == direction).map(Contract::period).collect();
+    periods.sort_unstable_by_key(|period| period.from);
+    let cover = Cover::of(periods.into_iter());
+    let of_direction = spec.reservations.iter().filter(move |reservation| reservation.direction == direction);
+    of_direction.flat_map(move |reservation| {
+        let amounts = [0, 0, i64::from(reservation.reserved_tps)];
+        let whole = reservation.effective_from.map(|from| Period { from, to: reservation.effective_to });
+        let parts: Vec<Period> = whole.into_iter().flat_map(|whole| cover.within(whole)).collect();
+        parts.into_iter().map(move |part| (&reservation.tenant, (part, amounts)))
+    })
+}
 
 /// Days on which the sums of neither side change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use bindery_schema::impact::{DestinationImpact, DestinationKind, Served, TenantI
 use bindery_schema::plan::Plan;
 use bindery_schema::value::{Day, MnoId, TenantId};
 
-use super::stretches::{Amounts, Item, Stretch, stretches};
+use super::stretches::{self, Amounts, Item, Stretch, stretches};
 use super::throughput::Differing;
 
 /// Why each carrier's tenants of a direction are affected, and on which days.
@@ -148,11 +148,12 @@ fn carriers(served: &Served) -> impl Iterator<Item = &MnoId> {
 fn reservations<'a>(before: Option<&'a Mno>, after: Option<&'a Mno>) -> BTreeMap<(Direction, &'a TenantId), Sides> {
     let mut tenants: BTreeMap<_, Sides> = BTreeMap::new();
     for (mno, is_after) in [(before, false), (after, true)] {
-        for item in mno.iter().flat_map(|mno| &mno.contracts.reservations) {
-            let Some(from) = item.effective_from else { continue };
-            let sides = tenants.entry((item.direction, &item.tenant)).or_default();
-            let list = if is_after { &mut sides.after } else { &mut sides.before };
-            list.push((Period { from, to: item.effective_to }, [0, 0, i64::from(item.reserved_tps)]));
+        for direction in Direction::ALL {
+            for (tenant, item) in mno.iter().flat_map(|mno| stretches::reserved(&mno.contracts, direction)) {
+                let sides = tenants.entry((direction, tenant)).or_default();
+                let list = if is_after { &mut sides.after } else { &mut sides.before };
+                list.push(item);
+            }
         }
     }
     tenants

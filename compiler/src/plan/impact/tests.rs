@@ -8,6 +8,7 @@ use bindery_schema::change::CredentialsChange;
 use bindery_schema::contract::Direction;
 use bindery_schema::impact::{DestinationKind, Impact, TenantReason, ThroughputImpact};
 use bindery_schema::operator::RenamedFrom;
+use bindery_schema::report::EnvironmentReport;
 use bindery_schema::value::{Day, E164Prefix};
 use jiff::Timestamp;
 use proptest::prelude::*;
@@ -208,6 +209,26 @@ fn a_reservation_that_rises_first_and_falls_later_is_told_by_its_fall() {
 }
 
 #[test]
+fn a_reservation_without_an_end_lasts_as_long_as_contracts_do() {
+    let open = json!([{"tenant": "t-1", "direction": "OUTBOUND", "reservedTps": 40, "effectiveFrom": "2026-01-01"}]);
+    let first = ("A", 100, "2026-01-01", Some("2027-01-01"));
+    let before = catalog([("m", terms(&[first], &open))], []);
+    let after = catalog([("m", terms(&[first, ("B", 100, "2028-01-01", Some("2029-01-01"))], &open))], []);
+    let impact = blast(&before, &after);
+    let rows: Vec<_> =
+        impact.throughput.iter().map(|row| (row.from.to_string(), row.before.reserved, row.after.reserved)).collect();
+    assert_eq!(rows, [("2028-01-01".to_owned(), 0, 40)], "neither behind the last contract nor in the gap");
+    let [tenant] = impact.tenants.as_slice() else { panic!("{impact:?}") };
+    assert_eq!((tenant.from.to_string(), tenant.reserved_before, tenant.reserved_after), ("2028-01-01".into(), 0, 40));
+    assert_eq!(tenant.reasons, [TenantReason::ReservationRises]);
+    // Where the contract ends sooner, so does what is reserved of it.
+    let sooner = catalog([("m", terms(&[("A", 100, "2026-01-01", Some("2026-12-01"))], &open))], []);
+    let impact = blast(&before, &sooner);
+    let [row] = impact.throughput.as_slice() else { panic!("{impact:?}") };
+    assert_eq!((row.from.to_string(), row.before.reserved, row.after.reserved), ("2026-12-01".into(), 40, 0));
+}
+
+#[test]
 fn many_periods_of_one_carrier_crowd_out_no_other() {
     let side = |tps: u32| {
         let steps: Vec<Value> = (0..60)
@@ -318,9 +339,9 @@ fn a_comment_on_a_change_of_5000_operators_fits_and_says_the_worst_first() {
     };
     let (before, after) = (network(0), network(1));
     let report = report(&before, &after, now()).unwrap();
-    assert_eq!((report.counts.updated, report.impact.destinations.len()), (5_000, 50_000));
+    assert_eq!((report.counts.now.updated, report.impact.destinations.len()), (5_000, 50_000));
     for budget in [SMALLEST, 10_000, DEFAULT_BUDGET] {
-        let text = Comment { findings: Vec::new(), report: Ok(&report) }.render(budget);
+        let text = Comment { findings: Vec::new(), report: Ok(&report), remarks: &[] }.render(budget);
         assert!(text.len() <= budget, "{} of {budget}", text.len());
         assert!(text.starts_with(MARKER) && text.contains("Bindery-Allow: "), "{text}");
         let worst = text.find("1 destination is served by nobody any more: +7\n").expect("the worst is said");
@@ -361,20 +382,41 @@ fn the_worst_is_said_whatever_else_there_is_to_say() {
     before.policy.guardrails.protect.extend(ids.iter().cloned().chain(carriers.iter().cloned()));
     let mut after = with(100, "b.example");
     after.policy.guardrails.max_deletes.count = 1_000;
-    let report = report(&before, &after, now()).unwrap();
+    let mut report = report(&before, &after, now()).unwrap();
     assert_eq!(report.plan.holds.iter().filter(|hold| hold.guardrail == "guardrails.protect").count(), 3);
     assert!(report.loosened.len() > 600, "{}", report.loosened.len());
     let findings: Vec<String> =
         (0..100).map(|n| format!("operators/a.yaml:{n}:1: warning {}", "x".repeat(90))).collect();
     for budget in (SMALLEST..6_100).step_by(100) {
-        let text = Comment { findings: findings.clone(), report: Ok(&report) }.render(budget);
+        let text = Comment { findings: findings.clone(), report: Ok(&report), remarks: &[] }.render(budget);
         assert!(text.len() <= budget, "{} of {budget}", text.len());
         let worst = text.find("500 destinations are served by nobody any more: +90100, ").expect("the worst is said");
-        for list in ["**Findings**", "less strict**", "**Destinations**", "Full plan"] {
+        for list in ["**Findings**", "**Destinations**", "Full plan"] {
             assert!(text.find(list).is_none_or(|at| worst < at), "{list} before the worst at {budget}");
         }
+        let loosened = text.find("**This change makes the policy less strict**").expect("it is said");
+        assert!(loosened < worst && text.contains("and 615 more (620 in all)"), "{text}");
     }
-    let all = Comment { findings, report: Ok(&report) }.render(10_000_000);
+    // Not even so many environments push it out.
+    let environment = |n: usize| EnvironmentReport {
+        name: format!("environment-{n}"),
+        counts: report.counts.now,
+        unchanged: 0,
+        hash: report.plan.hash,
+        holds: report.plan.holds.clone(),
+        trailer: report.trailer.clone(),
+    };
+    let environments = (0..300).map(environment).collect();
+    report.environments = environments;
+    for budget in [SMALLEST, 4_000, DEFAULT_BUDGET] {
+        let text = Comment { findings: findings.clone(), report: Ok(&report), remarks: &[] }.render(budget);
+        assert!(text.len() <= budget, "{} of {budget}", text.len());
+        for part in ["guardrails.maxDeletes.count", "(620 in all)", "500 destinations are served by nobody any more"] {
+            assert!(text.contains(part), "{part} at {budget}");
+        }
+    }
+    report.environments.clear();
+    let all = Comment { findings, report: Ok(&report), remarks: &[] }.render(10_000_000);
     assert!(all.matches("- `guardrails.protect`: the plan").count() == 3, "one line each");
     let last_operator = all.rfind("\n- operator ").unwrap();
     assert!(last_operator < all.find("reservations - OUTBOUND").unwrap(), "operators come before what was reserved");

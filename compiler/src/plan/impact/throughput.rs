@@ -9,7 +9,7 @@ use bindery_schema::impact::{Throughput, ThroughputImpact};
 use bindery_schema::operator::Status;
 use bindery_schema::value::{Day, MnoId, Tps};
 
-use super::stretches::{Amounts, Item, stretches};
+use super::stretches::{Amounts, Item, reserved, stretches};
 
 /// Most periods of one carrier and direction that are told, the worst: of thousands of reservations that move, each may
 /// begin another.
@@ -113,16 +113,11 @@ fn binds(catalog: &Catalog) -> Binds<'_> {
     sums
 }
 
-/// What contracts and reservations add, and when. A reservation's beginning is resolved in a catalog.
+/// What contracts and reservations add, and when.
 fn of_direction(spec: &TpsContractSpec, direction: Direction) -> Vec<Item> {
     let contracts = spec.contracts.iter().filter(|contract| contract.direction == direction);
     let contracts = contracts.map(|contract| (contract.period(), [1, i64::from(contract.contracted_tps), 0]));
-    let reservations = spec.reservations.iter().filter(|reservation| reservation.direction == direction);
-    let reservations = reservations.filter_map(|reservation| {
-        let period = Period { from: reservation.effective_from?, to: reservation.effective_to };
-        Some((period, [0, 0, i64::from(reservation.reserved_tps)]))
-    });
-    contracts.chain(reservations).collect()
+    contracts.chain(reserved(spec, direction).map(|(_, item)| item)).collect()
 }
 
 fn throughput([in_force, contracted, reserved]: Amounts, binds: u64) -> Throughput {
