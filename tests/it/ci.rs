@@ -159,7 +159,7 @@ fn what_is_asked_for_and_not_there_is_said() {
         let output = repository.bindery(arguments);
         let shown = text(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{arguments:?} {shown}");
-        assert!(shown.contains("error: no operator has the environment `no-such`") && shown.contains(says), "{shown}");
+        assert!(shown.contains("error: no operator has the environment `stagin`") && shown.contains(says), "{shown}");
         assert!(output.stdout.is_empty(), "{arguments:?} {}", text(&output.stdout));
     };
     for command in [
@@ -171,15 +171,21 @@ fn what_is_asked_for_and_not_there_is_said() {
         &["render", "--check"],
         &["trace", "+93"],
     ] {
-        fails(&[command, &["--env", "no-such"]].concat(), "known are ");
+        fails(&[command, &["--env", "stagin"]].concat(), "did you mean `staging`?");
     }
+    // A name that is no slip stands for the base, as `production` may.
+    let other = check(&["--env", "production"]);
+    assert_eq!(other.status.code(), Some(0), "{}", text(&other.stderr));
+    assert!(
+        text(&other.stderr).contains("no operator has the environment `production`, so the base counts; known are ")
+    );
     // What the change takes away is still there to be asked for.
     let operators = "operators/all.yaml";
     let before = repository.read(operators);
     let without = before.replace("  environments:\n    staging:\n      tps: {outbound: 5}\n", "");
     assert_ne!(without, before);
     repository.write(operators, &without);
-    fails(&["check", "--env", "no-such"], "nor any other");
+    assert!(text(&check(&["--env", "production"]).stderr).contains("nor any other"));
     for (command, code) in [("plan", 2), ("ci", 0)] {
         let output = repository.bindery(&[command, "--at", "2026-11-24", "--env", "staging"]);
         assert_eq!(output.status.code(), Some(code), "{command} {}", text(&output.stderr));

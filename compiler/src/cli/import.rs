@@ -31,7 +31,7 @@ pub(super) struct Arguments {
     /// The spreadsheet, exported as CSV
     #[arg(value_name = "FILE")]
     spreadsheet: PathBuf,
-    /// Root of the configuration repository the operators go into; it is there already
+    /// Root of the configuration repository the operators go into; made where it is not there
     #[arg(long, value_name = "DIR")]
     into: PathBuf,
     /// What headers mean that bindery does not know, as YAML
@@ -130,13 +130,13 @@ fn options(arguments: &Arguments) -> anyhow::Result<Options> {
     })
 }
 
-/// What the repository holds. One that is not there is a slip: a folder that nobody means would fill with configuration.
+/// What the repository holds; nothing where it is still to be made.
 fn existing(into: &Path) -> anyhow::Result<Vec<Loaded>> {
     match source::load_directory(into) {
         Ok(files) => Ok(files),
         Err(source::Error::NoConfiguration { .. }) => Ok(Vec::new()),
         Err(source::Error::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound && !into.exists() => {
-            bail!("--into: there is no folder {0}; `bindery init {0}` begins one", into.display())
+            Ok(Vec::new())
         }
         Err(error) => Err(error.into()),
     }
@@ -183,17 +183,12 @@ mod tests {
     /// Runs an import of these rows with these arguments; how it ended and what it printed.
     fn import(folder: &Path, rows: &str, more: &[&str]) -> anyhow::Result<(bool, String)> {
         let (csv, into) = (folder.join("legacy.csv"), folder.join("into"));
-        fs::create_dir_all(&into).unwrap();
         fs::write(&csv, format!("{HEADER}{rows}")).unwrap();
         let fixed = ["import".into(), csv.into_os_string(), "--into".into(), into.into_os_string()];
         let line = Line::try_parse_from(fixed.into_iter().chain(more.iter().map(Into::into)))?;
         let mut out = Vec::new();
         let outcome = run(&line.arguments, &mut out)?;
         Ok((matches!(outcome, Outcome::Clean), String::from_utf8(out).unwrap()))
-    }
-
-    fn is_empty(folder: &Path) -> bool {
-        fs::read_dir(folder.join("into")).unwrap().next().is_none()
     }
 
     const GOOD: &str = "zz-1,Alpha,EE,a.example,2775,gw,cn4ry001,TX,10,10,37258\n";
@@ -206,20 +201,9 @@ mod tests {
         let more = ["--dry-run", "--report", report.to_str().unwrap()];
         let (clean, out) = import(folder.path(), GOOD, &more).unwrap();
         assert!(clean && out.contains("would be created"), "{out}");
-        assert!(is_empty(folder.path()));
+        assert!(!folder.path().join("into").exists());
         let report: serde_json::Value = serde_json::from_str(&fs::read_to_string(report).unwrap()).unwrap();
         assert_eq!(report["rows"][0]["outcome"], "normalised", "priority and weight are the usual ones");
-    }
-
-    #[test]
-    fn what_is_imported_goes_into_a_folder_that_is_there() {
-        let folder = tempfile::tempdir().unwrap();
-        let csv = folder.path().join("legacy.csv");
-        fs::write(&csv, format!("{HEADER}{GOOD}")).unwrap();
-        let into = folder.path().join("mistyped");
-        let line = ["import".into(), csv.into_os_string(), "--into".into(), into.clone().into_os_string()];
-        let error = run(&Line::try_parse_from(line).unwrap().arguments, &mut Vec::new()).map(drop).unwrap_err();
-        assert!(error.to_string().contains("bindery init") && !into.exists(), "{error}");
     }
 
     #[test]
@@ -246,7 +230,7 @@ mod tests {
         let report = folder.path().join("report.md");
         fs::create_dir(&report).unwrap();
         assert!(import(folder.path(), GOOD, &["--report", report.to_str().unwrap()]).is_err());
-        assert!(is_empty(folder.path()));
+        assert!(!folder.path().join("into").exists());
     }
 
     #[test]
@@ -267,6 +251,6 @@ mod tests {
         for more in [&["--seal"][..], &["--report", "x.pdf"], &["--reseal"], &["--contract-from", "2026-01-01"]] {
             assert!(import(folder.path(), GOOD, more).is_err(), "{more:?}");
         }
-        assert!(is_empty(folder.path()));
+        assert!(!folder.path().join("into").exists());
     }
 }

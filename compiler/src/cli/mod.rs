@@ -31,7 +31,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
-use bindery_compiler::{Compiled, Compiler, Options, source};
+use bindery_compiler::{Compiled, Compiler, Options, source, validate};
 use bindery_schema::value::Day;
 use clap::{Parser, Subcommand};
 use jiff::Timestamp;
@@ -200,8 +200,9 @@ fn compile_revision(
     Ok(progress::shown("checking", || compiler.compile_revision(&repository, commit, options))?)
 }
 
-/// Refuses an environment that no operator names, neither of a tree nor of the base it is compared with: it would be the base of
-/// all environments, which a misspelt name is not meant to be. An operator of the tree that could not be read may name it.
+/// Says so where no operator names an environment, neither of a tree nor of the base it is compared with: it is the base of all
+/// environments then. That may be meant, as of a `production` that nothing is laid over, but not of a name that is near one
+/// there is, which is refused. An operator of the tree that could not be read may name it.
 fn must_know(options: &Options, tree: &Compiled, base: Option<&Compiled>) -> anyhow::Result<()> {
     let Some(name) = options.environment.as_deref() else { return Ok(()) };
     let trees = std::iter::once(tree).chain(base);
@@ -211,10 +212,12 @@ fn must_know(options: &Options, tree: &Compiled, base: Option<&Compiled>) -> any
     }
     known.sort_unstable();
     known.dedup();
-    match &*known {
-        [] => bail!("no operator has the environment `{name}`, nor any other; leave --env out for the base"),
-        known => bail!("no operator has the environment `{name}`; known are {}", known.join(", ")),
+    if let Some(near) = validate::nearest(name, known.iter().copied()) {
+        bail!("no operator has the environment `{name}`; did you mean `{near}`?");
     }
+    let others = if known.is_empty() { "nor any other".to_owned() } else { format!("known are {}", known.join(", ")) };
+    note(&format!("warning: no operator has the environment `{name}`, so the base counts; {others}"));
+    Ok(())
 }
 
 fn open(repo: &Path) -> anyhow::Result<git2::Repository> {

@@ -72,7 +72,7 @@ fn named(id: Option<impl std::fmt::Display>) -> String {
 }
 
 /// The known word nearest to a text, if one is near enough to be meant.
-pub(crate) fn nearest<'k>(text: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+pub fn nearest<'k>(text: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     // A third of the letters may differ; of short words one.
     let most = |word: &str| (word.len() / 3).max(1);
     // The lengths alone tell most words apart, and keep a text of a million characters from being compared.
