@@ -15,6 +15,7 @@ pub(super) struct Identity<'a> {
 }
 
 impl<'a> Identity<'a> {
+    /// What the stores have and what they shall have, where `catalog` is the tree and `live` says which ids are taken.
     pub(super) fn of(
         tree_id: &'a OperatorId,
         operator: &'a Operator,
