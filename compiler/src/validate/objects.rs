@@ -267,8 +267,11 @@ impl<'a> Objects<'a> {
     }
 }
 
+/// Where objects of one kind are kept: by id, without one, and where theirs is taken.
+type Kept<'o, 'a, K, V> = (&'o mut BTreeMap<&'a K, V>, &'o mut Vec<V>, &'o mut Vec<(&'a K, V)>);
+
 fn insert<'a, K: Ord + std::fmt::Display, V>(
-    (map, nameless, taken): (&mut BTreeMap<&'a K, V>, &mut Vec<V>, &mut Vec<(&'a K, V)>),
+    (map, nameless, taken): Kept<'_, 'a, K, V>,
     id: Option<&'a K>,
     object: V,
     root: impl Fn(&V) -> &Anchor,
