@@ -246,6 +246,25 @@ async fn a_forced_push_and_a_lost_clone_are_followed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_lock_that_a_killed_agent_left_in_its_clone_is_removed() {
+    let world = World::new().await;
+    let first = world.commit("First", &small(&world));
+    let agent = world.agent().await;
+    until_applied(&agent, first).await;
+    agent.shutdown().await;
+
+    let lock = world.clone_of_agent().join("refs/bindery/tip.lock");
+    let file = std::fs::File::create(&lock).unwrap();
+    file.set_modified(std::time::SystemTime::now() - std::time::Duration::from_secs(60)).unwrap();
+    let moved = operator("two", "carrier", "moved.example", None);
+    let second = world.commit("Second", &[("operators/carrier/two.yaml", Some(moved))]);
+    let agent = world.agent().await;
+    until_applied(&agent, second).await;
+    assert!(!lock.exists());
+    agent.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_renamed_operator_keeps_its_password_and_its_rules() {
     let world = World::new().await;
     let first = world.commit("First", &small(&world));

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use git2::{AutotagOption, Direction, ErrorCode, FetchOptions, Oid, Repository, Sort};
 use tokio::task::JoinHandle;
 
-use super::remote;
+use super::{locks, remote};
 use crate::config;
 
 /// Longest wait for a fetch before the agent says that it is waiting. The fetch goes on meanwhile.
@@ -146,12 +146,20 @@ pub(crate) fn fetch(path: &Path, config: &config::Repository, reference: &str) -
     };
     let tip = tip.ok_or_else(|| Error::NoBranch(config.branch.clone()))?;
     if repository.refname_to_id(reference) != Ok(tip) || repository.find_commit(tip).is_err() {
-        let mut options = FetchOptions::new();
         let deadline = Instant::now() + TRANSFER;
-        let mut callbacks = remote::callbacks(config, &refusal);
-        callbacks.transfer_progress(move |_| Instant::now() < deadline);
-        options.remote_callbacks(callbacks).download_tags(AutotagOption::None);
-        remote.fetch(&[format!("+{name}:{reference}")], Some(&mut options), None).map_err(failed)?;
+        let mut transfer = || {
+            let mut options = FetchOptions::new();
+            let mut callbacks = remote::callbacks(config, &refusal);
+            callbacks.transfer_progress(move |_| Instant::now() < deadline);
+            options.remote_callbacks(callbacks).download_tags(AutotagOption::None);
+            remote.fetch(&[format!("+{name}:{reference}")], Some(&mut options), None)
+        };
+        match transfer() {
+            // libgit2 gives a lock that is taken no code of its own.
+            Err(_) if locks::free(path) => transfer(),
+            fetched => fetched,
+        }
+        .map_err(failed)?;
     }
     // The branch may have moved between the two requests: what was fetched counts.
     repository.refname_to_id(reference).map_err(Error::Clone)

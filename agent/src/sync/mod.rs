@@ -16,6 +16,7 @@ pub mod fetch;
 mod follow;
 mod known_hosts;
 mod libgit2;
+mod locks;
 pub mod look;
 mod obey;
 pub mod observe;
