@@ -34,8 +34,8 @@ const BRANCHES: [&str; 5] = ["origin/HEAD", "origin/main", "origin/master", "mai
   bindery ci --format sarif > bindery.sarif
 
 The branch is --base, $GITHUB_BASE_REF, $CI_MERGE_REQUEST_TARGET_BRANCH_NAME, or origin's default branch.
-Guardrails, routing and throughput rules come from the merge base: a change cannot lift what it runs into. A plan is
-also held by the guardrails that the branch has by now.
+Guardrails, routing and throughput rules come from the merge base: a change cannot lift what it runs into.
+A plan is also held by the guardrails that the branch has by now.
 
 Exit code: 0 no errors, whatever the plan changes; 1 errors.")]
 pub(super) struct Arguments {
