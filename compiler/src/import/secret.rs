@@ -49,15 +49,14 @@ pub(super) fn holds_token(text: &str) -> bool {
 }
 
 /// How people call columns of passwords, beside the names that make a field of a file a secret.
-const NAMES: [&str; 5] = ["passw", "passphrase", "pwd", "kennwort", "geheim"];
-/// Abbreviations, which are words of their own alone.
-const SHORT_NAMES: [&str; 4] = ["pass", "psw", "pw", "psk"];
+const NAMES: [&str; 2] = ["passw", "geheim"];
+/// An abbreviation, which is a word of its own alone.
+const SHORT_NAME: &str = "psw";
 
 /// Whether a column is one of secrets by its name.
 pub(super) fn is_secret_header(header: &str) -> bool {
-    let says = |word: String| {
-        names_a_secret(&word) || NAMES.iter().any(|name| word.contains(name)) || SHORT_NAMES.contains(&word.as_str())
-    };
+    let says =
+        |word: String| names_a_secret(&word) || NAMES.iter().any(|name| word.contains(name)) || word == SHORT_NAME;
     header.split(|c: char| !c.is_alphanumeric()).map(letters).any(says)
 }
 

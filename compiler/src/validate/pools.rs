@@ -14,7 +14,8 @@ use crate::diagnostic::{Code, Draft, Sink};
 pub(crate) struct Pools<'o, 'a> {
     file: File<'o, 'a>,
     contracts: Vec<Dated<'a>>,
-    /// Every reservation that has a period, ended or not, also where it has no contract on some day. One of which the rate could not be read only adds to them.
+    /// Every reservation that has a period, ended or not, also where it has no contract on some day. One of which the rate
+    /// could not be read only adds to them.
     claims: Vec<Claim>,
     reserved: Reserved,
 }
